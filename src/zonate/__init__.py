@@ -1,0 +1,1 @@
+"""Zonate: from a multi-parametric prostate MRI study to its anatomical zones."""

@@ -1,0 +1,1 @@
+"""DWI and ADC onto the T2W grid."""

@@ -1,0 +1,221 @@
+"""The one settings tree: frozen, typed, refused where a name is unknown, units in the names.
+
+A recipe is a settings file in TOML. The resolved tree goes into every run folder and model file.
+There are no environment variables and no globals.
+"""
+
+import tomllib
+from collections.abc import Sequence as Items
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zonate.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadingSettings(_Section):
+    """How a study is read."""
+
+    lowest_diffusion_b_value_s_mm2: float = 400.0
+    """A calculated DWI is used only where no b-value from here on was acquired."""
+    max_archive_bytes: int = 8 * 2**30
+    """A zip that would grow beyond this is refused."""
+    max_archive_files: int = 200_000
+    """A zip with more entries than this is refused."""
+
+
+class AlignmentSettings(_Section):
+    """How DWI and ADC are brought onto the T2W grid."""
+
+    method: Literal["bspline", "rigid", "header"] = "bspline"
+    """The most that is tried; what it falls back to is the ones after it."""
+    region_mm: float = Field(default=80.0, gt=0)
+    """In-plane side of the box about the T2W centre in which the gland is expected and similarity is measured."""
+    minimum_gain: float = Field(default=0.0, ge=0)
+    """A candidate is accepted where its similarity exceeds that of the header alignment by more than this."""
+    max_displacement_mm: float = Field(default=15.0, gt=0)
+    """A candidate that moves any point of the region further than this is not believed."""
+
+
+class SlicingSettings(_Section):
+    """The network's view of a case."""
+
+    size_px: int = Field(default=256, gt=0)
+    spacing_mm: float = Field(default=0.5, gt=0)
+
+
+class SplitSettings(_Section):
+    """How patients are divided."""
+
+    validation_fraction: float = Field(default=0.15, ge=0, lt=1)
+    test_fraction: float = Field(default=0.2, ge=0, lt=1)
+    seed: int = 0
+
+
+class NetworkSettings(_Section):
+    """Generator and discriminator of pix2pix."""
+
+    base_channels: int = Field(default=64, gt=0)
+    """Channels of the first layer; 64 is the described network of 54.4 M parameters."""
+    head: Literal["softmax", "sigmoid"] = "softmax"
+    """`sigmoid` is the original: five independent channels that may overlap."""
+    leaky_relu_slope: float = 0.2
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    batch_norm_epsilon: float = 1e-3
+    batch_norm_momentum: float = Field(default=0.01, gt=0, le=1)
+    """In PyTorch's sense: the weight of the new batch; Keras's 0.99 is 0.01 here."""
+    init_std: float = Field(default=0.02, gt=0)
+
+
+class LossSettings(_Section):
+    """The weights of the generator's loss terms; a weight of 0 leaves the term out."""
+
+    adversarial: float = Field(default=1.0, ge=0)
+    """0 trains without a discriminator."""
+    l1: float = Field(default=100.0, ge=0)
+    dice: float = Field(default=0.0, ge=0)
+    cross_entropy: float = Field(default=0.0, ge=0)
+
+
+class OptimiserSettings(_Section):
+    """Adam, for both networks."""
+
+    learning_rate: float = Field(default=2e-4, gt=0)
+    beta_1: float = Field(default=0.5, ge=0, lt=1)
+    beta_2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-7, gt=0)
+
+
+class AugmentationSettings(_Section):
+    """What happens to a training slice; each is drawn anew at every visit."""
+
+    rotate_90: bool = True
+    """By a random multiple of 90°."""
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+
+
+class TrainingSettings(_Section):
+    """The loop."""
+
+    epochs: int = Field(default=300, gt=0)
+    batch_size: int = Field(default=1, gt=0)
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """As Lightning Fabric names it; 16-mixed is for GPUs."""
+    validate_every_epochs: int = Field(default=1, gt=0)
+    pictures_every_epochs: int = Field(default=10, gt=0)
+
+
+class PredictionSettings(_Section):
+    """How a trained model is used."""
+
+    batch_size: int = Field(default=8, gt=0)
+    sampling: bool = False
+    """True turns the original's noise back on: dropout, and statistics of the batch itself."""
+    seed: int = 0
+    """Of the noise."""
+
+
+class EvaluationSettings(_Section):
+    """How a prediction is compared with a reference."""
+
+    surface_tolerance_mm: float = Field(default=2.0, gt=0)
+    bootstrap_samples: int = Field(default=2000, gt=0)
+    seed: int = 0
+
+
+class Settings(_Section):
+    """The tree."""
+
+    name: str = "pix2pix"
+    normalisation: Literal["dataset", "volume"] = "dataset"
+    """By the training set's mean and standard deviation, or each volume's own."""
+    reading: ReadingSettings = ReadingSettings()
+    alignment: AlignmentSettings = AlignmentSettings()
+    slicing: SlicingSettings = SlicingSettings()
+    split: SplitSettings = SplitSettings()
+    network: NetworkSettings = NetworkSettings()
+    loss: LossSettings = LossSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    training: TrainingSettings = TrainingSettings()
+    prediction: PredictionSettings = PredictionSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    def override(self, assignments: Items[str]) -> Self:
+        """Return the tree with values replaced, each given as `section.name=value` in TOML's notation.
+
+        Raises:
+            ConfigError: An assignment has another form, an unknown name or a value that does not fit.
+        """
+        tree = self.model_dump()
+        for assignment in assignments:
+            name, separator, value = assignment.partition("=")
+            *sections, leaf = name.strip().split(".")
+            node = tree
+            for section in sections:
+                node = node.get(section, {}) if isinstance(node, dict) else {}
+            if not separator or not isinstance(node, dict) or leaf not in node:
+                raise ConfigError(
+                    f"{assignment!r} is not NAME=VALUE with a known NAME such as training.epochs; "
+                    "docs/reference/settings.md lists them all"
+                )
+            node[leaf] = _toml_value(value.strip())
+        return self._validated(tree, "the given settings")
+
+    @classmethod
+    def from_toml(cls, text: str, source: str) -> Self:
+        """Read a tree; what the text leaves out keeps its default.
+
+        Raises:
+            ConfigError: The text is not TOML, or does not fit the tree.
+        """
+        try:
+            tree = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{source} is not valid TOML: {error}") from None
+        return cls._validated(tree, source)
+
+    @classmethod
+    def _validated(cls, tree: dict[str, Any], source: str) -> Self:
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ConfigError(f"{source} does not fit the settings: {found}") from None
+
+
+def recipe_names() -> list[str]:
+    """The recipes that the package carries."""
+    folder = resources.files("zonate") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(recipe: str | Path) -> Settings:
+    """Read a recipe by the name of one that the package carries, or from a TOML file.
+
+    Raises:
+        ConfigError: There is no such recipe, or it does not fit the settings.
+    """
+    if str(recipe) in recipe_names():
+        text = (resources.files("zonate") / "recipes" / f"{recipe}.toml").read_text(encoding="utf-8")
+        return Settings.from_toml(text, f"recipe {recipe}")
+    path = Path(recipe)
+    if not path.is_file():
+        raise ConfigError(f"there is no recipe {recipe}: give a TOML file or one of {', '.join(recipe_names())}")
+    return Settings.from_toml(path.read_text(encoding="utf-8"), str(path))
+
+
+def _toml_value(text: str) -> object:
+    """A value in TOML's notation; a bare word counts as a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,1 @@
+"""The prepared store: slices, labels, patients, splits, statistics."""

@@ -1,0 +1,1 @@
+"""Ways into the dataset: one file a layout."""

@@ -1,0 +1,72 @@
+"""A case as the network sees it: square slices of three channels, cut out so that they can be put back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zonate.case import Case
+from zonate.config import SlicingSettings
+from zonate.geometry import Crop, Grid, from_canonical, to_canonical
+from zonate.zones import LabelCode
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The slices of one case, from inferior to superior.
+
+    Attributes:
+        case_id: As in `Case`.
+        images: (S, 3, H, W) float32 in the units of the case; NaN where nothing was measured, so an absent
+            channel is NaN throughout.
+        labels: (S, H, W) uint8 label codes, NOT_ANNOTATED outside the source; None where there are none.
+        crop: How the slices were cut out of the canonical T2W volume.
+        original: The T2W grid as it was read.
+    """
+
+    case_id: str
+    images: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8] | None
+    crop: Crop
+    original: Grid
+
+    @property
+    def channels_present(self) -> tuple[bool, bool, bool]:
+        """For T2W, DWI and ADC, whether anything was measured."""
+        t2w, dwi, adc = (bool(np.isfinite(self.images[:, channel]).any()) for channel in range(3))
+        return t2w, dwi, adc
+
+
+def slice_case(case: Case, settings: SlicingSettings) -> Slices:
+    """Cut a case into the network's slices; nothing is resampled along S."""
+    t2w = to_canonical(case.t2w)
+    crop = Crop(t2w.grid, settings.size_px, settings.spacing_mm)
+    n_slices = t2w.grid.shape[0]
+    images = np.full((n_slices, 3, settings.size_px, settings.size_px), np.nan, dtype=np.float32)  # (S, C, H, W)
+    for sequence, volume in case.channels().items():
+        if volume is not None:
+            images[:, sequence] = crop.image(to_canonical(volume).values)
+    labels = None
+    if case.labels is not None:
+        labels = crop.labels(to_canonical(case.labels).values, outside=LabelCode.NOT_ANNOTATED)
+    return Slices(case.case_id, images, labels, crop, case.t2w.grid)
+
+
+def restore_slices(
+    values: npt.NDArray[Any], crop: Crop, original: Grid, outside: npt.ArrayLike
+) -> npt.NDArray[np.float32]:
+    """Put maps on slices back onto the original grid: the inverse of `slice_case`.
+
+    Args:
+        values: (S, K, H, W), such as the probabilities of K classes.
+        crop: Of the slices.
+        original: Of the slices.
+        outside: (K,) the value of each map outside the slices, such as 1 for background and 0 else.
+
+    Returns:
+        (K, S, H, W) float32 on the original grid.
+    """
+    background = np.asarray(outside, dtype=np.float32)
+    maps = [crop.restore(values[:, k], float(background[k])) for k in range(values.shape[1])]
+    return from_canonical(np.stack(maps), original)

@@ -1,0 +1,67 @@
+"""Everything that Zonate raises on purpose.
+
+    ZonateError
+    ├── StudyError ── MissingSeriesError, AmbiguousSeriesError, CorruptSeriesError
+    ├── GeometryError          grids or frames of reference that do not belong together
+    ├── AlignmentError
+    ├── DatasetError ── LabelError, LeakageError
+    ├── ModelError
+    ├── OutputError            an output folder that may not be written to
+    └── ConfigError
+
+A message says what, where (case, series, file), the value found, and what to do. It never holds a
+patient's name, birth date or the value of a free-text header. Bad arguments of a public function
+stay `ValueError` and `TypeError`.
+"""
+
+
+class ZonateError(Exception):
+    """The root: a batch sets a case that raises it aside and goes on."""
+
+
+class StudyError(ZonateError):
+    """A study on disk cannot be read as one examination of one patient."""
+
+
+class MissingSeriesError(StudyError):
+    """A role that is needed has no series."""
+
+
+class AmbiguousSeriesError(StudyError):
+    """Several series claim a role and nothing in the headers decides."""
+
+
+class CorruptSeriesError(StudyError):
+    """A series that holds a role has missing, doubled, truncated or contradicting files."""
+
+
+class GeometryError(ZonateError):
+    """Grids or frames of reference that do not belong together."""
+
+
+class AlignmentError(ZonateError):
+    """The registration library failed, so that not even the header alignment can be given."""
+
+
+class DatasetError(ZonateError):
+    """A dataset, a manifest or a layout is not what it should be."""
+
+
+class LabelError(DatasetError):
+    """A label volume holds values, or a code stands for zones, that nobody declared."""
+
+
+class LeakageError(DatasetError):
+    """One patient stands on two sides of a split."""
+
+
+class ModelError(ZonateError):
+    """A model file cannot be read, or does not fit what it is asked to do."""
+
+
+class OutputError(ZonateError):
+    """An output folder holds results already, or cannot be written."""
+
+
+class ConfigError(ZonateError):
+    """A settings file or an override does not fit the settings tree."""

@@ -1,0 +1,255 @@
+"""Volumes and their grids: what a library's volume type does not give.
+
+One axis order throughout: S slice, H row, W column. A `Grid`'s affine takes an index in *that*
+order to millimetres in the patient's LPS frame (x to the left, y to posterior, z to superior), which
+is the frame of DICOM and ITK. ITK's images are made from a `Volume` at the border to ITK only, so
+that the core needs no ITK and a volume can be hashed, pickled and typed.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from zonate.errors import GeometryError
+
+Affine = npt.NDArray[np.float64]
+Shape3 = tuple[int, int, int]
+
+SAME_GRID_TOLERANCE_MM = 1e-3
+"""Two grids are one where no corner lies further apart than this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the voxels of a volume lie.
+
+    Attributes:
+        shape: Voxels along S, H, W.
+        affine: (4, 4) float64, index (s, h, w, 1) to LPS millimetres.
+        frame_of_reference: The frame's UID; None where the file format has none (NIfTI, MHA, NRRD).
+    """
+
+    shape: Shape3
+    affine: Affine
+    frame_of_reference: str | None = None
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise GeometryError(f"a grid needs three axes of at least one voxel, found the shape {self.shape}")
+        if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise GeometryError(f"a grid needs an invertible 4×4 affine, found {affine.tolist()}")
+        affine.flags.writeable = False
+        object.__setattr__(self, "affine", affine)
+        object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1]), int(self.shape[2])))
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxels along S, H, W in mm."""
+        norms = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(norms[0]), float(norms[1]), float(norms[2])
+
+    @property
+    def direction(self) -> Affine:
+        """(3, 3): the columns are the unit vectors of S, H, W in LPS."""
+        columns: Affine = self.affine[:3, :3] / np.array(self.spacing_mm)
+        return columns
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in ml."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    @property
+    def centre_mm(self) -> Affine:
+        """(3,): the middle of the grid in LPS millimetres."""
+        return self.to_mm((np.array(self.shape) - 1) / 2)
+
+    def to_mm(self, index: npt.ArrayLike) -> Affine:
+        """Indices (..., 3) in the order s, h, w to LPS millimetres (..., 3)."""
+        points: Affine = np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return points
+
+    def to_index(self, point_mm: npt.ArrayLike) -> Affine:
+        """LPS millimetres (..., 3) to continuous indices (..., 3) in the order s, h, w."""
+        inverse = np.linalg.inv(self.affine)
+        points: Affine = np.asarray(point_mm, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        return points
+
+    def corners_mm(self) -> Affine:
+        """(8, 3): the centres of the corner voxels in LPS millimetres."""
+        ends = [(0, n - 1) for n in self.shape]
+        return self.to_mm([(s, h, w) for s in ends[0] for h in ends[1] for w in ends[2]])
+
+    def same_as(self, other: Self, tolerance_mm: float = SAME_GRID_TOLERANCE_MM) -> bool:
+        """Whether the two have the same shape and no corner further apart than the tolerance."""
+        if self.shape != other.shape:
+            return False
+        return bool(np.linalg.norm(self.corners_mm() - other.corners_mm(), axis=1).max() <= tolerance_mm)
+
+    def same_frame_as(self, other: Self) -> bool:
+        """Whether positions can be compared: the same frame of reference, or one of them unknown."""
+        if self.frame_of_reference is None or other.frame_of_reference is None:
+            return True
+        return self.frame_of_reference == other.frame_of_reference
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Values on a grid.
+
+    Attributes:
+        values: (S, H, W). Images are float32 with NaN where nothing was measured; labels are uint8 codes.
+        grid: Where the voxels lie.
+    """
+
+    values: npt.NDArray[Any]
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if self.values.shape != self.grid.shape:
+            raise GeometryError(f"values of shape {self.values.shape} do not fit a grid of shape {self.grid.shape}")
+
+    def with_values(self, values: npt.NDArray[Any]) -> "Volume":
+        """Other values on the same grid."""
+        return replace(self, values=values)
+
+
+def to_canonical(volume: Volume) -> Volume:
+    """Reorder and flip the axes, without resampling, so that S runs to superior, H to posterior, W to left.
+
+    Each axis goes to the anatomical direction that it lies nearest to, so an oblique axial acquisition
+    stays as it is but for flips. Every voxel keeps its place in the patient.
+
+    Raises:
+        GeometryError: Two axes lie nearest to the same direction.
+    """
+    order, flipped = _canonical_axes(volume.grid)
+    values = volume.values.transpose(order)
+    linear = volume.grid.affine[:3, :3][:, order].copy()
+    origin = volume.grid.affine[:3, 3].copy()
+    for axis in range(3):
+        if flipped[axis]:
+            origin += linear[:, axis] * (values.shape[axis] - 1)
+            linear[:, axis] *= -1
+    values = np.flip(values, axis=tuple(axis for axis in range(3) if flipped[axis]))
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = linear, origin
+    shape = (values.shape[0], values.shape[1], values.shape[2])
+    return Volume(np.ascontiguousarray(values), Grid(shape, affine, volume.grid.frame_of_reference))
+
+
+def from_canonical(values: npt.NDArray[Any], original: Grid) -> npt.NDArray[Any]:
+    """Undo `to_canonical` for values (..., S, H, W) on the canonical grid of `original`: its exact inverse."""
+    order, flipped = _canonical_axes(original)
+    lead = values.ndim - 3
+    values = np.flip(values, axis=tuple(lead + axis for axis in range(3) if flipped[axis]))
+    inverse = np.argsort(order)
+    return np.ascontiguousarray(values.transpose([*range(lead), *(lead + int(axis) for axis in inverse)]))
+
+
+def _canonical_axes(grid: Grid) -> tuple[list[int], list[bool]]:
+    """For each canonical axis (S, H, W), which axis of the grid it comes from and whether it is flipped."""
+    towards = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=np.float64)  # superior, posterior, left in LPS
+    cosines = towards @ grid.direction  # (canonical axis, grid axis)
+    order = [int(axis) for axis in np.abs(cosines).argmax(axis=1)]
+    if sorted(order) != [0, 1, 2]:
+        raise GeometryError(
+            "two axes of the volume lie nearest to the same direction of the patient: "
+            f"the direction cosines are {np.round(grid.direction, 3).tolist()}"
+        )
+    return order, [bool(cosines[axis, order[axis]] < 0) for axis in range(3)]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The network's view of a canonical volume: square slices about its centre, slices as they are.
+
+    In plane the slices are resampled to `spacing_mm`; along S nothing is changed. Where the source
+    already has that spacing the crop is a copy of its pixels. What lies outside the source is NaN
+    (images) or `outside` (labels).
+
+    Attributes:
+        source: The canonical grid that is cropped.
+        size_px: Rows and columns of a slice.
+        spacing_mm: In-plane spacing of a slice.
+    """
+
+    source: Grid
+    size_px: int
+    spacing_mm: float
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the cropped volume (S, size_px, size_px)."""
+        affine = self.source.affine.copy()
+        affine[:3, 3] = self.source.to_mm((0, *self._first))
+        affine[:3, 1] *= self._step[0]
+        affine[:3, 2] *= self._step[1]
+        return Grid((self.source.shape[0], self.size_px, self.size_px), affine, self.source.frame_of_reference)
+
+    @property
+    def _step(self) -> tuple[float, float]:
+        """Source pixels per cropped pixel along H and W; exactly 1 where the spacings agree within 0.1 %."""
+        steps = [self.spacing_mm / spacing for spacing in self.source.spacing_mm[1:]]
+        steps = [1.0 if abs(step - 1) < 1e-3 else step for step in steps]
+        return steps[0], steps[1]
+
+    @property
+    def _first(self) -> tuple[float, float]:
+        """Source index of the first cropped pixel along H and W; whole where the step is 1."""
+        first = []
+        for size, step in zip(self.source.shape[1:], self._step, strict=True):
+            start = (size - 1) / 2 - step * (self.size_px - 1) / 2
+            first.append(float(np.ceil(start)) if step == 1.0 else start)
+        return first[0], first[1]
+
+    def image(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Cut an image (S, H, W): linear in plane, NaN outside the source's pixels and next to NaN."""
+        return self._resample(values.astype(np.float32), self._first, self._step, self._square, 1, np.nan)
+
+    def labels(self, values: npt.NDArray[np.uint8], outside: int) -> npt.NDArray[np.uint8]:
+        """Cut label codes (S, H, W): nearest neighbour, `outside` where the source has no pixel."""
+        return self._resample(values, self._first, self._step, self._square, 0, outside).astype(np.uint8)
+
+    def restore(self, values: npt.NDArray[Any], outside: float) -> npt.NDArray[np.float32]:
+        """Put values (S, size_px, size_px) back on the source grid (S, H, W): linear, `outside` elsewhere.
+
+        Exactly the inverse of `image` where the spacings agree.
+        """
+        first = tuple(-start / step for start, step in zip(self._first, self._step, strict=True))
+        step = tuple(1 / step for step in self._step)
+        shape = (self.source.shape[1], self.source.shape[2])
+        return self._resample(values.astype(np.float32), first, step, shape, 1, outside)
+
+    @property
+    def _square(self) -> tuple[int, int]:
+        return self.size_px, self.size_px
+
+    @staticmethod
+    def _resample(
+        values: npt.NDArray[Any],
+        first: tuple[float, ...],
+        step: tuple[float, ...],
+        shape: tuple[int, int],
+        order: Literal[0, 1],
+        outside: float,
+    ) -> npt.NDArray[Any]:
+        """Sample each slice at first + step · index; half a source pixel beyond the edge repeats the edge."""
+        positions = [start + by * np.arange(n) for start, by, n in zip(first, step, shape, strict=True)]
+        sizes = values.shape[1:]
+        inside = [(p >= -0.5) & (p <= n - 0.5) for p, n in zip(positions, sizes, strict=True)]
+        clipped = [np.clip(p, 0, n - 1) for p, n in zip(positions, sizes, strict=True)]
+        out = np.empty((values.shape[0], *shape), dtype=values.dtype)
+        if all(by == 1.0 for by in step):  # whole pixels: a copy, to the bit
+            rows, columns = (np.rint(p).astype(np.intp) for p in clipped)
+            out[:] = values[:, rows[:, None], columns[None, :]]
+        else:
+            coordinates = np.stack(np.meshgrid(*clipped, indexing="ij"))
+            for s in range(values.shape[0]):
+                ndimage.map_coordinates(values[s], coordinates, output=out[s], order=order, mode="nearest")
+        out[:, ~(inside[0][:, None] & inside[1][None, :])] = outside
+        return out

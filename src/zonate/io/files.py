@@ -1,0 +1,61 @@
+"""Writing so that a killed process leaves the old result or the new one, never half of one."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from zonate.errors import OutputError
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside the target; rename it onto the target when the block succeeds.
+
+    The temporary name keeps the target's suffixes, since some writers choose the format by them.
+    When the block raises, the temporary file is removed and the target stays as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{uuid4().hex[:8]}.{target.name}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write JSON whole or not at all, indented, without NaN (which JSON does not have)."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def claim_output_folder(folder: Path, *, overwrite: bool) -> Path:
+    """Make sure that an output folder is empty, or may be emptied.
+
+    Args:
+        folder: Made where it does not exist.
+        overwrite: Whether a folder that holds something may be emptied.
+
+    Raises:
+        OutputError: The folder holds something and may not be emptied, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file, not a folder: give another output")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise OutputError(f"{folder} holds results already: give another folder, or --overwrite")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,55 @@
+"""The zones of one patient on the original T2W grid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zonate.geometry import Volume
+from zonate.zones import STRUCTURES, LabelCode, structure_codes
+
+
+@dataclass(frozen=True)
+class ZoneMap:
+    """What a model says of one case.
+
+    Attributes:
+        labels: Label codes on the original T2W grid, uint8.
+        codes: The codes that the model can tell apart, disjoint, ascending.
+        probabilities: (len(codes), S, H, W) float32 on the same grid, in the order of `codes`.
+    """
+
+    labels: Volume
+    codes: tuple[LabelCode, ...]
+    probabilities: npt.NDArray[np.float32]
+
+    @property
+    def entropy(self) -> npt.NDArray[np.float32]:
+        """Uncertainty per voxel (S, H, W): entropy over `codes` in nats, 0 where one code is certain."""
+        p = np.clip(self.probabilities, 1e-12, 1.0)
+        return np.asarray(-(p * np.log(p)).sum(axis=0), dtype=np.float32)
+
+    def volumes_ml(self) -> dict[str, float | None]:
+        """Volume of each structure in ml; None for one that the model cannot tell apart."""
+        return structure_volumes_ml(self.labels, self.codes)
+
+
+def structure_volumes_ml(labels: Volume, codes: tuple[LabelCode, ...]) -> dict[str, float | None]:
+    """Volume of each structure in a label volume, by counting voxels.
+
+    Args:
+        labels: Label codes (S, H, W) uint8.
+        codes: The codes that the annotator or model could have drawn, disjoint.
+
+    Returns:
+        From the name in STRUCTURES to ml; 0 for a structure that is empty, None for one that these
+        codes cannot express.
+    """
+    volumes: dict[str, float | None] = {}
+    for structure in STRUCTURES:
+        members = structure_codes(structure, codes)
+        if members is None:
+            volumes[structure] = None
+        else:
+            volumes[structure] = int(np.isin(labels.values, members).sum()) * labels.grid.voxel_volume_ml
+    return volumes
