@@ -1,1 +1,113 @@
-"""Zonate: from a multi-parametric prostate MRI study to its anatomical zones."""
+"""Zonate: from a multi-parametric prostate MRI study to its anatomical zones.
+
+The public API, imported on first use, so that `import zonate` costs nothing:
+
+    >>> import zonate
+    >>> study = zonate.inspect("ProstateX-0000")
+
+Every verb of the command line is a function of the same name here.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zonate.case import AlignmentRecord, Case
+    from zonate.config import Settings, load_recipe
+    from zonate.dataset.store import Dataset
+    from zonate.errors import ZonateError
+    from zonate.geometry import Grid, Volume
+    from zonate.load import load_case, open_study, read_acquisition
+    from zonate.model import Model
+    from zonate.study import Acquisition, Sequence, Study
+    from zonate.verbs.align import align
+    from zonate.verbs.demo import demo
+    from zonate.verbs.evaluate import evaluate
+    from zonate.verbs.export import export
+    from zonate.verbs.info import info
+    from zonate.verbs.inspect import inspect
+    from zonate.verbs.predict import predict
+    from zonate.verbs.prepare import prepare
+    from zonate.verbs.simulate import simulate
+    from zonate.verbs.train import train
+    from zonate.zonemap import ZoneMap
+    from zonate.zones import LabelCode, Zone
+
+__version__ = version("zonate")
+
+_HOME = {
+    "Acquisition": "zonate.study",
+    "AlignmentRecord": "zonate.case",
+    "Case": "zonate.case",
+    "Dataset": "zonate.dataset.store",
+    "Grid": "zonate.geometry",
+    "LabelCode": "zonate.zones",
+    "Model": "zonate.model",
+    "Sequence": "zonate.study",
+    "Settings": "zonate.config",
+    "Study": "zonate.study",
+    "Volume": "zonate.geometry",
+    "Zone": "zonate.zones",
+    "ZonateError": "zonate.errors",
+    "ZoneMap": "zonate.zonemap",
+    "align": "zonate.verbs.align",
+    "demo": "zonate.verbs.demo",
+    "evaluate": "zonate.verbs.evaluate",
+    "export": "zonate.verbs.export",
+    "info": "zonate.verbs.info",
+    "inspect": "zonate.verbs.inspect",
+    "load_case": "zonate.load",
+    "load_recipe": "zonate.config",
+    "open_study": "zonate.load",
+    "predict": "zonate.verbs.predict",
+    "prepare": "zonate.verbs.prepare",
+    "read_acquisition": "zonate.load",
+    "simulate": "zonate.verbs.simulate",
+    "train": "zonate.verbs.train",
+}
+
+__all__ = [
+    "Acquisition",
+    "AlignmentRecord",
+    "Case",
+    "Dataset",
+    "Grid",
+    "LabelCode",
+    "Model",
+    "Sequence",
+    "Settings",
+    "Study",
+    "Volume",
+    "ZonateError",
+    "Zone",
+    "ZoneMap",
+    "__version__",
+    "align",
+    "demo",
+    "evaluate",
+    "export",
+    "info",
+    "inspect",
+    "load_case",
+    "load_recipe",
+    "open_study",
+    "predict",
+    "prepare",
+    "read_acquisition",
+    "simulate",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'zonate' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

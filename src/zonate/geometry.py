@@ -11,7 +11,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from zonate.errors import GeometryError
 
@@ -248,6 +247,8 @@ class Crop:
             rows, columns = (np.rint(p).astype(np.intp) for p in clipped)
             out[:] = values[:, rows[:, None], columns[None, :]]
         else:
+            from scipy import ndimage  # costs 0.2 s, which `zonate --help` need not wait for
+
             coordinates = np.stack(np.meshgrid(*clipped, indexing="ij"))
             for s in range(values.shape[0]):
                 ndimage.map_coordinates(values[s], coordinates, output=out[s], order=order, mode="nearest")

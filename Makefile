@@ -1,0 +1,41 @@
+# Two commands for everybody: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test test-all lint types imports check clean
+
+help:           ## show this
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
+
+setup: $(READY) ## make the environment with the pinned versions
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
+	$(BIN)/zonate demo -o demo --overwrite
+
+test: $(READY)  ## the fast tests
+	$(BIN)/pytest -m 'not slow'
+
+test-all: $(READY) ## all tests
+	$(BIN)/pytest
+
+lint: $(READY)  ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(READY) ## the floors: imports go downward only
+	$(BIN)/lint-imports
+
+check: lint types imports ## what CI asks for besides the tests
+
+clean:          ## remove the environment and what the demo wrote
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,156 @@
+"""How results look on a terminal."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from zonate.progress import Progress
+
+if TYPE_CHECKING:
+    from zonate.case import AlignmentRecord
+    from zonate.study import Study
+
+console = Console(stderr=True, soft_wrap=False)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """Show a bar on stderr while the block runs; where stderr is no terminal, a line a step of a hundredth."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    if not console.is_terminal:
+        yield _line_a_step(title)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task(title, total=None, text="")
+        yield lambda done, total, text: bar.update(task, completed=done, total=total, text=escape(text))
+
+
+def _line_a_step(title: str) -> Progress:
+    """For logs: a line whenever a twentieth more is done."""
+    last = -1
+
+    def show(done: int, total: int, text: str) -> None:
+        nonlocal last
+        twentieth = 20 * done // max(total, 1)
+        if twentieth != last:
+            last = twentieth
+            console.print(f"{title} {done}/{total}  {text}", markup=False, highlight=False)
+
+    return show
+
+
+def show_study(study: "Study") -> None:
+    """The table of series of `inspect`."""
+    from zonate.study import Sequence
+
+    table = Table(title=f"Study {escape(study.case_id)}", title_justify="left")
+    for heading, justify in (("series", "right"), ("description", "left"), ("slices", "right"), ("b (s/mm²)", "left")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # the literals above are JustifyMethods
+    table.add_column("role", style="bold")
+    table.add_column("reason")
+    for series in study.series:
+        table.add_row(
+            "–" if series.series_number is None else str(series.series_number),
+            escape(series.description),
+            str(series.slices),
+            ", ".join(f"{b:g}" for b in series.b_values_s_mm2),
+            series.role.name if series.role is not None else "",
+            escape(series.reason),
+        )
+    console.print(table)
+    for sequence in Sequence:
+        role = study.roles.get(sequence)
+        if role is None:
+            console.print(f"{sequence.name}: absent")
+            continue
+        details = [f"series {role.series_number}" if role.series_number is not None else escape(role.series_uid)]
+        if role.b_value_s_mm2 is not None:
+            details.append(f"b {role.b_value_s_mm2:g} s/mm²")
+        if role.derived:
+            details.append(role.derived)
+        console.print(f"{sequence.name}: {', '.join(details)}", highlight=False)
+    show_warnings(study.warnings)
+
+
+def show_alignment(record: "AlignmentRecord") -> None:
+    """One line that a technologist understands."""
+    console.print(
+        f"alignment: {record.chosen}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False
+    )
+
+
+def show_warnings(warnings: tuple[str, ...]) -> None:
+    """A line a warning."""
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
+
+
+def show_failures(failed: Mapping[str, str]) -> None:
+    """The cases of a batch that were set aside."""
+    if not failed:
+        return
+    console.print(f"[bold red]{len(failed)} failed[/] (the others are done):", highlight=False)
+    for case_id, message in failed.items():
+        console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False)
+
+
+def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
+    """A table whose first column is text and whose others are figures."""
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice."""
+    rows = []
+    for structure, measures in summary["structures"].items():
+        dice = measures["dice"]
+        rows.append([structure, str(dice["n"]), _spread(dice), _interval(dice)])
+        rows[-1] += [_spread(measures[name]) for name in _shown_measures(measures)]
+    if not rows:
+        console.print("nothing could be compared: reference and model share no structure")
+        return
+    first = next(iter(summary["structures"].values()))
+    names = [name.replace("_", " ") for name in _shown_measures(first)]
+    show_table(f"Per patient, split {summary['split']}", ["structure", "n", "Dice", "95 % interval", *names], rows)
+
+
+def _shown_measures(measures: Mapping[str, Any]) -> list[str]:
+    return [name for name in measures if name == "hd95_mm" or name.startswith("nsd_") or name == "volume_error_ml"]
+
+
+def _spread(measure: Mapping[str, Any]) -> str:
+    if measure["mean"] is None:
+        return "–"
+    if measure["std"] is None:
+        return f"{measure['mean']:.3g}"
+    return f"{measure['mean']:.3f} ± {measure['std']:.3f}"
+
+
+def _interval(measure: Mapping[str, Any]) -> str:
+    low, high = measure["interval_95"]
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def quiet_libraries() -> None:
+    """Keep pydicom's log, which quotes header values, off the terminal."""
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
