@@ -1,0 +1,243 @@
+"""One prepared case on disk: a Zarr v3 group, chunked by slice, that is whole or not there.
+
+    DATASET/cases/<case_id>/
+        images      (S, 3, H, W) float32, chunks (1, 3, H, W); NaN where nothing was measured
+        labels      (S, H, W) uint8 label codes, chunks (1, H, W)
+        reference   (S, H, W) uint8 label codes on the original T2W grid, chunks (1, H, W)
+        attributes  the record, and last of all the marker that makes the group complete
+
+A chunk that is missing reads as "not measured" or "not annotated", never as background.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from zonate.dataset.labels import gland_volume_ml
+from zonate.dataset.slices import Slices
+from zonate.dataset.statistics import Moments, moments_of
+from zonate.errors import DatasetError
+from zonate.geometry import Crop, Grid, Volume
+from zonate.io.files import atomic_path
+from zonate.zones import LabelCode
+
+CASE_FORMAT_VERSION = 1
+CASES_FOLDER = "cases"
+COMPLETE = "zonate_complete"
+"""The attribute that is written after everything else."""
+
+Use = Literal["any", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a case comes from and what may be done with it.
+
+    Attributes:
+        patient_id: Whose case it is, as the data set calls the patient.
+        dataset: The public name of the data set.
+        licence: Of the data.
+        use: `evaluation` where nothing may be trained on it.
+        codes: Those that the annotator could have drawn, ascending, without NOT_ANNOTATED.
+        source_key: Changes when the source's files, what is said of it, or the settings change.
+        provenance: File names relative to the manifest, alignment, b-value, versions, settings (JSON values).
+    """
+
+    patient_id: str
+    dataset: str
+    licence: str
+    use: Use
+    codes: tuple[LabelCode, ...]
+    source_key: str
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The origin as JSON values."""
+        return {**vars(self), "codes": [code.name for code in self.codes], "provenance": dict(self.provenance)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; further values are left aside."""
+        named = {field.name: value[field.name] for field in fields(cls)}
+        return cls(**{**named, "codes": tuple(LabelCode[name] for name in value["codes"])})
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """What is known of a prepared case besides its pixels.
+
+    Attributes:
+        case_id: As in `Case`.
+        origin: Where it comes from.
+        slices: How many.
+        channels_present: For T2W, DWI and ADC.
+        gland_volume_ml: Counted on the original grid; None where the codes cannot tell the gland.
+        original: The T2W grid as it was read.
+        crop: How the slices were cut out of it.
+        moments: Of this volume's slices.
+        content: SHA-256 of the three arrays.
+    """
+
+    case_id: str
+    origin: Origin
+    slices: int
+    channels_present: tuple[bool, bool, bool]
+    gland_volume_ml: float | None
+    original: Grid
+    crop: Crop
+    moments: Moments
+    content: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        crop = self.crop
+        return {
+            "format_version": CASE_FORMAT_VERSION,
+            "case_id": self.case_id,
+            **self.origin.to_json(),
+            "slices": self.slices,
+            "channels_present": list(self.channels_present),
+            "gland_volume_ml": self.gland_volume_ml,
+            "grids": {
+                "original": _grid_to_json(self.original),
+                "crop": {
+                    "source": _grid_to_json(crop.source),
+                    "size_px": crop.size_px,
+                    "spacing_mm": crop.spacing_mm,
+                },
+            },
+            "moments": self.moments.to_json(),
+            "statistics": self.moments.statistics.to_json(),
+            "content_sha256": self.content,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        crop = value["grids"]["crop"]
+        t2w, dwi, adc = (bool(present) for present in value["channels_present"])
+        return cls(
+            case_id=value["case_id"],
+            origin=Origin.from_json(value),
+            slices=value["slices"],
+            channels_present=(t2w, dwi, adc),
+            gland_volume_ml=value["gland_volume_ml"],
+            original=_grid_from_json(value["grids"]["original"]),
+            crop=Crop(_grid_from_json(crop["source"]), crop["size_px"], crop["spacing_mm"]),
+            moments=Moments.from_json(value["moments"]),
+            content=value["content_sha256"],
+        )
+
+
+def case_folder(dataset: Path, case_id: str) -> Path:
+    """Where a case lies in a dataset."""
+    return dataset / CASES_FOLDER / case_id
+
+
+def write_case(dataset: Path, slices: Slices, reference: Volume, origin: Origin) -> CaseRecord:
+    """Write a case under a temporary name and rename it once it is whole.
+
+    Args:
+        dataset: The dataset's folder.
+        slices: With labels.
+        reference: Label codes (S, H, W) uint8 on the original T2W grid.
+        origin: Kept with it.
+
+    Returns:
+        The record as stored.
+
+    Raises:
+        ValueError: The slices have no labels.
+    """
+    if slices.labels is None:
+        raise ValueError(f"case {slices.case_id}: a case without labels is not stored")
+    arrays = {"images": slices.images, "labels": slices.labels, "reference": reference.values.astype(np.uint8)}
+    record = CaseRecord(
+        case_id=slices.case_id,
+        origin=origin,
+        slices=slices.images.shape[0],
+        channels_present=slices.channels_present,
+        gland_volume_ml=gland_volume_ml(reference, origin.codes),
+        original=slices.original,
+        crop=slices.crop,
+        moments=moments_of(slices.images),
+        content=_digest(arrays),
+    )
+    target = case_folder(dataset, slices.case_id)
+    with atomic_path(target) as temporary:
+        _write_group(temporary, arrays, record)
+        if target.exists():
+            shutil.rmtree(target)
+    return record
+
+
+def read_record(dataset: Path, case_id: str) -> CaseRecord | None:
+    """The record of a complete case; None where the case is not there, not complete or of another format."""
+    try:
+        attributes = dict(open_group(dataset, case_id).attrs)
+    except (FileNotFoundError, DatasetError):
+        return None
+    if attributes.get(COMPLETE) is not True or attributes.get("format_version") != CASE_FORMAT_VERSION:
+        return None
+    return CaseRecord.from_json(attributes)
+
+
+def open_group(dataset: Path, case_id: str) -> Any:
+    """The case's Zarr group, for reading.
+
+    Raises:
+        DatasetError: There is no such group, or its metadata cannot be read.
+    """
+    folder = case_folder(dataset, case_id)
+    try:
+        return zarr.open_group(folder, mode="r", zarr_format=3)
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(
+            f"case {case_id} of the dataset {dataset} cannot be opened: run `zonate prepare` again"
+        ) from error
+
+
+def _write_group(folder: Path, arrays: Mapping[str, Any], record: CaseRecord) -> None:
+    group = zarr.create_group(folder, zarr_format=3)
+    for name, values in arrays.items():
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            dtype=values.dtype,
+            chunks=(1, *values.shape[1:]),
+            compressors=ZstdCodec(level=3, checksum=True),
+            fill_value=np.nan if values.dtype.kind == "f" else int(LabelCode.NOT_ANNOTATED),
+            dimension_names=("S", "C", "H", "W") if values.ndim == 4 else ("S", "H", "W"),
+        )
+        array[...] = values
+    group.update_attributes(record.to_json())
+    group.update_attributes({COMPLETE: True})
+
+
+def _digest(arrays: Mapping[str, Any]) -> str:
+    """SHA-256 of the arrays' names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _grid_to_json(grid: Grid) -> dict[str, Any]:
+    return {
+        "shape": list(grid.shape),
+        "affine": grid.affine.tolist(),
+        "frame_of_reference": grid.frame_of_reference,
+    }
+
+
+def _grid_from_json(value: Mapping[str, Any]) -> Grid:
+    s, h, w = value["shape"]
+    return Grid((s, h, w), np.array(value["affine"]), value["frame_of_reference"])

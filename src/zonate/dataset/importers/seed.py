@@ -1,0 +1,59 @@
+"""The layout `seed`: the one that the described method was trained from.
+
+    SOURCE/107/T2W/*.dcm
+    SOURCE/107/DWI/*.dcm
+    SOURCE/107/ADC/*.dcm
+    SOURCE/107/label/Segmentation.nrrd      0 background, 1 PZ, 2 TZ, 3 DPU, 4 AFS
+
+A folder named by a number is a patient; other folders are left aside. A patient without `T2W` or label is set aside by
+`prepare`; one without `DWI` or `ADC` keeps an absent channel, with a note.
+
+Source: github A2Amir/Prostate-Segmentation.
+"""
+
+from pathlib import Path
+
+from zonate.dataset.importers.source import Source
+from zonate.errors import DatasetError
+from zonate.study import Sequence
+from zonate.zones import LabelCode, Zone
+
+LABEL_CODES = {int(zone): LabelCode(zone) for zone in Zone}
+LABEL_NAME = "label/Segmentation.nrrd"
+
+
+def read_seed(folder: Path) -> list[Source]:
+    """Find the patients of the layout, in the order of their numbers.
+
+    Raises:
+        DatasetError: There is no folder named by a number.
+    """
+    found = (
+        [entry for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal()] if folder.is_dir() else []
+    )
+    if not found:
+        raise DatasetError(f"{folder} has not the layout seed: it holds no folder named by a number, such as 107/T2W")
+    return [_source(patient) for patient in sorted(found, key=lambda entry: (int(entry.name), entry.name))]
+
+
+def _source(patient: Path) -> Source:
+    inputs = {Sequence.T2W: patient / "T2W"}
+    notes = []
+    for role in (Sequence.DWI, Sequence.ADC):
+        if (patient / role.name).is_dir():
+            inputs[role] = patient / role.name
+        else:
+            notes.append(f"there is no folder {role.name}: the channel is absent")
+    label = patient / LABEL_NAME
+    return Source(
+        case_id=patient.name,
+        patient_id=patient.name,
+        inputs=inputs,
+        labels=label,
+        label_codes=LABEL_CODES,
+        dataset="seed",
+        licence="not stated by the layout",
+        root=patient.parent,
+        where=str(patient),
+        notes=tuple(notes),
+    )

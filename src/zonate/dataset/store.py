@@ -1,0 +1,270 @@
+"""The prepared dataset: complete cases, and the index that says what each is for.
+
+    DATASET/dataset.json      format version, settings, entries with their splits, statistics, fingerprint
+    DATASET/cases/<case_id>/  see zonate.dataset.cases
+
+The index is written last, so a folder without one is not a dataset (yet).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from zonate.config import AlignmentSettings, ReadingSettings, Settings, SlicingSettings, SplitSettings
+from zonate.dataset.cases import CaseRecord, open_group, read_record
+from zonate.dataset.slices import Slices
+from zonate.dataset.splits import SPLITS, Split, check_no_leakage
+from zonate.dataset.statistics import Statistics, pooled
+from zonate.errors import DatasetError
+from zonate.geometry import Volume
+from zonate.io.files import write_json
+from zonate.zones import LabelCode
+
+FORMAT = "zonate-dataset"
+FORMAT_VERSION = 1
+INDEX_NAME = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index says of a case.
+
+    Attributes:
+        case_id: As in `Case`.
+        patient_id: Whose case it is, as the data set calls the patient.
+        slices: How many.
+        codes: Those that the annotator could have drawn, ascending, without NOT_ANNOTATED.
+        split: `evaluation` for a case that nothing may be trained, validated or tested on.
+        channels_present: For T2W, DWI and ADC.
+        gland_volume_ml: None where the codes cannot tell the gland.
+        dataset: The public name of the data set that it comes from.
+        licence: Of the data.
+        statistics: Of this volume alone.
+        content: SHA-256 of the case's arrays.
+    """
+
+    case_id: str
+    patient_id: str
+    slices: int
+    codes: tuple[LabelCode, ...]
+    split: Split
+    channels_present: tuple[bool, bool, bool]
+    gland_volume_ml: float | None
+    dataset: str
+    licence: str
+    statistics: Statistics
+    content: str = ""
+
+    @classmethod
+    def of_record(cls, record: CaseRecord, split: Split) -> Self:
+        """The entry of a stored case."""
+        origin = record.origin
+        return cls(
+            case_id=record.case_id,
+            patient_id=origin.patient_id,
+            slices=record.slices,
+            codes=origin.codes,
+            split=split,
+            channels_present=record.channels_present,
+            gland_volume_ml=record.gland_volume_ml,
+            dataset=origin.dataset,
+            licence=origin.licence,
+            statistics=record.moments.statistics,
+            content=record.content,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as JSON values."""
+        return {
+            **vars(self),
+            "codes": [code.name for code in self.codes],
+            "channels_present": list(self.channels_present),
+            "statistics": self.statistics.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        t2w, dwi, adc = (bool(present) for present in value["channels_present"])
+        read = {
+            "codes": tuple(LabelCode[name] for name in value["codes"]),
+            "channels_present": (t2w, dwi, adc),
+            "statistics": Statistics.from_json(value["statistics"]),
+        }
+        return cls(**{**value, **read})
+
+
+class Dataset:
+    """A complete dataset, opened for reading: slice by slice, so that it need not fit in memory.
+
+    Attributes:
+        path: Its folder.
+        entries: Its cases, in the order of their sources.
+        statistics: Of the training patients only; mean 0 and standard deviation 1 where there are none.
+        slicing: How the cases were sliced.
+        alignment: How they were aligned.
+        reading: How they were read.
+        splitting: How they were divided.
+        fingerprint: SHA-256 of everything that could change what is learnt from it.
+    """
+
+    def __init__(self, path: Path, index: dict[str, Any]) -> None:
+        self.path = path
+        settings = index["settings"]
+        self.entries = tuple(Entry.from_json(entry) for entry in index["entries"])
+        self.statistics = Statistics.from_json(index["statistics"])
+        self.slicing = SlicingSettings.model_validate(settings["slicing"])
+        self.alignment = AlignmentSettings.model_validate(settings["alignment"])
+        self.reading = ReadingSettings.model_validate(settings["reading"])
+        self.splitting = SplitSettings.model_validate(settings["split"])
+        self.fingerprint: str = index["fingerprint"]
+        self._cases = {entry.case_id for entry in self.entries}
+        self._arrays: dict[tuple[str, str], Any] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a dataset that `zonate prepare` finished.
+
+        Raises:
+            DatasetError: It is not there, not complete, damaged or of another format version.
+            LeakageError: A patient stands on two sides of its split.
+        """
+        dataset = cls(path, _read_index(path))
+        missing = [entry.case_id for entry in dataset.entries if not _is_whole(path, entry)]
+        if missing:
+            raise DatasetError(
+                f"the dataset {path} has lost or changed the cases {', '.join(missing)} since its index was "
+                "written: run `zonate prepare` again, it makes only what is missing"
+            )
+        check_no_leakage((entry.patient_id, entry.split) for entry in dataset.entries)
+        return dataset
+
+    def split(self, name: Split) -> tuple[Entry, ...]:
+        """The cases of one side; empty where it has none.
+
+        Raises:
+            ValueError: There is no side of that name.
+        """
+        if name not in SPLITS:
+            raise ValueError(f"there is no split {name!r}: choose one of {', '.join(SPLITS)}")
+        return tuple(entry for entry in self.entries if entry.split == name)
+
+    def entry(self, case_id: str) -> Entry:
+        """The entry of a case.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        for entry in self.entries:
+            if entry.case_id == case_id:
+                return entry
+        raise DatasetError(f"the dataset {self.path} has no case {case_id}")
+
+    def slice(self, case_id: str, s: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+        """One slice, read from disk alone.
+
+        Returns:
+            Image (3, H, W) float32 in the units of the case, NaN where nothing was measured, and label codes
+            (H, W) uint8.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        return self._array(case_id, "images")[s], self._array(case_id, "labels")[s]
+
+    def slices(self, case_id: str) -> Slices:
+        """A whole case as the network sees it."""
+        record = self.record(case_id)
+        images = self._array(case_id, "images")[...]
+        return Slices(case_id, images, self._array(case_id, "labels")[...], record.crop, record.original)
+
+    def reference(self, case_id: str) -> Volume:
+        """The label codes (S, H, W) uint8 as drawn, on the original T2W grid."""
+        record = self.record(case_id)
+        return Volume(self._array(case_id, "reference")[...], record.original)
+
+    def record(self, case_id: str) -> CaseRecord:
+        """All that is stored of a case besides its pixels: grids, provenance, alignment.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        self.entry(case_id)
+        record = read_record(self.path, case_id)
+        if record is None:
+            raise DatasetError(f"case {case_id} of the dataset {self.path} is gone: run `zonate prepare` again")
+        return record
+
+    def _array(self, case_id: str, name: str) -> Any:
+        """An open array; kept, since opening costs more than reading a slice."""
+        if (case_id, name) not in self._arrays:
+            self.entry(case_id)
+            self._arrays[case_id, name] = open_group(self.path, case_id)[name]
+        return self._arrays[case_id, name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open arrays stay behind when a dataset goes to another process."""
+        return {**vars(self), "_arrays": {}}
+
+
+def write_index(path: Path, records: Items[tuple[CaseRecord, Split]], settings: Settings) -> None:
+    """Write the index of a dataset whose cases are all complete.
+
+    Args:
+        path: The dataset's folder.
+        records: The cases with their splits; the statistics come from those that train.
+        settings: reading, alignment, slicing and split are kept.
+
+    Raises:
+        LeakageError: A patient stands on two sides.
+    """
+    check_no_leakage((record.origin.patient_id, split) for record, split in records)
+    moments = pooled(record.moments for record, split in records if split == "train")
+    index: dict[str, Any] = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "settings": {
+            "reading": settings.reading.model_dump(),
+            "alignment": settings.alignment.model_dump(),
+            "slicing": settings.slicing.model_dump(),
+            "split": settings.split.model_dump(),
+        },
+        "statistics": moments.statistics.to_json(),
+        "entries": [Entry.of_record(record, split).to_json() for record, split in records],
+    }
+    canonical = json.dumps(index, sort_keys=True, ensure_ascii=True)
+    index["fingerprint"] = hashlib.sha256(canonical.encode()).hexdigest()
+    write_json(path / INDEX_NAME, index)
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    file = path / INDEX_NAME
+    if not file.is_file():
+        raise DatasetError(f"{path} is not a complete dataset: it has no {INDEX_NAME}. Run `zonate prepare` (again)")
+    try:
+        index: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        form, version = index["format"], index["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise DatasetError(f"{file} is damaged: run `zonate prepare` again") from None
+    if form != FORMAT or version != FORMAT_VERSION:
+        raise DatasetError(
+            f"{file} is {form} of version {version}; this Zonate reads {FORMAT} of version {FORMAT_VERSION}: "
+            "prepare the dataset again"
+        )
+    try:
+        Dataset(path, index)
+    except (KeyError, TypeError, ValueError, ValidationError):
+        raise DatasetError(f"{file} is damaged: run `zonate prepare` again") from None
+    return index
+
+
+def _is_whole(path: Path, entry: Entry) -> bool:
+    record = read_record(path, entry.case_id)
+    return record is not None and record.content == entry.content

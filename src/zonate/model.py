@@ -1,0 +1,191 @@
+"""A trained network that rebuilds itself from its file, and segments."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from zonate.config import Settings
+from zonate.dataset.loader import normalise_known
+from zonate.dataset.slices import Slices, restore_slices
+from zonate.dataset.statistics import Statistics, of_images
+from zonate.errors import ModelError
+from zonate.geometry import Volume
+from zonate.io.files import atomic_path
+from zonate.networks.generator import Generator, probabilities
+from zonate.zonemap import ZoneMap
+from zonate.zones import LabelCode, membership
+
+FORMAT = "zonate-model"
+FORMAT_VERSION = 1
+BEST_NAME = "best.safetensors"
+"""The model of a run folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The generator and everything needed to use it.
+
+    Attributes:
+        generator: From normalised slices (B, 3, H, W) to logits (B, K, H, W).
+        settings: Of the run that trained it.
+        statistics: Of its training patients.
+        codes: What it can tell apart: the finest that its training labels told apart.
+        provenance: What it learnt from (JSON values): `licences`, `datasets`, `training_patients`,
+            `validation_patients`, counts of cases, the dataset's fingerprint.
+        channels: For T2W, DWI and ADC, whether any training case had it; others are not looked at.
+    """
+
+    generator: nn.Module
+    settings: Settings
+    statistics: Statistics
+    codes: tuple[LabelCode, ...]
+    provenance: Mapping[str, Any]
+    channels: tuple[bool, bool, bool] = (True, True, True)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file, or the best model of a run folder.
+
+        Raises:
+            ModelError: There is none, or it is damaged, of another kind or of another format version.
+        """
+        file = path / BEST_NAME if path.is_dir() else path
+        if not file.is_file():
+            raise ModelError(f"there is no model at {file}: give a model file, or a run folder of `zonate train`")
+        try:
+            with safe_open(file, framework="pt") as opened:
+                about = _read_about(opened.metadata(), file)
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{file} cannot be read as safetensors, it is damaged or another file: {error}") from None
+        try:
+            settings = Settings.model_validate(about["settings"])
+            generator = Generator(settings.network)
+            generator.load_state_dict(tensors)
+            codes = tuple(LabelCode[name] for name in about["codes"])
+            t2w, dwi, adc = (bool(known) for known in about["channels"])
+            statistics = Statistics.from_json(about["statistics"])
+            return cls(generator.eval(), settings, statistics, codes, about["provenance"], (t2w, dwi, adc))
+        except (KeyError, TypeError, ValueError, ValidationError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{file} does not hold together: {reason}. It is damaged, train or fetch it again") from None
+
+    def save(self, path: Path) -> None:
+        """Write the model as one safetensors file, whole or not at all, with everything else in its metadata."""
+        about = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "zonate_version": version("zonate"),
+            "settings": self.settings.model_dump(mode="json"),
+            "statistics": self.statistics.to_json(),
+            "codes": [code.name for code in self.codes],
+            "channels": list(self.channels),
+            "provenance": dict(self.provenance),
+        }
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
+        with atomic_path(path) as temporary:
+            # One entry: the order of several is not fixed, and equal models shall be equal files.
+            save_file(tensors, temporary, {FORMAT: json.dumps(about, sort_keys=True, allow_nan=False)})
+
+    def segment(self, slices: Slices, *, device: str | None = None) -> ZoneMap:
+        """Segment a case, onto its original T2W grid.
+
+        Args:
+            slices: Cut as the settings say.
+            device: As PyTorch names it; None: a GPU where there is one.
+
+        Returns:
+            Labels and probabilities over `codes`; background outside the slices.
+
+        Raises:
+            ModelError: The slices have another size or spacing than those that it learnt from.
+        """
+        slicing = self.settings.slicing
+        if (slices.crop.size_px, slices.crop.spacing_mm) != (slicing.size_px, slicing.spacing_mm):
+            raise ModelError(
+                f"case {slices.case_id}: slices of {slices.crop.size_px} px at {slices.crop.spacing_mm} mm, but the "
+                f"model learnt from {slicing.size_px} px at {slicing.spacing_mm} mm: slice it with the model's settings"
+            )
+        maps = self.slice_probabilities(slices.images, device=device)  # (S, len(codes), H, W)
+        outside = [float(code == LabelCode.BACKGROUND) for code in self.codes]
+        restored = restore_slices(maps, slices.crop, slices.original, outside)  # (len(codes), S, H, W)
+        labels = np.array(self.codes, dtype=np.uint8)[restored.argmax(axis=0)]
+        return ZoneMap(Volume(labels, slices.original), self.codes, restored)
+
+    def slice_probabilities(
+        self, images: npt.NDArray[np.float32], *, device: str | None = None
+    ) -> npt.NDArray[np.float32]:
+        """The probability of each code on each slice, on the slices' own grid.
+
+        Args:
+            images: (S, 3, H, W) in the units of the case, NaN where nothing was measured.
+            device: As PyTorch names it; None: a GPU where there is one.
+
+        Returns:
+            (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
+            is divided among them.
+        """
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        statistics = of_images([images]) if self.settings.normalisation == "volume" else self.statistics
+        normalised = normalise_known(images, statistics, self.channels)
+        sums = torch.from_numpy(membership()[list(self.codes)]).float().to(place)  # (len(codes), K)
+        generator = self.generator.to(place)
+        size = self.settings.prediction.batch_size
+        parts = []
+        with torch.inference_mode(), self._mode(generator, place):
+            for first in range(0, len(normalised), size):
+                batch = torch.from_numpy(normalised[first : first + size]).to(place)  # (B, 3, H, W)
+                p = probabilities(generator(batch), self.settings.network.head)  # (B, K, H, W)
+                by_code = torch.einsum("ck,bkhw->bchw", sums, p)
+                parts.append((by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)).cpu())
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+
+    @contextmanager
+    def _mode(self, generator: nn.Module, place: torch.device) -> Iterator[None]:
+        """Fixed statistics and no dropout; or, for sampling, the original's noise, seeded, leaving no trace."""
+        was_training = generator.training
+        if not self.settings.prediction.sampling:
+            generator.eval()
+            yield
+            generator.train(was_training)
+            return
+        norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+            torch.manual_seed(self.settings.prediction.seed)
+            generator.train()
+            for norm in norms:
+                norm.track_running_stats = False  # the batch's own, without moving the stored ones
+            try:
+                yield
+            finally:
+                for norm in norms:
+                    norm.track_running_stats = True
+                generator.train(was_training)
+
+
+def _read_about(metadata: Mapping[str, str] | None, file: Path) -> dict[str, Any]:
+    if not metadata or FORMAT not in metadata:
+        raise ModelError(f"{file} is not a model of Zonate (a checkpoint to resume from is not one): give another file")
+    try:
+        about: dict[str, Any] = json.loads(metadata[FORMAT])
+        found = about["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{file} does not hold together: its description is not JSON. Train or fetch it again") from None
+    if found != FORMAT_VERSION:
+        raise ModelError(
+            f"{file} is a model of format version {found}; this Zonate reads version {FORMAT_VERSION}: "
+            "use the Zonate that wrote it, or train again"
+        )
+    return about
