@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A time limit per example would make the properties fail on a busy machine.
+settings.register_profile("zonate", deadline=None)
+settings.load_profile("zonate")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from zonate.errors import ConfigError
 
@@ -28,6 +28,8 @@ class ReadingSettings(_Section):
     """A zip that would grow beyond this is refused."""
     max_archive_files: int = 200_000
     """A zip with more entries than this is refused."""
+    max_archive_ratio: float = 250.0
+    """A zip that inflates to more than this many times its own size (and beyond 64 MiB) is refused."""
 
 
 class AlignmentSettings(_Section):
@@ -41,6 +43,8 @@ class AlignmentSettings(_Section):
     """A candidate is accepted where its similarity exceeds that of the header alignment by more than this."""
     max_displacement_mm: float = Field(default=15.0, gt=0)
     """A candidate that moves any point of the region further than this is not believed."""
+    minimum_overlap: float = Field(default=0.25, ge=0, le=1)
+    """With less than this share of the region inside the diffusion field of view nothing is registered."""
 
 
 class SlicingSettings(_Section):
@@ -56,6 +60,12 @@ class SplitSettings(_Section):
     validation_fraction: float = Field(default=0.15, ge=0, lt=1)
     test_fraction: float = Field(default=0.2, ge=0, lt=1)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _someone_trains(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction must sum to less than 1: someone has to train")
+        return self
 
 
 class NetworkSettings(_Section):
@@ -82,6 +92,12 @@ class LossSettings(_Section):
     dice: float = Field(default=0.0, ge=0)
     cross_entropy: float = Field(default=0.0, ge=0)
 
+    @model_validator(mode="after")
+    def _something_is_asked_for(self) -> Self:
+        if not (self.adversarial or self.l1 or self.dice or self.cross_entropy):
+            raise ValueError("every weight of the loss is 0, so that nothing would be learnt: give one a weight")
+        return self
+
 
 class OptimiserSettings(_Section):
     """Adam, for both networks."""
@@ -107,8 +123,8 @@ class TrainingSettings(_Section):
     epochs: int = Field(default=300, gt=0)
     batch_size: int = Field(default=1, gt=0)
     seed: int = 0
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    """As Lightning Fabric names it; 16-mixed is for GPUs."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""
     validate_every_epochs: int = Field(default=1, gt=0)
     pictures_every_epochs: int = Field(default=10, gt=0)
 
@@ -118,7 +134,7 @@ class PredictionSettings(_Section):
 
     batch_size: int = Field(default=8, gt=0)
     sampling: bool = False
-    """True turns the original's noise back on: dropout, and statistics of the batch itself."""
+    """True turns the original's noise back on: dropout, and statistics of the batch itself (the original: batch 1)."""
     seed: int = 0
     """Of the noise."""
 
@@ -127,8 +143,13 @@ class EvaluationSettings(_Section):
     """How a prediction is compared with a reference."""
 
     surface_tolerance_mm: float = Field(default=2.0, gt=0)
+    """Of the normalised surface Dice, whose name carries it."""
     bootstrap_samples: int = Field(default=2000, gt=0)
+    """How often the patients are drawn anew for an interval."""
     seed: int = 0
+    """Of those draws."""
+    worst_cases: int = Field(default=3, ge=0)
+    """How many of the worst cases are drawn."""
 
 
 class Settings(_Section):

@@ -80,7 +80,9 @@ class Model:
             return cls(generator.eval(), settings, statistics, codes, about["provenance"], (t2w, dwi, adc))
         except (KeyError, TypeError, ValueError, ValidationError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise ModelError(f"{file} does not hold together: {reason}. It is damaged, train or fetch it again") from None
+            raise ModelError(
+                f"{file} does not hold together: {reason}. It is damaged, train or fetch it again"
+            ) from None
 
     def save(self, path: Path) -> None:
         """Write the model as one safetensors file, whole or not at all, with everything else in its metadata."""
@@ -182,7 +184,9 @@ def _read_about(metadata: Mapping[str, str] | None, file: Path) -> dict[str, Any
         about: dict[str, Any] = json.loads(metadata[FORMAT])
         found = about["format_version"]
     except (ValueError, KeyError, TypeError):
-        raise ModelError(f"{file} does not hold together: its description is not JSON. Train or fetch it again") from None
+        raise ModelError(
+            f"{file} does not hold together: its description is not JSON. Train or fetch it again"
+        ) from None
     if found != FORMAT_VERSION:
         raise ModelError(
             f"{file} is a model of format version {found}; this Zonate reads version {FORMAT_VERSION}: "

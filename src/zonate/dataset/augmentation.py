@@ -28,10 +28,10 @@ def augment(
     turned = []
     for values in (image, labels):
         if settings.rotate_90:
-            values = np.rot90(values, turns, axes=(-2, -1))  # noqa: PLW2901
+            values = np.rot90(values, turns, axes=(-2, -1))
         if settings.flip_horizontal and horizontal:
-            values = np.flip(values, axis=-1)  # noqa: PLW2901
+            values = np.flip(values, axis=-1)
         if settings.flip_vertical and vertical:
-            values = np.flip(values, axis=-2)  # noqa: PLW2901
+            values = np.flip(values, axis=-2)
         turned.append(np.ascontiguousarray(values))
     return turned[0], turned[1]

@@ -30,6 +30,34 @@ def atomic_path(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give an empty temporary folder beside the target; it becomes the target when the block succeeds.
+
+    When the block raises, the temporary folder is removed and the target stays as it was.
+
+    Raises:
+        OutputError: The target holds something and may not be replaced, or is a file.
+    """
+    check_output_folder(target, overwrite=overwrite)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary, aside = (target.with_name(f".{uuid4().hex[:8]}.{target.name}") for _ in range(2))
+    temporary.mkdir()
+    try:
+        yield temporary
+        if target.exists():
+            target.replace(aside)
+        try:
+            temporary.replace(target)
+        except OSError:
+            if aside.exists():
+                aside.replace(target)
+            raise
+    finally:
+        for folder in (temporary, aside):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic_path(target) as temporary:
@@ -51,11 +79,20 @@ def claim_output_folder(folder: Path, *, overwrite: bool) -> Path:
     Raises:
         OutputError: The folder holds something and may not be emptied, or is a file.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file, not a folder: give another output")
+    check_output_folder(folder, overwrite=overwrite)
     if folder.is_dir() and any(folder.iterdir()):
-        if not overwrite:
-            raise OutputError(f"{folder} holds results already: give another folder, or --overwrite")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def check_output_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse an output folder that holds something and may not be emptied; nothing is changed.
+
+    Raises:
+        OutputError: The folder holds something and may not be emptied, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file, not a folder: give another output")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise OutputError(f"{folder} holds results already: give another folder, or --overwrite")

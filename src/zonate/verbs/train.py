@@ -1,40 +1,40 @@
-"""Train a model by a recipe: one readable loop, resumable to the bit."""
+"""Train a model by a recipe, and resume it where it was stopped."""
 
+import json
+import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch.utils.tensorboard import SummaryWriter
 
 from zonate.checkpoint import read_checkpoint, write_checkpoint
 from zonate.config import Settings
 from zonate.dataset.loader import SliceLoader
-from zonate.dataset.store import Dataset, Entry
-from zonate.errors import ConfigError, DatasetError
-from zonate.io.files import claim_output_folder, write_json
+from zonate.dataset.store import Dataset
+from zonate.errors import ConfigError, DatasetError, ModelError
+from zonate.io.files import atomic_path, claim_output_folder, write_json, write_text
+from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
-from zonate.pictures.validation import draw_validation
+from zonate.networks.generator import SIZE_PX
+from zonate.pictures.training import draw_validation
 from zonate.progress import Progress, silent
-from zonate.training.log import RunLog, mean_terms
-from zonate.training.step import Pix2Pix
-from zonate.training.validation import validate
+from zonate.validation import Validated, mean_dice, validate
 from zonate.zones import LabelCode, told_apart
+
+_LOG = logging.getLogger(__name__)
 
 LAST_NAME = "last.safetensors"
 SETTINGS_NAME = "settings.json"
-PICTURED_CASES = 3
-
-
-@dataclass
-class _Position:
-    """How far a run has come: what a checkpoint keeps besides tensors."""
-
-    epochs_done: int = 0
-    best_dice: float = -1.0
+METRICS_NAME = "metrics.jsonl"
+_N_PICTURES = 4  # validation patients, the same each time
 
 
 def train(
@@ -46,150 +46,271 @@ def train(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Path:
-    """Train on a dataset's training patients, choosing the best epoch by its validation patients.
+    """Learn from the training patients of a dataset; keep the model that serves the validation patients best.
 
-    Every epoch's order, augmentation and dropout follow from (seed, epoch) alone, and the state is
-    written after every epoch; so a run that was killed at any moment and resumed ends at the same
-    weights as an unbroken one (on the CPU to the bit, with the same number of threads).
+    The run folder holds `settings.json`, `metrics.jsonl` (a line an epoch), `tensorboard/`, `pictures/` of validation
+    patients, `last.safetensors` to resume from, and `best.safetensors`, the model. Order, augmentation and random
+    state of an epoch follow from the seed and its number, so that a run which was killed at any moment and resumed
+    gives what an unbroken one gives: on a CPU with the same number of threads, bit for bit.
 
     Args:
-        dataset: What `prepare` wrote.
-        run: Folder for checkpoints, log and pictures.
-        settings: Such as `load_recipe` gives; reading, alignment and slicing are taken from the dataset.
-        resume: Go on where the run stopped; one that has nothing yet starts from the beginning.
-        overwrite: Whether a run folder that holds something may be emptied.
-        progress: Told of every step.
+        dataset: What `prepare` wrote. How it was read, aligned, sliced and split replaces those sections of the
+            settings.
+        run: Folder of the run.
+        settings: Such as `load_recipe` gives.
+        resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
+            differ.
+        overwrite: Whether a folder that holds something may be emptied.
+        progress: Told of each step, with the losses and the last validation Dice.
 
     Returns:
-        The best model's file: by mean validation Dice over structures, or the last epoch's where the
-        dataset has no validation patient.
+        The file of the best model: the highest mean over structures of the validation patients' mean Dice; the last
+        validated epoch's where there is no validation patient.
 
     Raises:
-        DatasetError: The dataset is incomplete, or has no training patient.
-        ConfigError: `resume` with other settings or another dataset than the run began with.
-        OutputError: The run folder holds something and may not be emptied.
+        DatasetError: The dataset is not complete, has nobody to train on, or is not the one that the run began with.
+        ConfigError: The settings do not fit the dataset, or are not those that the run began with.
+        ModelError: The checkpoint cannot be read, or the losses are no longer finite.
+        OutputError: The run folder holds something already.
     """
-    data = Dataset.open(dataset)
-    settings = settings.model_copy(
-        update={"reading": data.reading, "alignment": data.alignment, "slicing": data.slicing, "split": data.splitting}
-    )
-    training, validation = data.split("train"), data.split("validation")
-    if not training:
-        raise DatasetError(f"the dataset {dataset} has no training patient: all its cases are for other use")
-    if not resume:
-        claim_output_folder(run, overwrite=overwrite)
+    opened = Dataset.open(dataset)
+    settings, taught = _resolve(settings, opened)
     fabric = Fabric(accelerator="auto", devices=1, precision=settings.training.precision)
-    torch.manual_seed(settings.training.seed)  # the initial weights
-    networks = Pix2Pix(settings, fabric)
-    position = _restore(run, networks, settings, data) if resume else _Position()
-    slices = SliceLoader(
-        data,
-        training,
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        normalisation=settings.normalisation,
-        channels=_channels(training),
-        augmentation=settings.augmentation,
-    )
-    total = settings.training.epochs * len(slices)
-    write_json(run / SETTINGS_NAME, settings.model_dump())
-
-    with RunLog(run, position.epochs_done) as log:
-        for epoch in range(position.epochs_done, settings.training.epochs):
-            began = time.perf_counter()
-            torch.manual_seed(_epoch_seed(settings, epoch))  # dropout
-            networks.generator.train()
-            steps = []
-            for batch in slices.epoch(epoch):  # images (B, 3, H, W), labels (B, H, W)
-                steps.append(networks.step(batch))
-                text = f"epoch {epoch + 1}: generator {steps[-1]['generator']:.3f}, best Dice {position.best_dice:.3f}"
-                progress(epoch * len(slices) + len(steps), total, text)
-            position.epochs_done = epoch + 1
-            model = _model(networks, data, training, position)
-            dice = (
-                validate(model, data, validation)
-                if _due(settings.training.validate_every_epochs, settings, epoch)
-                else {}
-            )
-            if dice or not validation:
-                mean_dice = sum(dice.values()) / max(len(dice), 1)
-                if mean_dice > position.best_dice or not validation:
-                    position.best_dice = mean_dice
-                    _model(networks, data, training, position).save(run / BEST_NAME)
-            if _due(settings.training.pictures_every_epochs, settings, epoch):
-                for entry in validation[:PICTURED_CASES]:
-                    picture = run / "pictures" / f"{entry.case_id}-epoch-{epoch + 1:04d}.png"
-                    draw_validation(picture, model, data.slices(entry.case_id), epoch + 1)
-            log.epoch(_record(position, steps, dice, settings, time.perf_counter() - began))
-            write_checkpoint(run / LAST_NAME, networks.tensors(), _about(position, settings, data))
+    with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
+        torch.manual_seed(settings.training.seed)
+        learner = Learner(settings, fabric)
+        start = _begin(run, settings, opened, learner, resume=resume, overwrite=overwrite)
+        with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
+            _learn(run, opened, settings, taught, learner, start, board, progress)
     return run / BEST_NAME
 
 
-def _epoch_seed(settings: Settings, epoch: int) -> int:
-    """A seed for PyTorch's generator that differs in every epoch and follows from (seed, epoch) alone."""
-    return settings.training.seed * 1_000_003 + epoch + 1
+@dataclass(frozen=True)
+class _Taught:
+    """What the training labels and images can teach, and where they come from."""
+
+    codes: tuple[LabelCode, ...]
+    channels: tuple[bool, bool, bool]
+    provenance: Mapping[str, Any]
 
 
-def _due(every_epochs: int, settings: Settings, epoch: int) -> bool:
-    """Whether something is done after this epoch: every so many, and after the last."""
-    return (epoch + 1) % every_epochs == 0 or epoch + 1 == settings.training.epochs
+@dataclass(frozen=True)
+class _Start:
+    """Epochs that are done, and the best score among them (None: not measured yet)."""
+
+    epoch: int = 0
+    best: float | None = None
+    scores: tuple[tuple[str, float], ...] = ()
 
 
-def _restore(run: Path, networks: Pix2Pix, settings: Settings, data: Dataset) -> _Position:
-    """Put a run back where its last checkpoint was written."""
-    if not (run / LAST_NAME).is_file():
-        return _Position()
-    tensors, about = read_checkpoint(run / LAST_NAME)
-    if about["fingerprint"] != data.fingerprint:
-        raise ConfigError(f"the run {run} began with another dataset than {data.path}: start a new run")
-    now = settings.model_dump(mode="json")
-    if about["settings"] != now:
-        changed = [name for name in now if about["settings"].get(name) != now[name]]
-        raise ConfigError(f"the run {run} began with other settings ({', '.join(changed)}): start a new run")
-    networks.restore(tensors)
-    return _Position(about["epochs_done"], about["best_dice"])
-
-
-def _about(position: _Position, settings: Settings, data: Dataset) -> dict[str, Any]:
-    """What `_restore` needs besides the tensors."""
-    return {**vars(position), "fingerprint": data.fingerprint, "settings": settings.model_dump(mode="json")}
-
-
-def _model(networks: Pix2Pix, data: Dataset, training: tuple[Entry, ...], position: _Position) -> Model:
-    """The model as it stands; it shares the generator with the loop."""
-    codes = told_apart({LabelCode(code) for entry in training for code in entry.codes})
-    provenance = {
-        "zonate_version": version("zonate"),
-        "dataset_fingerprint": data.fingerprint,
-        "datasets": sorted({entry.dataset for entry in training}),
-        "licences": sorted({entry.licence for entry in training}),
-        "training_patients": sorted({entry.patient_id for entry in training}),
-        "validation_patients": sorted({entry.patient_id for entry in data.split("validation")}),
-        "training_cases": len(training),
-        "epoch": position.epochs_done,
-        "validation_dice": position.best_dice,
-    }
-    return Model(networks.generator, networks.settings, data.statistics, codes, provenance, _channels(training))
-
-
-def _channels(training: tuple[Entry, ...]) -> tuple[bool, bool, bool]:
-    """For T2W, DWI and ADC, whether any training case has it."""
-    t2w, dwi, adc = (any(entry.channels_present[channel] for entry in training) for channel in range(3))
-    return t2w, dwi, adc
-
-
-def _record(
-    position: _Position,
-    steps: list[dict[str, float]],
-    dice: Mapping[str, float],
+def _learn(
+    run: Path,
+    dataset: Dataset,
     settings: Settings,
-    seconds: float,
-) -> dict[str, Any]:
-    """What the log says of an epoch."""
-    return {
-        "epoch": position.epochs_done,
-        "loss": mean_terms(steps),
-        "validation_dice": dict(dice),
-        "learning_rate": settings.optimiser.learning_rate,
-        "seconds": round(seconds, 3),
+    taught: _Taught,
+    learner: Learner,
+    start: _Start,
+    board: SummaryWriter,
+    progress: Progress,
+) -> None:
+    """The loop."""
+    training = settings.training
+    loader = SliceLoader(
+        dataset,
+        dataset.split("train"),
+        batch_size=training.batch_size,
+        seed=training.seed,
+        normalisation=settings.normalisation,
+        channels=taught.channels,
+        augmentation=settings.augmentation,
+    )
+    best, scores = start.best, dict(start.scores)
+    for epoch in range(start.epoch + 1, training.epochs + 1):
+        began = time.perf_counter()
+        _seed_epoch(training.seed, epoch)
+        learner.train()
+        sums: dict[str, torch.Tensor] = {}
+        for number, batch in enumerate(loader.epoch(epoch), start=1):  # images (B, 3, H, W), labels (B, H, W)
+            terms = learner.step(batch)
+            sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
+            done = (epoch - 1) * len(loader) + number
+            progress(done, training.epochs * len(loader), _describe(epoch, training.epochs, sums, number, scores))
+        means = {name: float(total) / len(loader) for name, total in sums.items()}
+        _check_finite(means, epoch)
+
+        last = epoch == training.epochs
+        if last or epoch % training.validate_every_epochs == 0:
+            model = Model(
+                learner.generator, settings, dataset.statistics, taught.codes, taught.provenance, taught.channels
+            )
+            pictures = run / "pictures" if last or epoch % training.pictures_every_epochs == 0 else None
+            scores = _validate(model, dataset, pictures, epoch)
+            score = fmean(scores.values()) if scores else None
+            if score is None or best is None or score > best:
+                best = score
+                model.save(run / BEST_NAME)
+            measured = scores
+        else:
+            measured = {}
+
+        seconds = time.perf_counter() - began
+        _note(run, board, epoch, means, measured, seconds, learner.learning_rate)
+        # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
+        about = {"epoch": epoch, "best": best, "scores": scores, "fingerprint": dataset.fingerprint}
+        write_checkpoint(run / LAST_NAME, learner.state(), {**about, "settings": settings.model_dump(mode="json")})
+
+
+def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
+    """The settings with those that the dataset was prepared with, and what it can teach."""
+    entries = dataset.split("train")
+    if not entries:
+        raise DatasetError(f"the dataset {dataset.path} has no training patient: prepare it with more cases")
+    if dataset.slicing.size_px != SIZE_PX:
+        raise ConfigError(
+            f"the dataset {dataset.path} has slices of {dataset.slicing.size_px} px, but the networks take {SIZE_PX} "
+            f"px: prepare it with slicing.size_px = {SIZE_PX}"
+        )
+    prepared = {
+        "reading": dataset.reading,
+        "alignment": dataset.alignment,
+        "slicing": dataset.slicing,
+        "split": dataset.splitting,
     }
+    codes = told_apart({code for entry in entries for code in entry.codes})
+    if LabelCode.BACKGROUND not in codes:
+        raise DatasetError(
+            f"the training labels of {dataset.path} tell apart {', '.join(code.name for code in codes)} but no "
+            "BACKGROUND: declare it among the label codes"
+        )
+    t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
+    validation = dataset.split("validation")
+    provenance = {
+        "datasets": sorted({entry.dataset for entry in entries}),
+        "licences": sorted({entry.licence for entry in entries}),
+        "training_cases": len(entries),
+        "training_slices": sum(entry.slices for entry in entries),
+        "training_patients": sorted({entry.patient_id for entry in entries}),
+        "validation_cases": len(validation),
+        "validation_patients": sorted({entry.patient_id for entry in validation}),
+        "dataset_fingerprint": dataset.fingerprint,
+    }
+    return settings.model_copy(update=prepared), _Taught(codes, (t2w, dwi, adc), provenance)
+
+
+def _begin(
+    run: Path, settings: Settings, dataset: Dataset, learner: Learner, *, resume: bool, overwrite: bool
+) -> _Start:
+    """Make the run folder ready, and the learner too where there is something to resume."""
+    if resume and (run / LAST_NAME).is_file():
+        start = _resume(run, settings, dataset, learner)
+    else:
+        unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
+        claim_output_folder(run, overwrite=overwrite or unfinished)
+        start = _Start()
+    write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
+    for leftover in run.glob(".????????.*"):  # of a process that was killed while it wrote
+        leftover.unlink()
+    _keep_metrics(run / METRICS_NAME, start.epoch)
+    return start
+
+
+def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -> _Start:
+    tensors, about = read_checkpoint(run / LAST_NAME)
+    if about["fingerprint"] != dataset.fingerprint:
+        raise DatasetError(
+            f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
+            "one, or begin a new run"
+        )
+    changed = _differences(about["settings"], settings.model_dump(mode="json"))
+    changed = [name for name in changed if name != "training.epochs"]
+    if changed:
+        raise ConfigError(
+            f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "
+            f"{run / SETTINGS_NAME}, or begin a new run"
+        )
+    learner.load_state(tensors)
+    return _Start(about["epoch"], about["best"], tuple(about["scores"].items()))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The names of the settings that differ."""
+    names: list[str] = []
+    for key in sorted({*old, *new}):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            names += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            names.append(f"{prefix}{key}")
+    return names
+
+
+def _seed_epoch(seed: int, epoch: int) -> None:
+    """Set the random state from which dropout is drawn, as a function of seed and epoch alone."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint32)[0]))
+
+
+def _validate(model: Model, dataset: Dataset, pictures: Path | None, epoch: int) -> dict[str, float]:
+    """Mean Dice by structure over the validation patients; pictures of the first few where asked for."""
+    dices = []
+    for number, case in enumerate(validate(model, dataset, dataset.split("validation"))):
+        dices.append(case.dice)
+        if pictures is not None and number < _N_PICTURES:
+            _draw(pictures / f"epoch-{epoch:04d}-{case.case_id}.png", case, model, epoch)
+    return mean_dice(dices)
+
+
+def _draw(file: Path, case: Validated, model: Model, epoch: int) -> None:
+    title = f"{model.settings.name}, epoch {epoch}: {case.case_id}"
+    with atomic_path(file) as temporary:
+        draw_validation(
+            temporary, case.t2w, case.reference, case.prediction, title=title, dice=case.dice, codes=model.codes
+        )
+
+
+def _note(
+    run: Path,
+    board: SummaryWriter,
+    epoch: int,
+    losses: Mapping[str, float],
+    dice: Mapping[str, float],
+    seconds: float,
+    learning_rate: float,
+) -> None:
+    """Add the epoch to `metrics.jsonl` and to TensorBoard."""
+    line = {
+        "epoch": epoch,
+        "losses": losses,
+        "validation_dice": dict(dice),
+        "validation_mean_dice": fmean(dice.values()) if dice else None,
+        "seconds": round(seconds, 3),
+        "learning_rate": learning_rate,
+    }
+    with (run / METRICS_NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, allow_nan=False) + "\n")
+    for name, value in losses.items():
+        board.add_scalar(f"loss/{name}", value, epoch)
+    for name, value in dice.items():
+        board.add_scalar(f"validation_dice/{name}", value, epoch)
+    board.add_scalar("learning_rate", learning_rate, epoch)
+    board.flush()
+
+
+def _keep_metrics(file: Path, epochs: int) -> None:
+    """Keep the lines of the epochs that are done; one more may lie there, whole or torn, of a killed process."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    write_text(file, "".join(f"{line}\n" for line in lines[:epochs]))
+
+
+def _check_finite(losses: Mapping[str, float], epoch: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise ModelError(
+                f"the loss {name} is {value} in epoch {epoch}: training has diverged. Lower optimiser.learning_rate, "
+                "or set training.precision to 32-true"
+            )
+
+
+def _describe(epoch: int, epochs: int, sums: Mapping[str, torch.Tensor], steps: int, dice: Mapping[str, float]) -> str:
+    losses = " ".join(f"{name} {float(total) / steps:.3g}" for name, total in sums.items())
+    found = " ".join(f"{name} {value:.3f}" for name, value in dice.items())
+    return f"epoch {epoch}/{epochs}  {losses}" + (f"  Dice {found}" if found else "")

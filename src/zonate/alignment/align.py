@@ -1,0 +1,218 @@
+"""DWI and ADC onto the T2W grid: candidates are estimated, measured, and the best believable one is used."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from zonate.alignment.candidates import (
+    HEADER,
+    Candidate,
+    choose,
+    estimate_candidates,
+    measure_similarity,
+    rigid_figures,
+)
+from zonate.alignment.field import displacement_mm
+from zonate.alignment.region import gland_region
+from zonate.alignment.resample import resample
+from zonate.alignment.similarity import normalised_mutual_information
+from zonate.alignment.transform_text import transform_text
+from zonate.case import NO_ALIGNMENT, AlignmentRecord
+from zonate.config import AlignmentSettings
+from zonate.geometry import Volume
+from zonate.study import Acquisition
+
+logger = logging.getLogger(__name__)
+
+TRANSFORM_FILE = "dwi_to_t2w.tfm"
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """DWI and ADC on the T2W grid, and how they came there.
+
+    Attributes:
+        dwi: float32 on the T2W grid and in its frame, NaN outside its field of view; None where absent or
+            not usable.
+        adc: The same, in 1e-6 mm²/s.
+        record: What was chosen, why, and every figure.
+        transforms: File name to text: `dwi_to_t2w.tfm` is the chosen transform as ITK writes it (3D Slicer
+            and SimpleITK read it), from T2W points to DWI points in LPS millimetres. Empty where nothing was moved.
+        displacement_mm: (S, H, W, 3) float32 on the T2W grid, LPS: a T2W point p shows the tissue that the
+            DWI has at p + displacement. None where nothing was moved.
+        warnings: Without patient data.
+    """
+
+    dwi: Volume | None
+    adc: Volume | None
+    record: AlignmentRecord
+    transforms: Mapping[str, str] = field(default_factory=dict)
+    displacement_mm: npt.NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Alignment:
+    """Bring DWI and ADC onto the T2W grid with one transform and one interpolation each.
+
+    The transform is estimated between T2W and the lowest acquired b-value (else DWI, else ADC): first rigid,
+    then a B-spline on top of it. The B-spline is used where it is believable (it folds nowhere, moves nothing
+    too far) and its normalised mutual information with T2W in the gland's region exceeds the header's by more
+    than `minimum_gain`, and the rigid one's; else the rigid one on the same terms; else the header's geometry.
+    All candidates are measured on the same voxels.
+
+    Degenerate input: volumes on the T2W grid are measured and given back (`given`); T2W alone gives `none`. A
+    diffusion series that does not overlap the T2W, or lies in another frame of reference and could not be
+    registered, is not usable: DWI and ADC are None, `none` is chosen, and a warning says so. A constant, thin
+    or otherwise unregistrable one keeps the header's geometry.
+
+    Args:
+        acquisition: The volumes on their own grids.
+        settings: What is tried and what is believed.
+    """
+    begun = time.perf_counter()
+    basis = _basis(acquisition)
+    if basis is None:
+        return Alignment(None, None, NO_ALIGNMENT)
+    moving, name = basis
+    t2w = acquisition.t2w
+    acquisition, warnings = _one_frame(acquisition, moving)
+    region = gland_region(t2w.grid, settings.region_mm)
+    if _all_on_t2w_grid(acquisition):
+        return _given(acquisition, moving, region, warnings, begun)
+
+    header = resample(moving, t2w.grid, HEADER).values
+    overlap = {"overlap_fraction": float(np.isfinite(header[region]).mean())}
+    if not np.isfinite(header).any():
+        reason = "the field of view of the diffusion series does not meet that of T2W: DWI and ADC are not usable"
+        return _unusable(reason, {}, overlap, [*warnings, reason], begun)
+    candidates, failures = estimate_candidates(t2w, moving, region, overlap["overlap_fraction"], settings)
+    measure_similarity(candidates, t2w, moving, region, settings)
+    chosen, refusals = choose(candidates, settings)
+    similarity = {str(candidate.name): candidate.similarity for candidate in candidates}
+    figures = overlap | _figures(candidates, chosen, t2w)
+    remarks = failures + refusals
+    if chosen.name == "header" and not moving.grid.same_frame_as(t2w.grid):
+        reason = "no registration was accepted, and another frame of reference has no header alignment"
+        reason = "; ".join([reason, *remarks, "DWI and ADC are not usable"])
+        return _unusable(reason, similarity, figures, [*warnings, reason], begun)
+    if chosen.name == "header" and settings.method != "header":
+        warnings.append(f"DWI and ADC keep the header's alignment: {'; '.join(remarks)}")
+    reason = _reason(chosen, candidates[0], settings, remarks)
+    registered_on = name if len(candidates) > 1 else None
+    seconds = time.perf_counter() - begun
+    logger.info("case %s: alignment %s in %.1f s", acquisition.case_id, chosen.name, seconds)
+    moved = chosen.name != "header"
+    return Alignment(
+        dwi=None if acquisition.dwi is None else resample(acquisition.dwi, t2w.grid, chosen.transform),
+        adc=None if acquisition.adc is None else resample(acquisition.adc, t2w.grid, chosen.transform),
+        record=AlignmentRecord(chosen.name, reason, registered_on, similarity, figures, seconds),
+        transforms={TRANSFORM_FILE: transform_text(chosen.transform)} if moved else {},
+        displacement_mm=displacement_mm(chosen.transform, t2w.grid) if moved else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _figures(candidates: list[Candidate], chosen: Candidate, t2w: Volume) -> dict[str, float]:
+    """Those of the chosen transform under their own names, those of each candidate under its name before them."""
+    figures = asdict(chosen.figures)
+    for candidate in candidates[1:]:
+        figures |= {f"{candidate.name}_{key}": value for key, value in asdict(candidate.figures).items()}
+        if candidate.name == "rigid":
+            figures |= rigid_figures(candidate, t2w)
+    # JSON has no infinity: a deformation that is not finite is told in the reason.
+    return {key: value for key, value in figures.items() if math.isfinite(value)}
+
+
+def _basis(acquisition: Acquisition) -> tuple[Volume, str] | None:
+    """The volume on which the transform is estimated, and what it is called."""
+    if acquisition.dwi is None and acquisition.adc is None:
+        return None
+    # The transform found on the lowest b-value holds for DWI and ADC only where it shares their frame.
+    lowest_b, used = acquisition.lowest_b, acquisition.dwi or acquisition.adc
+    if lowest_b is not None and used is not None and not lowest_b.grid.same_frame_as(used.grid):
+        lowest_b = None
+    for volume, b_value, role in (
+        (lowest_b, acquisition.lowest_b_value_s_mm2, "DWI"),
+        (acquisition.dwi, acquisition.dwi_b_value_s_mm2, "DWI"),
+        (acquisition.adc, None, "ADC"),
+    ):
+        if volume is not None:
+            return volume, role if b_value is None else f"{role} b {b_value:g}"
+    return None
+
+
+def _one_frame(acquisition: Acquisition, moving: Volume) -> tuple[Acquisition, list[str]]:
+    """The acquisition without what cannot share the transform, and what a person should know of its frames."""
+    warnings = []
+    kept: dict[str, Volume | None] = {"dwi": acquisition.dwi, "adc": acquisition.adc}
+    for key, volume in kept.items():
+        if volume is not None and not volume.grid.same_frame_as(moving.grid):
+            warnings.append(
+                f"{key.upper()} lies in another frame of reference than the volume that is registered, so that it "
+                "cannot share its transform: it is left out"
+            )
+            kept[key] = None
+    if not moving.grid.same_frame_as(acquisition.t2w.grid):
+        warnings.append(
+            "the diffusion series lies in another frame of reference than T2W: the patient was repositioned "
+            "between them, and the header's alignment cannot be trusted"
+        )
+    without = Acquisition(acquisition.case_id, acquisition.t2w, kept["dwi"], acquisition.dwi_b_value_s_mm2, kept["adc"])
+    return without, warnings
+
+
+def _all_on_t2w_grid(acquisition: Acquisition) -> bool:
+    grid = acquisition.t2w.grid
+    present = [volume for volume in (acquisition.dwi, acquisition.adc) if volume is not None]
+    return all(volume.grid.same_as(grid) and volume.grid.same_frame_as(grid) for volume in present)
+
+
+def _given(
+    acquisition: Acquisition, moving: Volume, region: npt.NDArray[np.bool_], warnings: list[str], begun: float
+) -> Alignment:
+    """Volumes on the T2W grid already: checked for content, not registered again."""
+    grid = acquisition.t2w.grid
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    values = resample(moving, grid, identity).values
+    measured = float(np.isfinite(values[region]).mean())
+    similarity = normalised_mutual_information(acquisition.t2w.values[region], values[region])
+    if similarity <= 1.0 + 1e-9:
+        warnings.append(
+            "the volume given on the T2W grid tells nothing about T2W: it is constant or empty in the region"
+        )
+    reason = "the volumes lay on the T2W grid already and were not registered again"
+    record = AlignmentRecord(
+        "given", reason, None, {"header": similarity}, {"overlap_fraction": measured}, time.perf_counter() - begun
+    )
+    dwi, adc = (
+        None if volume is None else Volume(volume.values.astype(np.float32), grid)
+        for volume in (acquisition.dwi, acquisition.adc)
+    )
+    return Alignment(dwi, adc, record, warnings=tuple(warnings))
+
+
+def _unusable(
+    reason: str, similarity: Mapping[str, float], figures: Mapping[str, float], warnings: list[str], begun: float
+) -> Alignment:
+    seconds = time.perf_counter() - begun
+    return Alignment(
+        None, None, AlignmentRecord("none", reason, None, similarity, figures, seconds), warnings=tuple(warnings)
+    )
+
+
+def _reason(chosen: Candidate, header: Candidate, settings: AlignmentSettings, remarks: list[str]) -> str:
+    if settings.method == "header":
+        return "the settings ask for the header's alignment"
+    if chosen is header:
+        return "no registration was accepted: " + "; ".join(remarks)
+    gain = (
+        f"{chosen.name} registration raised the similarity to T2W from {header.similarity:.4f} "
+        f"to {chosen.similarity:.4f} and folds nowhere"
+    )
+    return "; ".join([gain, *remarks])

@@ -1,0 +1,142 @@
+"""The transforms that could be used, what speaks against each, and which of them is."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from zonate.alignment.elastix import Stage, register
+from zonate.alignment.field import FieldFigures, measure_field
+from zonate.alignment.resample import resample
+from zonate.alignment.similarity import normalised_mutual_information
+from zonate.case import Chosen
+from zonate.config import AlignmentSettings
+from zonate.errors import AlignmentError
+from zonate.geometry import Volume
+
+HEADER = sitk.Transform(3, sitk.sitkIdentity)
+"""The header's alignment: the same point in both."""
+
+
+@dataclass
+class Candidate:
+    """A transform that could be used, and what speaks against it."""
+
+    name: Chosen
+    transform: sitk.Transform
+    figures: FieldFigures
+    similarity: float = 1.0
+
+
+def estimate_candidates(
+    t2w: Volume,
+    moving: Volume,
+    region: npt.NDArray[np.bool_],
+    overlap: float,
+    settings: AlignmentSettings,
+) -> tuple[list[Candidate], list[str]]:
+    """The header's alignment and what elastix finds, from the plainest on; and why a stage gave nothing."""
+    stages: dict[str, list[Stage]] = {"header": [], "rigid": ["rigid"], "bspline": ["rigid", "bspline"]}
+    header = Candidate("header", HEADER, FieldFigures(1.0, 0.0, 0.0, 0.0))
+    obstacle = _obstacle(t2w, moving, region, overlap, settings)
+    candidates, failures = [header], []
+    if obstacle is not None and settings.method != "header":
+        return candidates, [obstacle]
+    start = None
+    for stage in stages[settings.method]:
+        try:
+            transform = register(t2w, moving, region, stage, start)
+        except AlignmentError as error:
+            failures.append(str(error))
+            continue
+        candidate = Candidate(stage, transform, measure_field(transform, t2w.grid, region))
+        candidates.append(candidate)
+        # A rigid result that is not believed is no start for the B-spline: that then starts from the header.
+        start = transform if stage == "rigid" and disbelief(candidate, settings) is None else None
+    return candidates, failures
+
+
+def measure_similarity(
+    candidates: list[Candidate],
+    t2w: Volume,
+    moving: Volume,
+    region: npt.NDArray[np.bool_],
+    settings: AlignmentSettings,
+) -> None:
+    """Fill in the similarity of each, all on the voxels of the region that every believable one covers."""
+    onto = [resample(moving, t2w.grid, candidate.transform).values for candidate in candidates]
+    common = region.copy()
+    for candidate, values in zip(candidates, onto, strict=True):
+        if disbelief(candidate, settings) is None:
+            common &= np.isfinite(values)
+    for candidate, values in zip(candidates, onto, strict=True):
+        candidate.similarity = normalised_mutual_information(t2w.values[common], values[common])
+
+
+def choose(candidates: list[Candidate], settings: AlignmentSettings) -> tuple[Candidate, list[str]]:
+    """The last candidate that is believed and better than those before it; and why the others are not used."""
+    header, *registered = candidates
+    chosen, refusals = header, []
+    for candidate in registered:
+        refusal = disbelief(candidate, settings)
+        needed = header.similarity + settings.minimum_gain
+        if refusal is None and not candidate.similarity > needed:
+            refusal = (
+                f"{candidate.name}: similarity {candidate.similarity:.4f} is not above the header's "
+                f"{header.similarity:.4f} by more than {settings.minimum_gain:g}"
+            )
+        if refusal is None and not candidate.similarity > chosen.similarity:
+            refusal = f"{candidate.name}: similarity {candidate.similarity:.4f} is not above {chosen.name}'s"
+        if refusal is None:
+            chosen = candidate
+        else:
+            refusals.append(refusal)
+    return chosen, refusals
+
+
+def disbelief(candidate: Candidate, settings: AlignmentSettings) -> str | None:
+    """Why a candidate is not believed whatever its similarity; None where nothing speaks against it."""
+    figures = candidate.figures
+    if not math.isfinite(figures.minimum_jacobian) or not math.isfinite(figures.max_displacement_mm):
+        return f"{candidate.name}: the deformation is not finite"
+    if figures.minimum_jacobian <= 0:
+        return f"{candidate.name}: the deformation folds ({figures.folded_fraction:.2%} of the points)"
+    if figures.max_displacement_mm > settings.max_displacement_mm:
+        return (
+            f"{candidate.name}: it moves a point by {figures.max_displacement_mm:.1f} mm, "
+            f"more than {settings.max_displacement_mm:g} mm"
+        )
+    return None
+
+
+def rigid_figures(candidate: Candidate, t2w: Volume) -> dict[str, float]:
+    """Rotation in degrees, and translation of the T2W's centre in mm."""
+    centre = t2w.grid.centre_mm
+    moved = np.array(candidate.transform.TransformPoint(centre.tolist()))
+    axes = np.stack(
+        [np.array(candidate.transform.TransformPoint((centre + axis).tolist())) - moved for axis in np.eye(3)], axis=1
+    )
+    cosine = (np.trace(axes) - 1) / 2
+    return {
+        "rotation_deg": float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))),
+        "translation_mm": float(np.linalg.norm(moved - centre)),
+    }
+
+
+def _obstacle(
+    t2w: Volume, moving: Volume, region: npt.NDArray[np.bool_], overlap: float, settings: AlignmentSettings
+) -> str | None:
+    """Why there is no sense in registering; None where there is."""
+    if min(moving.grid.shape) < 2:
+        return f"the diffusion series has the shape {moving.grid.shape}: a single slice cannot be registered in 3D"
+    if overlap < settings.minimum_overlap:
+        return f"only {overlap:.0%} of the gland's region lies in the field of view of the diffusion series"
+    measured = moving.values[np.isfinite(moving.values)]
+    if measured.min() == measured.max():
+        return "the diffusion series is constant"
+    fixed = t2w.values[region]
+    if np.nanmin(fixed) == np.nanmax(fixed):
+        return "T2W is constant in the gland's region"
+    return None

@@ -1,0 +1,153 @@
+"""NIfTI, MHA and NRRD: one volume a file, through SimpleITK, and which file of a folder plays which role."""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from zonate.errors import AmbiguousSeriesError, StudyError
+from zonate.geometry import Volume
+from zonate.io.files import atomic_path
+from zonate.io.itk import from_itk, to_itk
+from zonate.study import Sequence
+
+_BLOCK_BYTES = 1 << 20
+SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
+STEMS: dict[Sequence, tuple[str, ...]] = {
+    Sequence.T2W: ("t2w",),
+    Sequence.DWI: ("dwi", "hbv"),
+    Sequence.ADC: ("adc",),
+}
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a volume in the file's own type, so that integer labels stay integers.
+
+    Returns:
+        Values (S, H, W) on their grid, without a frame of reference (these formats have none).
+
+    Raises:
+        StudyError: The file does not exist, cannot be read, or is not three-dimensional.
+    """
+    shape = volume_shape(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        _check_nifti_length(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError:
+        raise StudyError(f"{path.name} cannot be read: it is truncated or corrupt, fetch it again") from None
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise StudyError(f"{path.name} has {image.GetNumberOfComponentsPerPixel()} values a voxel: give one volume")
+    if image.GetDimension() == 4:
+        image = image[:, :, :, 0]
+    volume = from_itk(image)
+    if volume.values.shape != shape:
+        raise StudyError(f"{path.name}: its header says {shape}, it holds {volume.values.shape}")
+    return volume
+
+
+def volume_shape(path: Path) -> tuple[int, int, int]:
+    """(S, H, W) of a volume file, from its header alone.
+
+    Raises:
+        StudyError: As `read_volume`.
+    """
+    if not path.is_file():
+        raise StudyError(f"there is no volume file {path.name}")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        raise StudyError(f"{path.name} is not a NIfTI, MHA or NRRD volume that can be read") from None
+    size = reader.GetSize()
+    if len(size) == 4 and size[3] == 1:
+        size = size[:3]
+    if len(size) != 3:
+        raise StudyError(
+            f"{path.name} has {len(size)} dimensions {tuple(size)}, not three: give each role a volume of its own"
+        )
+    return int(size[2]), int(size[1]), int(size[0])
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading."""
+    if not is_volume_file(path):
+        raise ValueError(f"{path.name} does not end in one of {', '.join(SUFFIXES)}")
+    values = volume.values.astype(np.uint8) if volume.values.dtype == np.bool_ else volume.values
+    with atomic_path(path) as temporary:
+        sitk.WriteImage(to_itk(volume.with_values(values)), str(temporary), useCompression=True)
+
+
+def is_volume_file(path: Path) -> bool:
+    """Whether the name ends as those of volume files do."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def _check_nifti_length(path: Path) -> None:
+    """ITK reads a truncated NIfTI without a word and fills the rest with zeros: count the bytes first.
+
+    Source: NIfTI-1 and NIfTI-2 headers: sizeof_hdr, dim, bitpix, vox_offset.
+    """
+    length, header = 0, b""
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if compressed else path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                header = header or block[:540]
+                length += len(block)
+        expected = _nifti_length(header)
+    except (EOFError, OSError, zlib.error, struct.error):
+        expected = length + 1
+    if length < expected:
+        raise StudyError(f"{path.name} cannot be read: it is truncated or corrupt, fetch it again")
+
+
+def _nifti_length(header: bytes) -> int:
+    """Bytes that a NIfTI file has at least, by its header."""
+    for order in ("<", ">"):
+        size = struct.unpack_from(f"{order}i", header)[0]
+        if size == 348:
+            dim, bits = struct.unpack_from(f"{order}8h", header, 40), struct.unpack_from(f"{order}h", header, 72)[0]
+            offset = int(struct.unpack_from(f"{order}f", header, 108)[0])
+        elif size == 540:
+            dim, bits = struct.unpack_from(f"{order}8q", header, 16), struct.unpack_from(f"{order}h", header, 14)[0]
+            offset = struct.unpack_from(f"{order}q", header, 168)[0]
+        else:
+            continue
+        return int(offset + math.prod(dim[1 : dim[0] + 1]) * bits // 8)
+    return 0  # some other header, which ITK judges
+
+
+def role_files(folder: Path) -> dict[Sequence, Path]:
+    """The volume files of a folder (any nesting) whose stems name a role, as `t2w.nii.gz` or `10000_1000000_t2w.mha`.
+
+    Raises:
+        AmbiguousSeriesError: Several files claim one role.
+    """
+    found: dict[Sequence, Path] = {}
+    for path in sorted(p for p in folder.rglob("*") if is_volume_file(p) and p.is_file()):
+        role = _role_of(path)
+        if role is None:
+            continue
+        if role in found:
+            raise AmbiguousSeriesError(
+                f"{folder.name}: {found[role].relative_to(folder)} and {path.relative_to(folder)} both claim "
+                f"{role.name}: take one away, or give each role its file"
+            )
+        found[role] = path
+    return found
+
+
+def _role_of(path: Path) -> Sequence | None:
+    name = path.name.lower()
+    stem = next(name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix))
+    for role, stems in STEMS.items():
+        if stem in stems or any(stem.endswith(f"_{word}") for word in stems):
+            return role
+    return None

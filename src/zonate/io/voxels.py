@@ -1,0 +1,146 @@
+"""The voxels of a study's roles, each on its own grid and in its own unit."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from zonate.errors import CorruptSeriesError
+from zonate.geometry import Volume
+from zonate.io.adc import fit_adc, fitted_b_values, in_micrometres
+from zonate.io.dicom import read_pixels, scan
+from zonate.io.frame import Frame
+from zonate.io.nifti import is_volume_file, read_volume
+from zonate.io.series import frames_for
+from zonate.io.stacks import by_b_value, stack
+from zonate.study import Role, Sequence, Study
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """What was read; the fields are those of `Acquisition`.
+
+    Attributes:
+        images: One float32 volume a role; ADC in 1e-6 mm²/s.
+        dwi_b_value_s_mm2: None where absent or unknown.
+        lowest_b: The volume of the lowest acquired b-value of the DWI's series, if it has several.
+        lowest_b_value_s_mm2: Its b-value.
+        warnings: Without patient data.
+    """
+
+    images: Mapping[Sequence, Volume] = field(default_factory=dict)
+    dwi_b_value_s_mm2: float | None = None
+    lowest_b: Volume | None = None
+    lowest_b_value_s_mm2: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    def joined(self, other: "Voxels") -> "Voxels":
+        """The roles of both; what the other has comes first."""
+        lowest = other if other.lowest_b is not None else self
+        return Voxels(
+            images={**self.images, **other.images},
+            dwi_b_value_s_mm2=self.dwi_b_value_s_mm2 if other.dwi_b_value_s_mm2 is None else other.dwi_b_value_s_mm2,
+            lowest_b=lowest.lowest_b,
+            lowest_b_value_s_mm2=lowest.lowest_b_value_s_mm2,
+            warnings=(*self.warnings, *other.warnings),
+        )
+
+
+def read_voxels(study: Study) -> Voxels:
+    """Read every role of a study.
+
+    Raises:
+        CorruptSeriesError: The pixels of a role cannot be decoded, or the ADC map cannot be one.
+    """
+    together = Voxels()
+    for role, chosen in sorted(study.roles.items()):
+        files = study.files[chosen.series_uid]
+        if is_volume_file(files[0]) and len(files) == 1 and chosen.series_number is None:
+            together = together.joined(read_role_file(files[0], role, f"case {study.case_id}"))
+        else:
+            together = together.joined(_read_dicom_role(study, role, chosen, files))
+    return together
+
+
+def read_role_file(path: Path, role: Sequence, case: str) -> Voxels:
+    """Read a role from a NIfTI, MHA or NRRD file.
+
+    Args:
+        path: The file.
+        role: What it holds.
+        case: How messages name the study, such as `case X`.
+
+    Raises:
+        CorruptSeriesError: T2W holds values that are not finite, or another role no finite one.
+        StudyError: The file cannot be read or is not one volume.
+    """
+    volume = read_volume(path)
+    values = volume.values.astype(np.float32)
+    finite = np.isfinite(values)
+    if np.isinf(values).any() or not finite.any() or (role is Sequence.T2W and not finite.all()):
+        raise CorruptSeriesError(
+            f"{case}: {path.name} holds {int((~finite).sum())} of {finite.size} values that are not finite: "
+            f"it cannot be {role.name}"
+        )
+    warnings: tuple[str, ...] = ()
+    if role is Sequence.ADC:
+        values, warnings = in_micrometres(values, None, f"{case}: {path.name}")
+    return Voxels({role: Volume(values, volume.grid)}, warnings=warnings)
+
+
+def _read_dicom_role(study: Study, role: Sequence, chosen: Role, files: Items[Path]) -> Voxels:
+    label = f"case {study.case_id}: " + (
+        "a series without a number" if chosen.series_number is None else f"series {chosen.series_number}"
+    )
+    fitted = role is Sequence.ADC and chosen.derived is not None
+    root = study.path if study.path.is_dir() else files[0].parent
+    frames = [f for f in scan(root, files).frames if f.series_uid == chosen.series_uid]
+    frames = list(frames_for(frames, adc=role is Sequence.ADC and not fitted))
+    if not frames:
+        raise CorruptSeriesError(f"{label}: its files are no longer there")
+    if role is Sequence.T2W:
+        return Voxels({role: _volume(frames, label)})
+    volumes = by_b_value(frames)
+    if role is Sequence.DWI:
+        return _read_dwi(volumes, chosen, label)
+    if fitted:
+        return _fit(volumes, label)
+    values = _volume(frames, label)
+    scaled, warnings = in_micrometres(values.values, frames[0].adc_unit, label)
+    return Voxels({role: values.with_values(scaled)}, warnings=warnings)
+
+
+def _read_dwi(volumes: Mapping[float | None, Items[Frame]], chosen: Role, label: str) -> Voxels:
+    b_values = [b for b in volumes if b is not None]
+    wanted = chosen.b_value_s_mm2
+    if wanted is None:  # a series that the user gave and that says no b-value
+        wanted = b_values[-1] if b_values else None
+    images = {Sequence.DWI: _volume(volumes[wanted], label, diffusion=True)}
+    if chosen.derived is not None or len(b_values) < 2:
+        return Voxels(images, wanted)
+    lowest = _volume(volumes[b_values[0]], label, diffusion=True)
+    return Voxels(images, wanted, lowest, b_values[0])
+
+
+def _fit(volumes: Mapping[float | None, Items[Frame]], label: str) -> Voxels:
+    used = fitted_b_values(tuple(b for b in volumes if b is not None))
+    images = {b: _volume(volumes[b], label, diffusion=True) for b in used}
+    adc = fit_adc({b: image.values for b, image in images.items()})
+    text = ", ".join(f"{b:g}" for b in used)
+    checked, warnings = in_micrometres(adc, 1.0, f"{label}, ADC fitted")
+    volume = images[used[0]].with_values(checked)
+    return Voxels({Sequence.ADC: volume}, warnings=(f"{label}: the ADC map was fitted from b-values {text}", *warnings))
+
+
+def _volume(frames: Items[Frame], label: str, *, diffusion: bool = False) -> Volume:
+    """Stack, decode and scale; diffusion images get the scale in which b-values can be compared."""
+    ordered = stack(frames)
+    values: npt.NDArray[np.float32] = read_pixels(ordered.frames, label)  # (S, H, W)
+    for s, frame in enumerate(ordered.frames):
+        scale = 1 / (frame.slope * frame.diffusion_scale) if diffusion and frame.diffusion_scale != 1.0 else 1.0
+        if frame.slope != 1.0 or frame.intercept != 0.0 or scale != 1.0:
+            values[s] = (values[s] * frame.slope + frame.intercept) * scale
+    return Volume(values, ordered.grid)

@@ -1,0 +1,130 @@
+"""The two networks with their optimisers, and the one step that both take on a batch."""
+
+from collections.abc import Mapping
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zonate import losses
+from zonate.config import OptimiserSettings, Settings
+from zonate.dataset.loader import Batch
+from zonate.errors import ModelError
+from zonate.networks.discriminator import Discriminator
+from zonate.networks.generator import Generator, probabilities
+
+
+class Learner:
+    """Generator and discriminator while they learn; without an adversarial term there is no discriminator."""
+
+    def __init__(self, settings: Settings, fabric: Fabric) -> None:
+        self._settings = settings
+        self._fabric = fabric
+        self.generator = Generator(settings.network)
+        self.discriminator = Discriminator(settings.network) if settings.loss.adversarial else None
+        self._optimisers = {"generator": _adam(self.generator, settings.optimiser)}
+        self._g, self._g_optimiser = fabric.setup(self.generator, self._optimisers["generator"])
+        if self.discriminator is not None:
+            self._optimisers["discriminator"] = _adam(self.discriminator, settings.optimiser)
+            self._d, self._d_optimiser = fabric.setup(self.discriminator, self._optimisers["discriminator"])
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the generator's optimiser."""
+        return float(self._optimisers["generator"].param_groups[0]["lr"])
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Let both networks learn from a batch.
+
+        Both gradients are taken before either network moves, so that one pass of the discriminator over the
+        generated label serves both.
+
+        Returns:
+            The terms of the losses before weighting, `generator` (their weighted sum) and `discriminator`; each a
+            scalar on the device.
+
+        Source: Isola et al., CVPR 2017, eq. 4, with the sigmoid cross-entropy of section 3.3's second form.
+        """
+        weights = self._settings.loss
+        images = self._fabric.to_device(batch.images)  # (B, 3, 256, 256)
+        target = losses.Target.of_labels(self._fabric.to_device(batch.labels), batch.codes)
+        logits = self._g(images)  # (B, K, 256, 256)
+        p = probabilities(logits, self._settings.network.head)  # (B, K, 256, 256), float32
+        levelled = target.level(p)  # (B, K, 256, 256)
+        terms: dict[str, Tensor] = {}
+        if self.discriminator is not None:
+            judged_real = self._d(images, target.zones)  # (B, 1, 30, 30)
+            judged_generated = self._d(images, levelled)  # (B, 1, 30, 30)
+            terms["adversarial"] = losses.adversarial(judged_generated, real=True)
+        if weights.l1:
+            terms["l1"] = losses.l1(levelled, target)
+        if weights.dice:
+            terms["dice"] = losses.dice(p, target)
+        if weights.cross_entropy:
+            terms["cross_entropy"] = losses.cross_entropy(logits, target, self._settings.network.head)
+        total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+        shown = {**terms, "generator": total}
+
+        self._g_optimiser.zero_grad()
+        both = self.discriminator is not None
+        self._fabric.backward(total, inputs=list(self.generator.parameters()), retain_graph=both)
+        if self.discriminator is not None:
+            judging = losses.adversarial(judged_real, real=True) + losses.adversarial(judged_generated, real=False)
+            self._d_optimiser.zero_grad()
+            self._fabric.backward(judging, inputs=list(self.discriminator.parameters()))
+            self._d_optimiser.step()
+            shown["discriminator"] = judging
+        self._g_optimiser.step()
+        return {name: term.detach() for name, term in shown.items()}
+
+    def train(self) -> None:
+        """Switch dropout and batch statistics on."""
+        self.generator.train()
+        if self.discriminator is not None:
+            self.discriminator.train()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that changes while it learns, by name."""
+        tensors = {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+        if self.discriminator is not None:
+            tensors |= {f"discriminator.{name}": value for name, value in self.discriminator.state_dict().items()}
+        for network, optimiser in self._optimisers.items():
+            for number, values in optimiser.state_dict()["state"].items():
+                tensors |= {f"adam.{network}.{number}.{name}": value for name, value in values.items()}
+        return tensors
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up a state of a learner with the same settings.
+
+        Raises:
+            ModelError: It is the state of other networks.
+        """
+        try:
+            self.generator.load_state_dict(_below("generator.", tensors))
+            if self.discriminator is not None:
+                self.discriminator.load_state_dict(_below("discriminator.", tensors))
+            for network, optimiser in self._optimisers.items():
+                state: dict[int, dict[str, Tensor]] = {}
+                for name, value in _below(f"adam.{network}.", tensors).items():
+                    number, _, what = name.partition(".")
+                    state.setdefault(int(number), {})[what] = value.clone()
+                groups = optimiser.state_dict()["param_groups"]
+                optimiser.load_state_dict({"state": state, "param_groups": groups})
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"the checkpoint does not fit the networks: {reason}. Train with --overwrite") from None
+
+
+def _adam(network: nn.Module, settings: OptimiserSettings) -> Adam:
+    return Adam(
+        network.parameters(),
+        lr=settings.learning_rate,
+        betas=(settings.beta_1, settings.beta_2),
+        eps=settings.epsilon,
+        fused=True,  # one pass over the parameters: a third of a CPU's step otherwise
+    )
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,64 @@
+"""A segmentation for a person to judge: qc.png of `predict`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zonate.case import Case
+from zonate.pictures.zones import Reading, code_name, draw_zones
+from zonate.zonemap import ZoneMap
+from zonate.zones import STRUCTURES, LabelCode, structure_codes
+
+_LINE_LENGTH = 120
+
+
+def draw_qc(
+    file: Path,
+    case: Case,
+    zones: ZoneMap,
+    *,
+    known: tuple[bool, bool, bool],
+    model_name: str,
+    warnings: Sequence[str],
+) -> None:
+    """Write up to twelve slices through the gland with the zones' outlines, their volumes, and the warnings.
+
+    Args:
+        file: PNG to write; not atomic.
+        case: What was segmented.
+        zones: What the model says.
+        known: For T2W, DWI and ADC, whether the model looks at it.
+        model_name: For the line below the headline.
+        warnings: The first four are shown, the others counted.
+    """
+    gland_ml = zones.volumes_ml()["GLAND"]
+    used = [sequence.name for sequence, volume in case.channels().items() if volume is not None and known[sequence]]
+    shown = [f"warning: {text}" for text in warnings[:4]]
+    if len(warnings) > 4:
+        shown.append(f"and {len(warnings) - 4} more in zones.json")
+    draw_zones(
+        file,
+        case.t2w,
+        [Reading("", zones.labels)],
+        title=case.case_id + ("" if gland_ml is None else f": gland {gland_ml:.1f} ml"),
+        lines=[
+            f"model {model_name} on {' + '.join(used)}; alignment: {case.alignment.chosen}",
+            *map(_shortened, shown),
+        ],
+        legend=_legend(zones),
+    )
+
+
+def _legend(zones: ZoneMap) -> list[tuple[LabelCode, str]]:
+    """Each code of the model with its volume where a structure is just this code."""
+    volumes = zones.volumes_ml()
+    structure_of = {structure_codes(name, zones.codes): name for name in STRUCTURES}
+    legend: list[tuple[LabelCode, str]] = []
+    for code in zones.codes:
+        if code != LabelCode.BACKGROUND:
+            volume_ml = volumes.get(structure_of.get((code,), ""))
+            legend.append((code, code_name(code) + ("" if volume_ml is None else f" {volume_ml:.1f} ml")))
+    return legend
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LINE_LENGTH else text[: _LINE_LENGTH - 1].rstrip() + "…"

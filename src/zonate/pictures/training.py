@@ -1,0 +1,47 @@
+"""How a validation patient is segmented while the network learns."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from zonate.geometry import Volume
+from zonate.pictures.zones import Reading, code_name, draw_zones
+from zonate.zones import LabelCode
+
+_N_SLICES = 4
+
+
+def draw_validation(
+    file: Path,
+    t2w: Volume,
+    reference: Volume,
+    prediction: Volume,
+    *,
+    title: str,
+    dice: Mapping[str, float],
+    codes: tuple[LabelCode, ...],
+) -> None:
+    """Write a picture of a few slices: T2W alone, with the reference's outlines, with the prediction's.
+
+    Args:
+        file: PNG to write; not atomic.
+        t2w: (S, H, W), NaN where nothing was measured.
+        reference: Label codes on the same grid.
+        prediction: Label codes on the same grid.
+        title: The headline; no patient data.
+        dice: By structure.
+        codes: Those that the model can give, for the legend.
+    """
+    bare = reference.with_values(np.zeros_like(reference.values))
+    figures = ", ".join(f"{structure} {value:.3f}" for structure, value in dice.items())
+    draw_zones(
+        file,
+        t2w,
+        [Reading("T2W", bare), Reading("reference", reference), Reading("prediction", prediction)],
+        title=title,
+        lines=[f"validation Dice: {figures or 'none could be measured'}"],
+        legend=[(code, code_name(code)) for code in codes if code != LabelCode.BACKGROUND],
+        slices=_N_SLICES,
+        columns=_N_SLICES,
+    )

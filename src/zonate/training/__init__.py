@@ -1,1 +1,0 @@
-"""The parts of the training loop, which itself stands in `zonate.verbs.train`."""

@@ -1,0 +1,72 @@
+"""One study's three sequences on one grid, with everything by which a person can judge the alignment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zonate.alignment import Alignment, align_to_t2w
+from zonate.config import Settings
+from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
+from zonate.io.nifti import write_volume
+from zonate.load import open_study, read_acquisition
+from zonate.pictures.alignment import draw_alignment
+from zonate.study import Acquisition, Sequence
+
+DEFAULT_SETTINGS = Settings()
+
+
+def align(
+    study: Path,
+    output: Path,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    case_id: str | None = None,
+    overrides: Mapping[Sequence, int] | None = None,
+    overwrite: bool = False,
+) -> Alignment:
+    """Align a study and write what came of it; the folder appears whole or not at all.
+
+    It holds `t2w.nii.gz`, `dwi.nii.gz` and `adc.nii.gz` on the T2W grid (an absent one is not written and
+    `alignment.json` says so), `alignment.json`, `alignment.png`, and the transform where one was used.
+
+    Args:
+        study: A folder or zip, as `open_study` takes it.
+        output: A folder that is empty or does not exist.
+        settings: Of which `reading` and `alignment` are used.
+        case_id: In place of the study's own name.
+        overrides: Series numbers to play a role.
+        overwrite: Whether a folder that holds something may be replaced.
+
+    Raises:
+        StudyError: The study cannot be read.
+        OutputError: The folder holds something and may not be replaced.
+    """
+    check_output_folder(output, overwrite=overwrite)  # before minutes of work, not after
+    with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
+        acquisition = read_acquisition(opened, settings.reading)
+    alignment = align_to_t2w(acquisition, settings.alignment)
+    with atomic_folder(output, overwrite=overwrite) as folder:
+        write_volume(folder / "t2w.nii.gz", acquisition.t2w)
+        for name, volume in (("dwi", alignment.dwi), ("adc", alignment.adc)):
+            if volume is not None:
+                write_volume(folder / f"{name}.nii.gz", volume)
+        for name, text in alignment.transforms.items():
+            write_text(folder / name, text)
+        write_json(folder / "alignment.json", alignment_to_json(acquisition, alignment))
+        draw_alignment(folder / "alignment.png", acquisition, alignment, settings.alignment)
+    return alignment
+
+
+def alignment_to_json(acquisition: Acquisition, alignment: Alignment) -> dict[str, Any]:
+    """What `alignment.json` holds: the record, and what it was made from."""
+    present = {"T2W": True, "DWI": alignment.dwi is not None, "ADC": alignment.adc is not None}
+    return {
+        "case_id": acquisition.case_id,
+        **alignment.record.to_json(),
+        "dwi_b_value_s_mm2": acquisition.dwi_b_value_s_mm2,
+        "lowest_b_value_s_mm2": acquisition.lowest_b_value_s_mm2,
+        "written": [name for name, is_there in present.items() if is_there],
+        "absent": [name for name, is_there in present.items() if not is_there],
+        "transforms": sorted(alignment.transforms),
+        "warnings": [*acquisition.warnings, *alignment.warnings],
+    }

@@ -1,0 +1,216 @@
+"""Measure a model on one side of a dataset: per patient, in 3D, on the original grid."""
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal, cast, get_args
+
+from zonate.config import EvaluationSettings
+from zonate.dataset.slices import restore_slices
+from zonate.dataset.store import Dataset, Entry
+from zonate.errors import DatasetError, LeakageError, ZonateError
+from zonate.geometry import Volume
+from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
+from zonate.metrics import Score, StructureSummary, measure_names, score_case, summarise
+from zonate.metrics.tables import EMPTY_RULE, not_compared, scores_csv, structure_to_json
+from zonate.model import Model
+from zonate.pictures.boxplots import draw_boxplots
+from zonate.pictures.worst import draw_worst
+from zonate.progress import Progress, silent
+from zonate.verbs.model_json import model_to_json
+from zonate.zones import LabelCode
+
+_LOG = logging.getLogger(__name__)
+
+Split = Literal["train", "validation", "test", "evaluation"]
+
+
+@dataclass(frozen=True)
+class EvaluationSummary:
+    """What came out.
+
+    Attributes:
+        split: The side that was measured.
+        structures: By structure, the measures over the cases.
+        n_cases: Cases that were measured.
+        n_patients: Their patients.
+        failed: By case, why it was set aside.
+        output: Folder of metrics.csv, summary.json, boxplots.png and the worst cases.
+    """
+
+    split: str
+    structures: Mapping[str, StructureSummary]
+    n_cases: int
+    n_patients: int
+    failed: Mapping[str, str]
+    output: Path
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A case kept for its picture."""
+
+    mean_dice: float
+    case_id: str
+    t2w: Volume
+    reference: Volume
+    prediction: Volume
+    scores: tuple[Score, ...]
+
+
+def evaluate(
+    model: Path,
+    dataset: Path,
+    output: Path,
+    *,
+    split: str = "test",
+    settings: EvaluationSettings | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> EvaluationSummary:
+    """Compare a model's zones with the references of one side of a dataset.
+
+    Each structure is compared that both the reference and the model can express; `zonate.metrics` says how, and
+    what an empty reference or prediction gives. The output appears whole when everything is done, or not at all.
+
+    Args:
+        model: A model file or a run folder.
+        dataset: What `prepare` wrote.
+        output: Folder for the results.
+        split: `train`, `validation`, `test` or `evaluation`.
+        settings: None: those that the model carries.
+        overwrite: Whether an output that holds something may be replaced.
+        progress: Told of each case.
+
+    Raises:
+        ValueError: There is no split of that name.
+        DatasetError: The split is empty, or none of its cases could be measured.
+        LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
+        ModelError: The model cannot be read.
+        OutputError: The output holds something already.
+    """
+    if split not in get_args(Split):
+        raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
+    check_output_folder(output, overwrite=overwrite)
+    opened, trained = Dataset.open(dataset), Model.load(model)
+    settings = settings or trained.settings.evaluation
+    entries = opened.split(cast("Split", split))
+    if not entries:
+        raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
+    seen = _seen_patients(trained.provenance, entries, split)
+
+    scores: list[Score] = []
+    worst: list[_Shown] = []
+    failed: dict[str, str] = {}
+    for done, entry in enumerate(entries):
+        progress(done, len(entries), entry.case_id)
+        try:
+            shown = _measure(trained, opened, entry, settings)
+        except ZonateError as error:
+            _LOG.warning("case %s is set aside: %s", entry.case_id, error)
+            failed[entry.case_id] = str(error)
+            continue
+        scores += shown.scores
+        worst = sorted([*worst, shown], key=lambda case: (case.mean_dice, case.case_id))[: settings.worst_cases]
+    progress(len(entries), len(entries), "done")
+    if not scores and failed:
+        raise DatasetError(f"no case of the split {split!r} could be measured; the last error: {failed.popitem()[1]}")
+
+    measured = [entry for entry in entries if entry.case_id not in failed]
+    summary = EvaluationSummary(
+        split, summarise(scores, settings), len(measured), len({entry.patient_id for entry in measured}), failed, output
+    )
+    with atomic_folder(output, overwrite=overwrite) as folder:
+        write_text(folder / "metrics.csv", scores_csv(scores, settings.surface_tolerance_mm))
+        write_json(
+            folder / "summary.json",
+            _summary_json(summary, model_to_json(trained, model), trained.codes, opened, measured, seen, settings),
+        )
+        _draw_boxplots(folder / "boxplots.png", scores, summary, measured, settings)
+        for rank, case in enumerate(worst, start=1):
+            file = folder / f"worst-{rank}-{case.case_id}.png"
+            draw_worst(file, case.t2w, case.reference, case.prediction, case.scores, rank)
+    return summary
+
+
+def _seen_patients(provenance: Mapping[str, Any], entries: Iterable[Entry], split: str) -> int | None:
+    """How many patients of the split the model was trained or chosen on; None where the model does not say."""
+    if "training_patients" not in provenance:
+        _LOG.warning("the model does not say whom it was trained on: whether it has seen this split is unknown")
+        return None
+    known = {*provenance["training_patients"], *provenance.get("validation_patients", ())}
+    cases = [entry for entry in entries if entry.patient_id in known]
+    if cases and split in ("test", "evaluation"):
+        raise LeakageError(
+            f"the model was trained or chosen on patients of the split {split!r} (cases "
+            f"{', '.join(sorted(entry.case_id for entry in cases))}): its figures would not hold for a patient it has "
+            "never seen. Evaluate on the dataset that it was trained on, or prepare one without these patients"
+        )
+    return len({entry.patient_id for entry in cases})
+
+
+def _measure(model: Model, dataset: Dataset, entry: Entry, settings: EvaluationSettings) -> _Shown:
+    slices = dataset.slices(entry.case_id)
+    reference = dataset.reference(entry.case_id)
+    zones = model.segment(slices)
+    scores = score_case(
+        entry.case_id,
+        entry.patient_id,
+        reference,
+        entry.codes,
+        zones.labels,
+        zones.codes,
+        tolerance_mm=settings.surface_tolerance_mm,
+    )
+    t2w = restore_slices(slices.images[:, :1], slices.crop, slices.original, [math.nan])[0]  # (S, H, W)
+    dice = [score.metrics.dice for score in scores if not math.isnan(score.metrics.dice)]
+    mean_dice = fmean(dice) if dice else math.inf
+    return _Shown(mean_dice, entry.case_id, Volume(t2w, slices.original), reference, zones.labels, tuple(scores))
+
+
+def _summary_json(
+    summary: EvaluationSummary,
+    about_model: Mapping[str, Any],
+    codes: tuple[LabelCode, ...],
+    dataset: Dataset,
+    measured: list[Entry],
+    seen: int | None,
+    settings: EvaluationSettings,
+) -> dict[str, Any]:
+    return {
+        "zonate_version": version("zonate"),
+        "split": summary.split,
+        "n_cases": summary.n_cases,
+        "n_patients": summary.n_patients,
+        "n_patients_seen_in_training": seen,
+        "failed": dict(summary.failed),
+        "dataset": {
+            "fingerprint": dataset.fingerprint,
+            "sources": sorted({entry.dataset for entry in measured}),
+            "licences": sorted({entry.licence for entry in measured}),
+        },
+        "model": dict(about_model),
+        "settings": settings.model_dump(),
+        "empty_rule": EMPTY_RULE,
+        "structures": {name: structure_to_json(found) for name, found in summary.structures.items()},
+        "not_compared": not_compared([entry.codes for entry in measured], codes),
+    }
+
+
+def _draw_boxplots(
+    file: Path, scores: list[Score], summary: EvaluationSummary, measured: list[Entry], settings: EvaluationSettings
+) -> None:
+    tolerance_mm = settings.surface_tolerance_mm
+    values = {
+        measure: {
+            structure: [s.measures(tolerance_mm)[measure] for s in scores if s.structure == structure]
+            for structure in summary.structures
+        }
+        for measure in measure_names(tolerance_mm)
+    }
+    title = f"Split {summary.split}: {summary.n_cases} cases of {summary.n_patients} patients"
+    draw_boxplots(file, values, title=title, note=f"Data: {', '.join(sorted({entry.dataset for entry in measured}))}")

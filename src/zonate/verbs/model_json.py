@@ -1,0 +1,29 @@
+"""Which model it was: what every result says of the model that made it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from zonate.model import BEST_NAME, Model
+
+_PATIENTS = ("training_patients", "validation_patients")
+
+
+def model_to_json(model: Model, path: Path) -> dict[str, Any]:
+    """Name, file, hash, codes, licences and provenance of a model.
+
+    Whom it was trained on stays in the model file: a patient's report names no other patient.
+
+    Args:
+        model: As read from the path.
+        path: The model file or run folder.
+    """
+    file = path / BEST_NAME if path.is_dir() else path
+    return {
+        "name": model.settings.name,
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "codes": [code.name for code in model.codes],
+        "licences": model.provenance.get("licences", []),
+        "provenance": {key: value for key, value in model.provenance.items() if key not in ("licences", *_PATIENTS)},
+    }

@@ -1,0 +1,144 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset import cases
+from zonate.dataset.cases import COMPLETE, case_folder, open_group, read_record, write_case
+from zonate.dataset.slices import slice_case
+from zonate.errors import DatasetError
+
+
+def test_a_case_is_a_zarr_3_group_chunked_by_slice(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case())
+    group = zarr.open_group(tmp_path / "cases" / "a", mode="r", zarr_format=3)
+    images, labels, reference = group["images"], group["labels"], group["reference"]
+    assert (images.shape, images.chunks, images.dtype) == ((2, 3, 8, 8), (1, 3, 8, 8), np.float32)
+    assert (labels.shape, labels.chunks, labels.dtype) == ((2, 8, 8), (1, 8, 8), np.uint8)
+    assert (reference.shape, reference.chunks, reference.dtype) == ((2, 10, 10), (1, 10, 10), np.uint8)
+    assert images.metadata.dimension_names == ("S", "C", "H", "W")
+    assert [codec.__class__.__name__ for codec in images.compressors] == ["ZstdCodec"]
+
+
+def test_absent_channels_are_nan_and_labels_are_codes(tmp_path: Path) -> None:
+    record = store(tmp_path, labelled_case(adc=True))
+    group = open_group(tmp_path, "a")
+    images = group["images"][...]
+    assert np.isnan(images[:, 1]).all()
+    assert images[0, 0, 0, 0] == 101.0  # the last stored slice is the most inferior, so comes first
+    assert images[0, 2, 0, 0] == 1010.0
+    assert group["labels"][0, 3:5, 3:5].tolist() == [[1, 2], [3, 4]]
+    assert record.channels_present == (True, False, True)
+
+
+def test_a_missing_chunk_is_not_background(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case())
+    for chunks_of_slice_0 in list((tmp_path / "cases" / "a").glob("*/c/0")):
+        shutil.rmtree(chunks_of_slice_0)
+    group = open_group(tmp_path, "a")
+    assert (group["labels"][0] == 255).all()
+    assert np.isnan(group["images"][0]).all()
+
+
+def test_the_record_says_all_that_is_known(tmp_path: Path) -> None:
+    case = labelled_case()
+    written = store(tmp_path, case, use="evaluation")
+    record = read_record(tmp_path, "a")
+    assert record is not None
+    assert record.origin == written.origin
+    assert record.origin.use == "evaluation"
+    assert record.original.same_as(case.t2w.grid)
+    assert record.original.frame_of_reference == "1.2.840.1"
+    assert record.crop.grid.same_as(written.crop.grid)
+    assert record.moments.count == (128, 0, 0)
+    assert record.moments.statistics.mean == (100.5, 0.0, 0.0)
+    assert record.moments.statistics.std == (0.5, 1.0, 1.0)
+    assert record.gland_volume_ml == pytest.approx(8 * 0.75 / 1000)
+    assert record.content == written.content
+    attributes = dict(open_group(tmp_path, "a").attrs)
+    for name in (
+        "case_id",
+        "patient_id",
+        "codes",
+        "grids",
+        "channels_present",
+        "gland_volume_ml",
+        "licence",
+        "dataset",
+    ):
+        assert name in attributes
+    assert attributes["statistics"] == {"mean": [100.5, 0.0, 0.0], "std": [0.5, 1.0, 1.0]}
+    assert attributes["codes"] == ["BACKGROUND", "PZ", "TZ", "DPU", "AFS"]
+    assert attributes[COMPLETE] is True
+
+
+def test_without_its_marker_a_case_is_not_there(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case())
+    zarr.open_group(tmp_path / "cases" / "a", mode="a").attrs[COMPLETE] = False
+    assert read_record(tmp_path, "a") is None
+    assert read_record(tmp_path, "b") is None
+
+
+def test_a_case_of_another_format_is_not_there(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case())
+    zarr.open_group(tmp_path / "cases" / "a", mode="a").attrs["format_version"] = 99
+    assert read_record(tmp_path, "a") is None
+
+
+def test_damaged_metadata_are_not_there(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case())
+    (tmp_path / "cases" / "a" / "zarr.json").write_text("{", encoding="utf-8")
+    assert read_record(tmp_path, "a") is None
+    with pytest.raises(DatasetError, match="case a of the dataset"):
+        open_group(tmp_path, "a")
+
+
+@pytest.mark.parametrize("killed_at", ["images", "marker"])
+def test_a_write_that_is_killed_leaves_the_old_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    old = store(tmp_path, labelled_case(level=1.0))
+
+    def killed(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    name = "create_array" if killed_at == "images" else "update_attributes"
+    monkeypatch.setattr(zarr.Group, name, killed)
+    with pytest.raises(KeyboardInterrupt):
+        store(tmp_path, labelled_case(level=2.0))
+    monkeypatch.undo()
+    found = read_record(tmp_path, "a")
+    assert found is not None
+    assert found.content == old.content
+    assert [folder.name for folder in (tmp_path / "cases").iterdir()] == ["a"]
+
+
+def test_a_case_is_replaced_whole(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case(slices=5))
+    store(tmp_path, labelled_case(slices=2))
+    assert open_group(tmp_path, "a")["images"].shape[0] == 2
+    assert len(list((case_folder(tmp_path, "a") / "labels" / "c").iterdir())) == 2
+
+
+def test_the_digest_follows_the_pixels_alone(tmp_path: Path) -> None:
+    first = store(tmp_path / "1", labelled_case())
+    again = store(tmp_path / "2", labelled_case(), source_key="other")
+    other = store(tmp_path / "3", labelled_case(level=100.5))
+    assert first.content == again.content != other.content
+
+
+def test_a_case_without_labels_is_not_stored(tmp_path: Path) -> None:
+    case = labelled_case()
+    assert case.labels is not None
+    with pytest.raises(ValueError, match="without labels"):
+        write_case(
+            tmp_path,
+            slice_case(replace(case, labels=None), SETTINGS.slicing),
+            case.labels,
+            cases.Origin("P", "d", "l", "any", (), "k", {}),
+        )

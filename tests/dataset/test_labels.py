@@ -1,0 +1,101 @@
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from zonate.dataset.labels import gland_volume_ml, map_labels, place_labels
+from zonate.errors import GeometryError, LabelError
+from zonate.geometry import Grid, Volume
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+BG, PZ, TZ, DPU, AFS, CG, WG, NA = LabelCode
+AXIAL = np.array([[0.0, 0.0, 0.5], [0.0, 0.5, 0.0], [3.0, 0.0, 0.0]])
+
+
+def axial(shape: tuple[int, int, int] = (2, 3, 4)) -> Grid:
+    affine = np.eye(4)
+    affine[:3, :3] = AXIAL
+    affine[:3, 3] = (-5, -6, 7)
+    return Grid(shape, affine, "1.2.3")
+
+
+def flipped(volume: Volume, order: tuple[int, ...], flips: tuple[bool, ...]) -> Volume:
+    """The same voxels at the same places, stored in another order."""
+    values = volume.values.transpose(order)
+    affine = volume.grid.affine.copy()
+    affine[:3, :3] = affine[:3, list(order)]
+    for axis in range(3):
+        if flips[axis]:
+            affine[:3, 3] += affine[:3, axis] * (values.shape[axis] - 1)
+            affine[:3, axis] *= -1
+    s, h, w = values.shape
+    return Volume(np.flip(values, tuple(axis for axis in range(3) if flips[axis])), Grid((s, h, w), affine))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("flips", list(product((False, True), repeat=3)))
+def test_labels_stored_in_another_order_are_reordered_not_refused(
+    order: tuple[int, ...], flips: tuple[bool, ...]
+) -> None:
+    grid = axial()
+    labels = Volume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4), grid)
+    placed = place_labels(flipped(labels, order, flips), grid, "a")
+    np.testing.assert_array_equal(placed.values, labels.values)
+    assert placed.grid is grid
+
+
+def test_rounding_is_forgiven_and_the_t2w_grid_is_kept() -> None:
+    affine = axial().affine.copy()
+    affine[0, 3] += 0.04
+    placed = place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), axial(), "a")
+    np.testing.assert_array_equal(placed.grid.affine, axial().affine)
+
+
+def test_labels_elsewhere_are_refused_with_figures() -> None:
+    affine = axial().affine.copy()
+    affine[1, 3] += 0.5
+    with pytest.raises(GeometryError, match=r"case a: .* a corner is 0\.50 mm off, more than the 0\.05 mm"):
+        place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), axial(), "a")
+    with pytest.raises(GeometryError, match=r"case a: .* 2 × 3 × 5 voxels .* against 2 × 3 × 4"):
+        place_labels(Volume(np.zeros((2, 3, 5), np.uint8), axial((2, 3, 5))), axial(), "a")
+
+
+def test_values_become_codes_by_the_declared_table() -> None:
+    table = {0: BG, 1: PZ, 2: CG, 7: NA}
+    codes = map_labels(np.array([0, 1, 2, 7, 2], dtype=np.int16), table, "a")
+    assert codes.dtype == np.uint8
+    assert codes.tolist() == [0, 1, 5, 255, 5]
+    assert map_labels(np.array([0.0, 2.0]), table, "a").tolist() == [0, 5]
+
+
+def test_prostate158_numbers_are_not_mistaken() -> None:
+    assert map_labels(np.array([1, 2]), {0: BG, 1: CG, 2: PZ}, "a").tolist() == [5, 1]
+
+
+def test_an_undeclared_value_is_refused_with_its_count() -> None:
+    with pytest.raises(LabelError, match=r"case a: .*3 \(2 voxels\), 9 \(1 voxels\); declared are 0 BACKGROUND, 1 PZ"):
+        map_labels(np.array([0, 3, 3, 9, 1]), {0: BG, 1: PZ}, "a")
+    with pytest.raises(LabelError, match=r"0\.5 \(1 voxels\)"):
+        map_labels(np.array([0.0, 0.5]), {0: BG}, "a")
+    with pytest.raises(LabelError, match=r"nan \(1 voxels\)"):
+        map_labels(np.array([0.0, np.nan]), {0: BG}, "a")
+
+
+@pytest.mark.parametrize(
+    ("values", "codes", "expected"),
+    [
+        ([0, 1, 2, 3, 4, 0], ALL_ZONE_CODES, 4.0),
+        ([0, 1, 5, 5, 0, 0], (BG, PZ, CG), 3.0),
+        ([0, 6, 6, 0, 0, 0], (BG, WG), 2.0),
+        ([0, 1, 6, 6, 0, 0], (BG, PZ, WG), 3.0),
+        ([0, 0, 0, 0, 0, 0], (BG, WG), 0.0),
+        ([0, 1, 2, 0, 0, 0], (BG, PZ, TZ), None),  # urethra and stroma were never annotated
+        ([0, 6, 6, 255, 0, 0], (BG, WG), None),
+    ],
+)
+def test_the_gland_is_counted_where_it_can_be(
+    values: list[int], codes: tuple[LabelCode, ...], expected: float | None
+) -> None:
+    grid = Grid((1, 2, 3), np.diag([10.0, 10.0, 10.0, 1.0]))
+    reference = Volume(np.array(values, dtype=np.uint8).reshape(1, 2, 3), grid)
+    assert gland_volume_ml(reference, codes) == pytest.approx(expected)

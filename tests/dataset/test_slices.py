@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from zonate.case import Case
+from zonate.config import SlicingSettings
+from zonate.dataset.slices import restore_slices, slice_case
+from zonate.geometry import Grid, Volume
+from zonate.zones import LabelCode
+
+CANONICAL_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+
+
+def volume(values: np.ndarray, spacing_mm: tuple[float, float, float] = (3.0, 0.5, 0.5), flip: int = 1) -> Volume:
+    affine = np.eye(4)
+    affine[:3, :3] = CANONICAL_AXES * np.array(spacing_mm) * np.array([flip, 1, 1])
+    s, h, w = values.shape
+    return Volume(values, Grid((s, h, w), affine))
+
+
+def test_channels_are_t2w_dwi_adc_and_what_is_absent_is_nan() -> None:
+    t2w = volume(np.full((2, 6, 6), 7.0, dtype=np.float32))
+    adc = volume(np.full((2, 6, 6), 1200.0, dtype=np.float32))
+    slices = slice_case(Case("a", t2w, adc=adc), SlicingSettings(size_px=4))
+    assert slices.images.shape == (2, 3, 4, 4)
+    assert slices.images.dtype == np.float32
+    assert (slices.images[:, 0] == 7.0).all()
+    assert np.isnan(slices.images[:, 1]).all()
+    assert (slices.images[:, 2] == 1200.0).all()
+    assert slices.channels_present == (True, False, True)
+    assert slices.labels is None
+    assert slices.crop.grid.spacing_mm == (3.0, 0.5, 0.5)  # slices stay as thick as they are
+
+
+def test_slices_run_from_inferior_to_superior() -> None:
+    values = np.stack([np.full((4, 4), 1.0), np.full((4, 4), 2.0)]).astype(np.float32)
+    slices = slice_case(Case("a", volume(values, flip=-1)), SlicingSettings(size_px=4))
+    assert slices.images[:, 0, 0, 0].tolist() == [2.0, 1.0]
+
+
+def test_labels_outside_the_source_are_not_annotated() -> None:
+    t2w = volume(np.zeros((1, 2, 2), dtype=np.float32))
+    labels = t2w.with_values(np.array([[[0, 1], [5, 6]]], dtype=np.uint8))
+    slices = slice_case(Case("a", t2w, labels=labels), SlicingSettings(size_px=4))
+    assert slices.labels is not None
+    assert slices.labels.dtype == np.uint8
+    assert slices.labels[0, 1:3, 1:3].tolist() == [[0, 1], [5, 6]]
+    assert (slices.labels == LabelCode.NOT_ANNOTATED).sum() == 12
+
+
+@given(
+    st.permutations([0, 1, 2]),
+    st.tuples(*[st.sampled_from([1.0, -1.0])] * 3),
+    st.tuples(*[st.floats(-17, 17)] * 3),
+)
+def test_a_map_goes_back_onto_the_original_grid(
+    order: list[int], signs: tuple[float, ...], degrees: tuple[float, float, float]
+) -> None:
+    turn = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    affine = np.eye(4)
+    affine[:3, :3] = ((turn @ CANONICAL_AXES) * np.array([3.0, 0.5, 0.5]))[:, order] * np.array(signs)
+    shape = (np.array([3, 8, 9])[order]).tolist()
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    case = Case("a", Volume(values, Grid((shape[0], shape[1], shape[2]), affine)))
+    slices = slice_case(case, SlicingSettings(size_px=16))
+    restored = restore_slices(np.nan_to_num(slices.images[:, :1]), slices.crop, slices.original, [0.0])
+    np.testing.assert_array_equal(restored[0], values)
+
+
+def test_what_was_cropped_away_comes_back_as_the_given_value() -> None:
+    slices = slice_case(Case("a", volume(np.zeros((1, 4, 4), dtype=np.float32))), SlicingSettings(size_px=2))
+    maps = np.array([0.25, 0.75], dtype=np.float32)[None, :, None, None] * np.ones((1, 2, 2, 2), dtype=np.float32)
+    restored = restore_slices(maps, slices.crop, slices.original, [1.0, 0.0])
+    assert restored.shape == (2, 1, 4, 4)
+    assert restored[0, 0].tolist() == [[1, 1, 1, 1], [1, 0.25, 0.25, 1], [1, 0.25, 0.25, 1], [1, 1, 1, 1]]
+    assert restored.sum(axis=0) == pytest.approx(1.0)

@@ -1,0 +1,133 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zonate.config import SplitSettings
+from zonate.dataset.splits import Candidate, check_no_leakage, split_cases, split_patients
+from zonate.errors import LeakageError
+
+
+def patients(n: int) -> dict[str, float | None]:
+    return {f"p{i:03}": 20.0 + i for i in range(n)}
+
+
+@pytest.mark.parametrize(
+    ("n", "train", "validation", "test"),
+    [
+        (0, 0, 0, 0),
+        (1, 1, 0, 0),
+        (2, 1, 0, 1),
+        (3, 1, 1, 1),
+        (4, 2, 1, 1),
+        (10, 6, 2, 2),
+        (17, 11, 3, 3),
+        (100, 65, 15, 20),
+    ],
+)
+def test_how_many_stand_on_each_side(n: int, train: int, validation: int, test: int) -> None:
+    counts = Counter(split_patients(patients(n), SplitSettings()).values())
+    assert (counts["train"], counts["validation"], counts["test"]) == (train, validation, test)
+
+
+def test_a_side_of_fraction_0_stays_empty() -> None:
+    only_train = SplitSettings(validation_fraction=0, test_fraction=0)
+    assert set(split_patients(patients(9), only_train).values()) == {"train"}
+    assert set(split_patients(patients(2), only_train).values()) == {"train"}
+    no_test = SplitSettings(validation_fraction=0.3, test_fraction=0)
+    assert Counter(split_patients(patients(2), no_test).values()) == {"train": 1, "validation": 1}
+    assert Counter(split_patients(patients(10), no_test).values()) == {"train": 7, "validation": 3}
+
+
+def test_someone_trains_even_when_the_fractions_are_greedy() -> None:
+    greedy = SplitSettings(validation_fraction=0.49, test_fraction=0.5)
+    assert Counter(split_patients(patients(3), greedy).values()) == {"train": 1, "validation": 1, "test": 1}
+    assert Counter(split_patients(patients(4), greedy).values())["train"] == 1
+
+
+def test_each_side_spans_the_gland_volumes() -> None:
+    settings = SplitSettings(validation_fraction=0.2, test_fraction=0.2)
+    sides = split_patients(patients(20), settings)  # volumes 20 to 39 ml
+    test = sorted(20 + int(p[1:]) for p, side in sides.items() if side == "test")
+    assert len(test) == 4
+    assert all(20 + 5 * i <= volume < 25 + 5 * i for i, volume in enumerate(test))  # one of each quarter
+    validation = sorted(int(p[1:]) for p, side in sides.items() if side == "validation")
+    assert validation[0] < 7
+    assert validation[-1] > 13
+
+
+def test_the_seed_decides_and_the_order_does_not() -> None:
+    volumes = patients(30)
+    first = split_patients(volumes, SplitSettings(seed=1))
+    assert split_patients(dict(reversed(volumes.items())), SplitSettings(seed=1)) == first
+    assert split_patients(volumes, SplitSettings(seed=2)) != first
+
+
+def test_patients_of_unknown_volume_are_divided_too() -> None:
+    sides = split_patients(dict.fromkeys("abcdefghij"), SplitSettings())
+    assert Counter(sides.values()) == {"train": 6, "validation": 2, "test": 2}
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1, max_size=6), st.none() | st.floats(10, 400), max_size=60),
+    st.floats(0, 0.49),
+    st.floats(0, 0.49),
+    st.integers(0, 5),
+)
+def test_every_patient_has_one_side_and_someone_trains(
+    volumes: dict[str, float | None], validation: float, test: float, seed: int
+) -> None:
+    settings = SplitSettings(validation_fraction=validation, test_fraction=test, seed=seed)
+    sides = split_patients(volumes, settings)
+    assert set(sides) == set(volumes)
+    counts = Counter(sides.values())
+    assert counts["train"] >= min(1, len(volumes))
+    if len(volumes) >= 3:
+        assert bool(counts["validation"]) == (validation > 0)
+        assert bool(counts["test"]) == (test > 0)
+
+
+def test_all_cases_of_a_patient_stand_on_one_side() -> None:
+    cases = [Candidate(f"p{i % 5}", 30.0 + i) for i in range(20)]
+    splits = split_cases(cases, SplitSettings())
+    assert len({(case.patient_id, split) for case, split in zip(cases, splits, strict=True)}) == 5
+
+
+def test_rows_for_evaluation_never_train() -> None:
+    ordinary = [Candidate(f"p{i}", 30.0 + i) for i in range(5)]
+    evaluated = [Candidate(f"p{i}", 90.0, evaluation=True) for i in range(3, 8)]
+    splits = split_cases([*evaluated, *ordinary], SplitSettings())
+    assert splits[:5] == ["evaluation"] * 5
+    assert splits[5:] == split_cases(ordinary, SplitSettings())  # and they change nothing for the others
+
+
+def test_a_source_may_ask_for_a_side() -> None:
+    cases = [
+        Candidate("official", 30.0, side="test"),
+        Candidate("official", 30.0),
+        *(Candidate(f"p{i}", 30.0) for i in range(3)),
+    ]
+    splits = split_cases(cases, SplitSettings())
+    assert splits[:2] == ["test", "test"]
+    assert sorted(splits[2:]) == ["test", "train", "validation"]
+
+
+def test_a_patient_on_two_sides_is_refused_by_name() -> None:
+    with pytest.raises(LeakageError, match=r"P7 \(train, test\); P9 \(train, validation, test\)"):
+        check_no_leakage(
+            [
+                ("P9", "test"),
+                ("P7", "test"),
+                ("P7", "train"),
+                ("P8", "train"),
+                ("P9", "train"),
+                ("P9", "validation"),
+            ]
+        )
+    with pytest.raises(LeakageError, match="P7"):
+        split_cases([Candidate("P7", 1.0, side="test"), Candidate("P7", 1.0, side="train")], SplitSettings())
+
+
+def test_evaluation_is_no_side() -> None:
+    check_no_leakage([("P7", "evaluation"), ("P7", "train"), ("P7", "train")])

@@ -1,0 +1,102 @@
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from zonate.errors import OutputError
+from zonate.io.files import (
+    atomic_folder,
+    atomic_path,
+    check_output_folder,
+    claim_output_folder,
+    write_json,
+    write_text,
+)
+
+
+class KilledError(Exception):
+    pass
+
+
+def write_half(opened: AbstractContextManager[Path]) -> None:
+    with opened as temporary:
+        assert temporary.name.endswith(".a.nii.gz")  # some writers choose the format by it
+        temporary.write_text("ha", encoding="utf-8")
+        raise KilledError
+
+
+def make_half(opened: AbstractContextManager[Path]) -> None:
+    with opened as temporary:
+        temporary.mkdir(exist_ok=True)
+        (temporary / "half").touch()
+        raise KilledError
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "a.txt"
+    write_text(target, "über")
+    assert target.read_text(encoding="utf-8") == "über"
+    assert [entry.name for entry in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.nii.gz"
+    target.write_text("old", encoding="utf-8")
+    with pytest.raises(KilledError):
+        write_half(atomic_path(target))
+    assert target.read_text(encoding="utf-8") == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nii.gz"]
+
+
+def test_a_failed_folder_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        make_half(atomic_path(tmp_path / "case"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": [1.5, "µ"]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"b": [1.5, "µ"]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"b": float("nan")})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"b": [1.5, "µ"]}
+
+
+def test_an_output_that_holds_something_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    assert claim_output_folder(folder, overwrite=False) == folder
+    assert claim_output_folder(folder, overwrite=False) == folder  # empty
+    (folder / "a").touch()
+    with pytest.raises(OutputError, match="holds results already"):
+        claim_output_folder(folder, overwrite=False)
+    with pytest.raises(OutputError, match="is a file"):
+        claim_output_folder(folder / "a", overwrite=True)
+    check_output_folder(folder, overwrite=True)
+    assert (folder / "a").exists()
+    claim_output_folder(folder, overwrite=True)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(OutputError, match="holds results"), atomic_folder(target, overwrite=False):
+        pass
+    with pytest.raises(KilledError):
+        make_half(atomic_folder(target, overwrite=True))
+    assert [entry.name for entry in target.iterdir()] == ["old"]
+    with atomic_folder(target, overwrite=True) as folder:
+        (folder / "new").touch()
+    assert [entry.name for entry in target.iterdir()] == ["new"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(FileNotFoundError), atomic_folder(target, overwrite=True) as folder:
+        folder.rmdir()  # as if somebody had cleaned up: the rename onto the target fails
+    assert [entry.name for entry in target.iterdir()] == ["old"]

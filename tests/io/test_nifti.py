@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zonate.errors import AmbiguousSeriesError, StudyError
+from zonate.geometry import Grid, Volume
+from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_shape, write_volume
+from zonate.study import Sequence
+
+
+def volume(dtype: type = np.float32, angle: float = 0.3, origin_mm: tuple[float, float, float] = (-57.6, 33.2, 912.7)) -> Volume:
+    c, s = np.cos(angle), np.sin(angle)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[0, -s, c], [0, c, s], [1, 0, 0]]) * [3.0, 0.5, 0.4]
+    affine[:3, 3] = origin_mm
+    return Volume(np.arange(60).reshape(3, 4, 5).astype(dtype), Grid((3, 4, 5), affine))
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_round_trip(tmp_path: Path, name: str, dtype: type) -> None:
+    written = volume(dtype)
+    write_volume(tmp_path / name, written)
+    read = read_volume(tmp_path / name)
+    assert read.values.dtype == dtype
+    np.testing.assert_array_equal(read.values, written.values)
+    np.testing.assert_allclose(read.grid.affine, written.grid.affine, atol=1e-5)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert volume_shape(tmp_path / name) == (3, 4, 5)
+
+
+@given(angle=st.floats(-0.7, 0.7), origin=st.tuples(*[st.floats(-300, 300)] * 3))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_affine_holds_on_rereading(tmp_path: Path, angle: float, origin: tuple[float, float, float]) -> None:
+    written = volume(angle=angle, origin_mm=origin)
+    write_volume(tmp_path / "v.nii.gz", written)
+    np.testing.assert_allclose(read_volume(tmp_path / "v.nii.gz").grid.affine, written.grid.affine, atol=2e-5)
+
+
+def test_four_dimensions_are_refused(tmp_path: Path) -> None:
+    sitk.WriteImage(sitk.JoinSeries([sitk.Image(4, 4, 4, sitk.sitkFloat32)] * 2), str(tmp_path / "four.nii.gz"))
+    with pytest.raises(StudyError, match=r"four\.nii\.gz has 4 dimensions"):
+        read_volume(tmp_path / "four.nii.gz")
+
+
+def test_broken_and_absent_files(tmp_path: Path) -> None:
+    (tmp_path / "text.nii.gz").write_text("no")
+    write_volume(tmp_path / "cut.nii", volume())
+    whole = (tmp_path / "cut.nii").read_bytes()
+    (tmp_path / "cut.nii").write_bytes(whole[:-100])
+    for name in ("cut.nii.gz", "cut.mha", "cut.nrrd"):
+        write_volume(tmp_path / name, volume())
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) - 20])
+    for name in ("text.nii.gz", "cut.nii", "cut.nii.gz", "cut.mha", "cut.nrrd", "absent.mha"):
+        with pytest.raises(StudyError, match=name):
+            read_volume(tmp_path / name)
+
+
+def test_other_names_are_no_volumes(tmp_path: Path) -> None:
+    assert is_volume_file(Path("A.NII.GZ"))
+    assert not is_volume_file(Path("a.dcm"))
+    with pytest.raises(ValueError, match=r"a\.dcm"):
+        write_volume(tmp_path / "a.dcm", volume())
+
+
+def test_roles_by_stem(tmp_path: Path) -> None:
+    for name in ("10000_1000000_t2w.mha", "10000_1000000_HBV.mha", "deep/ADC.nrrd", "label.nii.gz", "10000_1000000_cor.mha"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = {role: path.name for role, path in role_files(tmp_path).items()}
+    assert found == {Sequence.T2W: "10000_1000000_t2w.mha", Sequence.DWI: "10000_1000000_HBV.mha", Sequence.ADC: "ADC.nrrd"}
+    (tmp_path / "dwi.nii.gz").touch()
+    with pytest.raises(AmbiguousSeriesError, match=r"HBV\.mha and dwi\.nii\.gz both claim DWI"):
+        role_files(tmp_path)

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from zonate.geometry import Grid, Volume
+from zonate.zonemap import ZoneMap, structure_volumes_ml
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+GRID = Grid((1, 2, 5), np.diag([10.0, 10.0, 10.0, 1.0]))  # voxels of 1 ml
+LABELS = Volume(np.array([[[0, 1, 1, 1, 2], [2, 3, 4, 4, 0]]], dtype=np.uint8), GRID)
+
+
+def rounded(volumes_ml: dict[str, float | None]) -> dict[str, float | None]:
+    return {name: None if volume is None else round(volume, 9) for name, volume in volumes_ml.items()}
+
+
+def test_volumes_are_counted_voxels() -> None:
+    assert rounded(structure_volumes_ml(LABELS, ALL_ZONE_CODES)) == (
+        {
+            "PZ": 3.0,
+            "TZ": 2.0,
+            "DPU": 1.0,
+            "AFS": 2.0,
+            "CENTRAL_GLAND": 5.0,
+            "GLAND": 8.0,
+        }
+    )
+
+
+def test_a_structure_that_the_codes_cannot_express_has_no_volume() -> None:
+    codes = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+    labels = LABELS.with_values(np.where(LABELS.values > 1, 5, LABELS.values).astype(np.uint8))
+    zones = ZoneMap(labels, codes, np.zeros((3, 1, 2, 5), dtype=np.float32))
+    assert rounded(zones.volumes_ml()) == (
+        {
+            "PZ": 3.0,
+            "TZ": None,
+            "DPU": None,
+            "AFS": None,
+            "CENTRAL_GLAND": 5.0,
+            "GLAND": 8.0,
+        }
+    )
+
+
+def test_an_empty_structure_has_volume_zero() -> None:
+    empty = LABELS.with_values(np.zeros((1, 2, 5), dtype=np.uint8))
+    assert structure_volumes_ml(empty, ALL_ZONE_CODES)["GLAND"] == 0.0
+
+
+def test_entropy_is_zero_where_certain_and_log_n_where_not() -> None:
+    probabilities = np.zeros((2, 1, 2, 5), dtype=np.float32)
+    probabilities[0] = 1.0
+    probabilities[:, 0, 0, 0] = 0.5
+    entropy = ZoneMap(LABELS, (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND), probabilities).entropy
+    assert entropy.shape == (1, 2, 5)
+    assert entropy.dtype == np.float32
+    assert entropy[0, 0, 0] == pytest.approx(0.6931472)
+    assert entropy[0, 1, 1] == pytest.approx(0.0, abs=1e-6)

@@ -1,0 +1,109 @@
+import pytest
+
+from zonate.errors import LabelError
+from zonate.zones import (
+    ALL_ZONE_CODES,
+    STRUCTURES,
+    ZONE_INFO,
+    ZONES_OF_CODE,
+    LabelCode,
+    Zone,
+    membership,
+    parse_label_codes,
+    structure_codes,
+    told_apart,
+)
+
+BG, PZ, TZ, DPU, AFS, CG, WG, NA = LabelCode
+
+
+def test_the_order_of_the_zones_is_that_of_the_described_method() -> None:
+    assert [(zone.name, int(zone)) for zone in Zone] == [
+        ("BACKGROUND", 0),
+        ("PZ", 1),
+        ("TZ", 2),
+        ("DPU", 3),
+        ("AFS", 4),
+    ]
+    assert [int(LabelCode[zone.name]) for zone in Zone] == [0, 1, 2, 3, 4]
+    assert (CG, WG, NA) == (5, 6, 255)
+
+
+def test_every_zone_has_its_colour_and_code() -> None:
+    assert len({info.colour_rgb for info in ZONE_INFO.values()}) == 5
+    assert ZONE_INFO[Zone.PZ].snomed_code == "279706003"
+    assert ZONE_INFO[Zone.TZ].snomed_code == "399384005"
+    assert ZONE_INFO[Zone.DPU].snomed_code == "71553001"
+    assert ZONE_INFO[Zone.AFS].snomed_code == "717025007"
+
+
+def test_membership_has_ones_where_a_code_holds_a_zone() -> None:
+    matrix = membership()
+    assert matrix.shape == (256, 5)
+    assert matrix[PZ].tolist() == [False, True, False, False, False]
+    assert matrix[CG].tolist() == [False, False, True, True, True]
+    assert matrix[WG].tolist() == [False, True, True, True, True]
+    assert not matrix[NA].any()
+    assert not matrix[7:].any()
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ((0, 1, 2, 3, 4), (BG, PZ, TZ, DPU, AFS)),
+        ((0, 1, 5), (BG, PZ, CG)),
+        ((0, 6), (BG, WG)),
+        ((0, 1, 6), (BG, PZ, CG)),  # what of the gland is not PZ is the central gland
+        ((0, 1, 5, 6, 255), (BG, PZ, CG)),
+        ((0, 1, 2, 3, 4, 5, 6), (BG, PZ, TZ, DPU, AFS)),
+        ((1, 5), (PZ, CG)),  # background never annotated
+        ((), ()),
+    ],
+)
+def test_the_finest_codes_that_annotations_tell_apart(
+    declared: tuple[int, ...], expected: tuple[LabelCode, ...]
+) -> None:
+    assert told_apart(declared) == expected
+
+
+def test_zones_that_nothing_tells_apart_need_a_code_of_their_own() -> None:
+    with pytest.raises(LabelError, match=r"PZ\+DPU\+AFS"):
+        told_apart((0, 2, 6))
+    with pytest.raises(ValueError, match="9"):
+        told_apart((0, 9))
+
+
+@pytest.mark.parametrize(
+    ("structure", "codes", "expected"),
+    [
+        ("GLAND", (BG, PZ, CG), (PZ, CG)),
+        ("GLAND", (BG, WG), (WG,)),
+        ("GLAND", ALL_ZONE_CODES, (PZ, TZ, DPU, AFS)),
+        ("CENTRAL_GLAND", ALL_ZONE_CODES, (TZ, DPU, AFS)),
+        ("CENTRAL_GLAND", (BG, PZ, CG), (CG,)),
+        ("PZ", (BG, PZ, CG), (PZ,)),
+        ("TZ", (BG, PZ, CG), None),  # the code straddles its border
+        ("PZ", (BG, WG), None),
+        ("GLAND", (BG, PZ, TZ), None),  # DPU and AFS were never annotated
+    ],
+)
+def test_which_codes_make_up_a_structure(
+    structure: str, codes: tuple[LabelCode, ...], expected: tuple[LabelCode, ...] | None
+) -> None:
+    assert structure_codes(structure, codes) == expected
+
+
+def test_the_structures_are_the_zones_the_central_gland_and_the_gland() -> None:
+    assert list(STRUCTURES) == ["PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND"]
+    assert STRUCTURES["GLAND"] == ZONES_OF_CODE[WG]
+
+
+def test_label_codes_are_read_from_a_manifest() -> None:
+    assert parse_label_codes("0=BACKGROUND;1=PZ;2=CENTRAL_GLAND") == {0: BG, 1: PZ, 2: CG}
+    assert parse_label_codes(" 10 = TZ ; 255=NOT_ANNOTATED") == {10: TZ, 255: NA}
+
+
+@pytest.mark.parametrize("text", ["", "1", "1=XZ", "x=PZ", "-1=PZ", "1=PZ;1=TZ", "1=PZ;", "1=pz", "1.0=PZ"])
+def test_label_codes_of_another_form_are_refused(text: str) -> None:
+    with pytest.raises(LabelError, match="label_codes"):
+        parse_label_codes(text)

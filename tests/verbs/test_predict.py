@@ -1,0 +1,274 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from tests.verbs.standins import AFFINE, GRID, SHAPE, StandInModel, coarse, gland, t2w
+from zonate.case import Case
+from zonate.config import Settings, SlicingSettings
+from zonate.dataset.slices import Slices
+from zonate.errors import ModelError, OutputError, StudyError
+from zonate.geometry import Grid, Volume
+from zonate.io.nifti import read_volume
+from zonate.model import Model
+from zonate.study import Sequence
+from zonate.verbs import predict as verb
+from zonate.verbs.predict import PredictResult, predict
+from zonate.zones import LabelCode
+
+
+class Scene:
+    """A model and studies that `predict` finds in place of files."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.model = StandInModel(lambda _slices: gland())
+        self.cases: dict[str, Case] = {}
+        self.settings_used: list[Settings] = []
+        self.output = folder / "out"
+        self.file = folder / "model.safetensors"
+        self.file.write_bytes(b"weights")
+        monkeypatch.setattr(Model, "load", lambda _path: self.model)
+        monkeypatch.setattr(verb, "load_case", self.load_case)
+
+    def load_case(
+        self, source: Path, settings: Settings, *, case_id: str, overrides: dict[Sequence, int] | None
+    ) -> Case:
+        del overrides
+        self.settings_used.append(settings)
+        if source.name.startswith("broken"):
+            raise StudyError(f"case {case_id}: series 4 lacks a slice")
+        return self.cases.get(case_id, Case(case_id, t2w()))
+
+    def run(self, *studies: str, **arguments: Any) -> PredictResult:
+        return predict([Path("studies") / name for name in studies], self.output, self.file, **arguments)
+
+    def report(self, case_id: str = "one") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.output / case_id / "zones.json").read_text(encoding="utf-8"))
+        return found
+
+
+@pytest.fixture
+def drawn_scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
+    return Scene(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def scene(drawn_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Without the picture, which takes most of the time."""
+
+    def touch(file: Path, *_arguments: object, **_named: object) -> None:
+        file.touch()
+
+    monkeypatch.setattr(verb, "draw_qc", touch)
+    return drawn_scene
+
+
+def test_the_files_of_a_case(drawn_scene: Scene) -> None:
+    scene = drawn_scene
+    result = scene.run("one")
+    assert result == PredictResult((scene.output / "one",), {})
+    assert sorted(path.name for path in (scene.output / "one").iterdir()) == ["qc.png", "zones.json", "zones.nii.gz"]
+    assert (scene.output / "one" / "qc.png").stat().st_size > 5000
+    assert [path.name for path in scene.output.iterdir()] == ["one"]
+
+
+def test_the_zones_lie_on_the_original_grid(scene: Scene) -> None:
+    """Oblique, flipped along two axes, with odd spacing: what comes back from disk is where the T2W was."""
+    angle = np.deg2rad(17)
+    turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.array([[0, 0, -0.5], [0, 0.5, 0], [-3.3, 0, 0]])
+    affine[:3, 3] = (12.345678, -67.891234, 101.112131)
+    grid = Grid(SHAPE, affine)
+    scene.cases["one"] = Case("one", Volume(t2w().values, grid))
+    scene.run("one")
+    zones = read_volume(scene.output / "one" / "zones.nii.gz")
+    assert zones.values.dtype == np.uint8
+    assert zones.grid.shape == grid.shape
+    assert np.abs(zones.grid.affine - affine).max() < 1e-5
+    assert np.array_equal(zones.values, gland().values)
+
+
+def test_a_nifti_reader_of_another_make_finds_the_same_affine(scene: Scene) -> None:
+    scene.run("one")
+    image = sitk.ReadImage(str(scene.output / "one" / "zones.nii.gz"))
+    assert image.GetPixelIDTypeAsString() == "8-bit unsigned integer"
+    assert image.GetSpacing() == pytest.approx((0.5, 0.5, 3.0), abs=1e-6)
+    assert image.GetOrigin() == pytest.approx(AFFINE[:3, 3], abs=1e-5)
+
+
+def test_the_report(scene: Scene) -> None:
+    scene.run("one")
+    report = scene.report()
+    voxel_ml = 0.75 / 1000
+    expected = {"PZ": 6 * 16 * 40, "TZ": 6 * (20 * 40 - 16), "DPU": 6 * 16, "AFS": 6 * 4 * 40, "GLAND": 6 * 1600}
+    assert {name: report["volume_ml"][name] for name in expected} == pytest.approx(
+        {name: count * voxel_ml for name, count in expected.items()}, abs=1e-4
+    )
+    assert report["gland_volume_ml"] == report["volume_ml"]["GLAND"] == 7.2
+    assert report["case_id"] == "one"
+    assert report["codes"] == {
+        "0": "background",
+        "1": "peripheral zone",
+        "2": "transition zone",
+        "3": "distal prostatic urethra",
+        "4": "anterior fibromuscular stroma",
+    }
+    assert report["model"]["name"] == "stand-in"
+    assert report["model"]["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert report["alignment"]["chosen"] == "none"
+    assert report["channels"]["T2W"] == {"present": True, "used": True}
+    assert report["channels"]["DWI"] == {"present": False, "used": False}
+    assert "Research use only" in report["intended_use"]
+    assert "zonate_version" in report
+
+
+def test_the_report_does_not_name_other_patients(scene: Scene) -> None:
+    scene.run("one")
+    assert "patient-train" not in (scene.output / "one" / "zones.json").read_text(encoding="utf-8")
+
+
+def test_a_study_of_volumes_names_what_it_cannot_give(scene: Scene) -> None:
+    scene.run("one")
+    not_given = scene.report()["not_given"]
+    assert set(not_given) == {"zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm"}
+    assert "not DICOM" in not_given["zones.seg.dcm"]
+
+
+def test_a_coarse_model_says_which_volumes_it_cannot_tell(scene: Scene) -> None:
+    scene.model = StandInModel(
+        lambda _slices: coarse(gland()), codes=(LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+    )
+    scene.run("one")
+    report = scene.report()
+    assert (report["volume_ml"]["TZ"], report["volume_ml"]["CENTRAL_GLAND"]) == (None, pytest.approx(4.32))
+    assert {"volume_ml.TZ", "volume_ml.DPU", "volume_ml.AFS"} <= set(report["not_given"])
+    assert report["codes"]["5"] == "central gland"
+
+
+def test_absent_channels_are_said(scene: Scene) -> None:
+    scene.run("one")
+    warnings = scene.report()["warnings"]
+    assert any(text.startswith("DWI is absent") for text in warnings)
+    assert any(text.startswith("ADC is absent") for text in warnings)
+    assert not any(text.startswith("T2W") for text in warnings)
+
+
+def test_a_channel_that_the_model_does_not_know_is_neither_missed_nor_used(scene: Scene) -> None:
+    scene.model.channels = (True, False, False)
+    scene.cases["one"] = Case("one", t2w(), dwi=t2w())
+    scene.run("one")
+    report = scene.report()
+    assert report["channels"]["DWI"] == {"present": True, "used": False}
+    assert not any("absent" in text for text in report["warnings"])
+
+
+def test_warnings_from_reading_are_kept(scene: Scene) -> None:
+    scene.cases["one"] = Case("one", t2w(), warnings=("two axial T2W series: the later was used",))
+    scene.run("one")
+    assert scene.report()["warnings"][-1] == "two axial T2W series: the later was used"
+
+
+def test_a_failing_study_is_set_aside(scene: Scene) -> None:
+    result = scene.run("one", "broken", "two")
+    assert result.done == (scene.output / "one", scene.output / "two")
+    assert result.failed == {"broken": "case broken: series 4 lacks a slice"}
+    assert sorted(path.name for path in scene.output.iterdir()) == ["one", "two"]
+
+
+def test_a_case_that_fails_half_way_leaves_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise ModelError("the picture could not be drawn")
+
+    monkeypatch.setattr(verb, "draw_qc", fail)
+    assert scene.run("one").failed == {"one": "the picture could not be drawn"}
+    assert list(scene.output.iterdir()) == []
+
+
+def test_a_full_disk_sets_the_case_aside(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device", "/somewhere/secret")
+
+    monkeypatch.setattr(verb, "write_volume", fail)
+    message = scene.run("one").failed["one"]
+    assert "No space left on device" in message
+    assert "secret" not in message
+
+
+def test_results_are_not_overwritten_unasked(scene: Scene) -> None:
+    scene.run("one")
+    before = (scene.output / "one" / "zones.json").read_text(encoding="utf-8")
+    result = scene.run("one", "two")
+    assert list(result.failed) == ["one"]
+    assert "--overwrite" in result.failed["one"]
+    assert (scene.output / "one" / "zones.json").read_text(encoding="utf-8") == before
+    assert scene.run("one", overwrite=True).failed == {}
+
+
+def test_two_studies_of_one_name_are_refused(scene: Scene) -> None:
+    with pytest.raises(OutputError, match="both called one"):
+        predict([Path("a/one"), Path("b/one.zip")], scene.output, scene.file)
+    assert not scene.output.exists()
+
+
+def test_a_case_id_names_the_folder(scene: Scene) -> None:
+    assert scene.run("one", case_id="other").done == (scene.output / "other",)
+    assert scene.report("other")["case_id"] == "other"
+
+
+def test_a_case_id_for_several_studies_is_refused(scene: Scene) -> None:
+    with pytest.raises(ValueError, match="belong to one study"):
+        scene.run("one", "two", case_id="x")
+    with pytest.raises(ValueError, match="belong to one study"):
+        scene.run("one", "two", overrides={Sequence.T2W: 4})
+
+
+@pytest.mark.parametrize("case_id", ["../x", "a/b", "", ".", "..", ".hidden"])
+def test_a_case_id_that_is_no_folder_name_is_refused(scene: Scene, case_id: str) -> None:
+    with pytest.raises(ValueError, match="folder name"):
+        scene.run("one", case_id=case_id)
+
+
+def test_no_study_is_refused(scene: Scene) -> None:
+    with pytest.raises(ValueError, match="no study"):
+        scene.run()
+
+
+def test_an_output_that_is_a_file_is_refused(scene: Scene) -> None:
+    with pytest.raises(OutputError, match="is a file"):
+        predict([Path("one")], scene.file, scene.file)
+
+
+def test_slicing_is_always_the_models(scene: Scene) -> None:
+    mine = Settings(name="mine", slicing=SlicingSettings(size_px=32))
+    scene.run("one", settings=mine)
+    scene.run("two")
+    assert scene.settings_used[0].name == "mine"
+    assert {used.slicing.size_px for used in scene.settings_used} == {64}
+
+
+def test_progress_names_each_study(scene: Scene) -> None:
+    told: list[tuple[int, int, str]] = []
+    scene.run("one", "broken", progress=lambda *step: told.append(step))
+    assert told == [(0, 2, "one"), (1, 2, "broken"), (2, 2, "done")]
+
+
+def test_an_empty_prediction_is_said(scene: Scene) -> None:
+    scene.model.answer = lambda _slices: gland().with_values(np.zeros(SHAPE, dtype=np.uint8))
+    scene.run("one")
+    assert "no prostate was found: every voxel is background" in scene.report()["warnings"]
+    assert scene.report()["gland_volume_ml"] == 0.0
+
+
+def test_a_grid_that_is_not_the_t2ws_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(slices: Slices) -> Any:
+        answer = StandInModel(lambda _slices: gland()).segment(slices)
+        other = Grid(GRID.shape, np.diag([3.0, 0.5, 0.5, 1.0]))
+        return type(answer)(Volume(answer.labels.values, other), answer.codes, answer.probabilities)
+
+    monkeypatch.setattr(scene.model, "segment", moved)
+    assert "do not lie on the T2W grid" in scene.run("one").failed["one"]
