@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def uid(self) -> str:
-        return generate_uid(entropy_srcs=[self.study, str(self.number), self.description, self.patient])
+        return str(generate_uid(entropy_srcs=[self.study, str(self.number), self.description, self.patient]))
 
     @property
     def normal(self) -> npt.NDArray[np.float64]:
@@ -87,7 +87,7 @@ def adc(number: int = 7, **changes: Any) -> Plan:
         "value": 1200.0,
         "adc": 0.0,
     }
-    return trace(number, (800.0,), **{**settings, **changes})
+    return trace(number, **{"b_values": (800.0,), **settings, **changes})
 
 
 def calculated(number: int = 8, b_value: float = 1000.0, **changes: Any) -> Plan:
@@ -99,7 +99,9 @@ def write(folder: Path, *plans: Plan) -> Path:
     """Write classic instances, one file an image; the file names say nothing."""
     for plan in plans:
         place = folder / f"x{plan.number}"
-        place.mkdir(parents=True, exist_ok=True)
+        if place.exists():  # two series of one number
+            place = folder / f"x{plan.number}again"
+        place.mkdir(parents=True)
         for i, (b, s) in enumerate((b, s) for b in plan.b_values for s in range(plan.slices)):
             save(classic(plan, s, b, instance=i + 1), place / f"i{i + 1:03d}")
     return folder

@@ -8,6 +8,7 @@ The public API, imported on first use, so that `import zonate` costs nothing:
 Every verb of the command line is a function of the same name here.
 """
 
+import logging
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from zonate.zones import LabelCode, Zone
 
 __version__ = version("zonate")
+
+logging.getLogger("zonate").addHandler(logging.NullHandler())  # silent as a library
 
 _HOME = {
     "Acquisition": "zonate.study",

@@ -65,3 +65,17 @@ class OutputError(ZonateError):
 
 class ConfigError(ZonateError):
     """A settings file or an override does not fit the settings tree."""
+
+
+def why_set_aside(case_id: str, error: Exception) -> str:
+    """What a batch says of a case that failed: no path and no value that others' messages may quote.
+
+    A ZonateError speaks for itself. Whatever else a library raises ends its case alone as well, and is named
+    by its kind only, since its text may hold a path or a header's value.
+    """
+    if isinstance(error, ZonateError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        return f"case {case_id}: a file could not be read or written ({reason}): check rights and space"
+    return f"case {case_id}: unexpected {type(error).__name__}; run this case alone through the Python API to see where"

@@ -16,29 +16,48 @@ from zonate.networks.generator import Generator, probabilities
 
 
 class Learner:
-    """Generator and discriminator while they learn; without an adversarial term there is no discriminator."""
+    """Generator and discriminator while they learn; without an adversarial term there is no discriminator.
+
+    Attributes:
+        generator: As it learns.
+        discriminator: As it learns, or None.
+        optimisers: By network, `generator` and `discriminator`; each moves its own network alone.
+    """
 
     def __init__(self, settings: Settings, fabric: Fabric) -> None:
         self._settings = settings
         self._fabric = fabric
         self.generator = Generator(settings.network)
         self.discriminator = Discriminator(settings.network) if settings.loss.adversarial else None
-        self._optimisers = {"generator": _adam(self.generator, settings.optimiser)}
-        self._g, self._g_optimiser = fabric.setup(self.generator, self._optimisers["generator"])
+        self.optimisers = {"generator": _adam(self.generator, settings.optimiser)}
+        self._g, stepper = fabric.setup(self.generator, self.optimisers["generator"])
+        self._steppers = [stepper]
         if self.discriminator is not None:
-            self._optimisers["discriminator"] = _adam(self.discriminator, settings.optimiser)
-            self._d, self._d_optimiser = fabric.setup(self.discriminator, self._optimisers["discriminator"])
+            self.optimisers["discriminator"] = _adam(self.discriminator, settings.optimiser)
+            self._d, stepper = fabric.setup(self.discriminator, self.optimisers["discriminator"])
+            self._steppers.append(stepper)
 
     @property
     def learning_rate(self) -> float:
         """Of the generator's optimiser."""
-        return float(self._optimisers["generator"].param_groups[0]["lr"])
+        return float(self.optimisers["generator"].param_groups[0]["lr"])
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Let both networks learn from a batch.
 
-        Both gradients are taken before either network moves, so that one pass of the discriminator over the
-        generated label serves both.
+        Returns:
+            As `take_gradients` gives.
+        """
+        terms = self.take_gradients(batch)
+        for optimiser in self._steppers:
+            optimiser.step()
+        return terms
+
+    def take_gradients(self, batch: Batch) -> dict[str, Tensor]:
+        """Set the gradients of both networks, before either moves.
+
+        One pass of the discriminator over the generated label serves both: the generator's gradient flows through it
+        without touching the discriminator's, and the other way round.
 
         Returns:
             The terms of the losses before weighting, `generator` (their weighted sum) and `discriminator`; each a
@@ -66,16 +85,14 @@ class Learner:
         total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
         shown = {**terms, "generator": total}
 
-        self._g_optimiser.zero_grad()
+        for optimiser in self._steppers:
+            optimiser.zero_grad()
         both = self.discriminator is not None
         self._fabric.backward(total, inputs=list(self.generator.parameters()), retain_graph=both)
         if self.discriminator is not None:
             judging = losses.adversarial(judged_real, real=True) + losses.adversarial(judged_generated, real=False)
-            self._d_optimiser.zero_grad()
             self._fabric.backward(judging, inputs=list(self.discriminator.parameters()))
-            self._d_optimiser.step()
             shown["discriminator"] = judging
-        self._g_optimiser.step()
         return {name: term.detach() for name, term in shown.items()}
 
     def train(self) -> None:
@@ -89,7 +106,7 @@ class Learner:
         tensors = {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
         if self.discriminator is not None:
             tensors |= {f"discriminator.{name}": value for name, value in self.discriminator.state_dict().items()}
-        for network, optimiser in self._optimisers.items():
+        for network, optimiser in self.optimisers.items():
             for number, values in optimiser.state_dict()["state"].items():
                 tensors |= {f"adam.{network}.{number}.{name}": value for name, value in values.items()}
         return tensors
@@ -104,7 +121,7 @@ class Learner:
             self.generator.load_state_dict(_below("generator.", tensors))
             if self.discriminator is not None:
                 self.discriminator.load_state_dict(_below("discriminator.", tensors))
-            for network, optimiser in self._optimisers.items():
+            for network, optimiser in self.optimisers.items():
                 state: dict[int, dict[str, Tensor]] = {}
                 for name, value in _below(f"adam.{network}.", tensors).items():
                     number, _, what = name.partition(".")

@@ -107,23 +107,27 @@ def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigm
 
 
 def dice(probabilities: Tensor, target: Target) -> Tensor:
-    """One minus the soft Dice of each class, averaged over a sample's classes, then over samples.
+    """One minus the soft Dice of each class over the batch, averaged over the classes.
 
-    A pixel whose code holds more than one class, as well as one that nobody annotated, is left out. One pixel is
-    added above and below, so that a class that is absent from both costs nothing.
+    The slices of a batch are taken together, since most slices lack some class: alone, such a slice would have
+    nothing to overlap with. A pixel whose code holds more than one class, as well as one that nobody annotated, is
+    left out. One pixel is added above and below, so that a class that is absent from both costs nothing.
 
-    Source: Milletari et al., V-Net, 3DV 2016, section 3, without the squares.
+    Source: Milletari et al., V-Net, 3DV 2016, section 3, without the squares; Isensee et al., nnU-Net, Nature Methods
+        2021, for the sum over the batch.
     """
     p = torch.einsum("bkl,blhw->bkhw", target.same_class, probabilities)  # mass of the zone's class
     t = target.member.float()
     in_one_class = torch.einsum("bkl,blhw->bkhw", target.same_class, t) * t  # zones of the class held, (B, K, H, W)
     held = t.sum(dim=1, keepdim=True)
     exact = target.annotated * (in_one_class.amax(dim=1, keepdim=True) == held)  # (B, 1, H, W)
-    overlap = (p * t * exact).sum(dim=(2, 3))  # (B, K)
-    total = ((p + t) * exact).sum(dim=(2, 3))
-    score = (2 * overlap + _DICE_SMOOTHING_PX) / (total + _DICE_SMOOTHING_PX)
-    weight = target.classes / target.same_class.sum(dim=2)  # each class counts once, whatever its number of zones
-    return 1 - ((score * weight).sum(dim=1) / weight.sum(dim=1)).mean()
+    share = target.classes / target.same_class.sum(dim=2)  # (B, K): a class counts once, whatever its number of zones
+    overlap = (share * (p * t * exact).sum(dim=(2, 3))).sum(dim=0)  # (K,)
+    total = (share * ((p + t) * exact).sum(dim=(2, 3))).sum(dim=0)  # (K,)
+    weight = share.mean(dim=0)  # (K,)
+    smoothing = _DICE_SMOOTHING_PX * weight
+    score = (2 * overlap + smoothing) / (total + smoothing).clamp(min=1e-12)
+    return 1 - (score * weight).sum() / weight.sum()
 
 
 @lru_cache

@@ -1,6 +1,5 @@
 """A trained network that rebuilds itself from its file, and segments."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from zonate.config import Settings
@@ -22,7 +19,7 @@ from zonate.dataset.slices import Slices, restore_slices
 from zonate.dataset.statistics import Statistics, of_images
 from zonate.errors import ModelError
 from zonate.geometry import Volume
-from zonate.io.files import atomic_path
+from zonate.io.weights import read_weights, write_weights
 from zonate.networks.generator import Generator, probabilities
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, membership
@@ -62,14 +59,7 @@ class Model:
             ModelError: There is none, or it is damaged, of another kind or of another format version.
         """
         file = path / BEST_NAME if path.is_dir() else path
-        if not file.is_file():
-            raise ModelError(f"there is no model at {file}: give a model file, or a run folder of `zonate train`")
-        try:
-            with safe_open(file, framework="pt") as opened:
-                about = _read_about(opened.metadata(), file)
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"{file} cannot be read as safetensors, it is damaged or another file: {error}") from None
+        tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
         try:
             settings = Settings.model_validate(about["settings"])
             generator = Generator(settings.network)
@@ -87,8 +77,6 @@ class Model:
     def save(self, path: Path) -> None:
         """Write the model as one safetensors file, whole or not at all, with everything else in its metadata."""
         about = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
             "zonate_version": version("zonate"),
             "settings": self.settings.model_dump(mode="json"),
             "statistics": self.statistics.to_json(),
@@ -96,10 +84,7 @@ class Model:
             "channels": list(self.channels),
             "provenance": dict(self.provenance),
         }
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
-        with atomic_path(path) as temporary:
-            # One entry: the order of several is not fixed, and equal models shall be equal files.
-            save_file(tensors, temporary, {FORMAT: json.dumps(about, sort_keys=True, allow_nan=False)})
+        write_weights(path, self.generator.state_dict(), about, kind=FORMAT, version=FORMAT_VERSION)
 
     def segment(self, slices: Slices, *, device: str | None = None) -> ZoneMap:
         """Segment a case, onto its original T2W grid.
@@ -175,21 +160,3 @@ class Model:
                 for norm in norms:
                     norm.track_running_stats = True
                 generator.train(was_training)
-
-
-def _read_about(metadata: Mapping[str, str] | None, file: Path) -> dict[str, Any]:
-    if not metadata or FORMAT not in metadata:
-        raise ModelError(f"{file} is not a model of Zonate (a checkpoint to resume from is not one): give another file")
-    try:
-        about: dict[str, Any] = json.loads(metadata[FORMAT])
-        found = about["format_version"]
-    except (ValueError, KeyError, TypeError):
-        raise ModelError(
-            f"{file} does not hold together: its description is not JSON. Train or fetch it again"
-        ) from None
-    if found != FORMAT_VERSION:
-        raise ModelError(
-            f"{file} is a model of format version {found}; this Zonate reads version {FORMAT_VERSION}: "
-            "use the Zonate that wrote it, or train again"
-        )
-    return about

@@ -60,7 +60,7 @@ def rigid(rotation_deg: float, translation_mm: tuple[float, float, float]) -> si
 
 
 def shorten(monkeypatch: pytest.MonkeyPatch, *, rigid_too: bool = False) -> None:
-    """Let the B-spline stage, and the rigid one if asked, take 20 iterations a level: a second, not nine."""
+    """Let the B-spline stage, and the rigid one if asked, take 20 iterations a level, for speed."""
     whole = elastix_module.parameter_text
     iterations = "(MaximumNumberOfIterations {})"
 

@@ -4,7 +4,13 @@ import pytest
 import SimpleITK as sitk
 
 from tests.alignment.phantom import grid_of, rigid
-from zonate.alignment.field import displacement_mm, figures_of, jacobian_determinant, measure_field
+from zonate.alignment.field import (
+    displacement_mm,
+    displacement_transform,
+    figures_of,
+    jacobian_determinant,
+    measure_field,
+)
 
 GRID = grid_of((6, 20, 20), (3.0, 1.0, 1.0))
 EVERYWHERE = np.ones(GRID.shape, dtype=np.bool_)
@@ -45,3 +51,12 @@ def test_the_displacement_of_a_rotation_points_from_the_grid_to_where_it_goes() 
 def test_a_single_slice_has_a_determinant() -> None:
     grid = grid_of((1, 4, 4), (3.0, 1.0, 1.0))
     assert jacobian_determinant(np.zeros((1, 4, 4, 3), dtype=np.float32), grid) == pytest.approx(1.0)
+
+
+def test_a_field_as_a_transform_moves_points_as_the_field_says_to_the_corners() -> None:
+    truth = rigid(5.0, (2.0, -1.0, 3.0))
+    transform = displacement_transform(displacement_mm(truth, GRID), GRID)
+    for corner in (GRID.to_mm((2, 7, 11)), *GRID.corners_mm()):
+        assert transform.TransformPoint(corner.tolist()) == pytest.approx(
+            truth.TransformPoint(corner.tolist()), abs=1e-4
+        )

@@ -33,7 +33,12 @@ def test_degenerate_signals() -> None:
 
 @pytest.mark.parametrize(
     ("b_values", "used"),
-    [((0, 50, 400, 800), (50, 400, 800)), ((50, 400, 800, 1400), (50, 400, 800)), ((0, 800), (0, 800)), ((0, 1400), (0, 1400))],
+    [
+        ((0, 50, 400, 800), (50, 400, 800)),
+        ((50, 400, 800, 1400), (50, 400, 800)),
+        ((0, 800), (0, 800)),
+        ((0, 1400), (0, 1400)),
+    ],
 )
 def test_which_b_values_are_fitted(b_values: tuple[float, ...], used: tuple[float, ...]) -> None:
     assert fitted_b_values(b_values) == used

@@ -41,7 +41,10 @@ def test_contents_live_as_long_as_the_block(tmp_path: Path, temporary: Path) -> 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "C:/evil", "..\\evil", "\\evil"])
 def test_an_entry_that_escapes_is_refused(tmp_path: Path, temporary: Path, name: str) -> None:
     path = archive(tmp_path / "bad.zip", {"good": b"1", name: b"2"})
-    with pytest.raises(StudyError, match=r"archive bad\.zip: the entry .*evil.* would escape"), unpacked(path, SETTINGS):
+    with (
+        pytest.raises(StudyError, match=r"archive bad\.zip: the entry .*evil.* would escape"),
+        unpacked(path, SETTINGS),
+    ):
         pytest.fail("unpacked")
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "evil").exists()
@@ -61,7 +64,10 @@ def test_a_link_is_refused(tmp_path: Path, temporary: Path) -> None:
 def test_more_bytes_than_allowed(tmp_path: Path, temporary: Path) -> None:
     path = archive(tmp_path / "big.zip", {"a": bytes(600), "b": bytes(600)})
     settings = ReadingSettings(max_archive_bytes=1000)
-    with pytest.raises(StudyError, match=r"big\.zip inflates without bound: at the entry 'b'"), unpacked(path, settings):
+    with (
+        pytest.raises(StudyError, match=r"big\.zip inflates without bound: at the entry 'b'"),
+        unpacked(path, settings),
+    ):
         pytest.fail("unpacked")
     assert list(temporary.iterdir()) == []
 

@@ -74,7 +74,14 @@ def test_philips_raw_float() -> None:
 
 @pytest.mark.parametrize(
     ("name", "b"),
-    [("*ep_b800t", 800), ("ep_b50t", 50), ("*ep_b1000#3", 1000), ("*re_b400t", 400), ("*ep_b50_800", None), ("*tse2d1_25", None)],
+    [
+        ("*ep_b800t", 800),
+        ("ep_b50t", 50),
+        ("*ep_b1000#3", 1000),
+        ("*re_b400t", 400),
+        ("*ep_b50_800", None),
+        ("*tse2d1_25", None),
+    ],
 )
 def test_sequence_name(name: str, b: float | None) -> None:
     dataset = Dataset()

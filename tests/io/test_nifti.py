@@ -12,7 +12,9 @@ from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_shap
 from zonate.study import Sequence
 
 
-def volume(dtype: type = np.float32, angle: float = 0.3, origin_mm: tuple[float, float, float] = (-57.6, 33.2, 912.7)) -> Volume:
+def volume(
+    dtype: type = np.float32, angle: float = 0.3, origin_mm: tuple[float, float, float] = (-57.6, 33.2, 912.7)
+) -> Volume:
     c, s = np.cos(angle), np.sin(angle)
     affine = np.eye(4)
     affine[:3, :3] = np.array([[0, -s, c], [0, c, s], [1, 0, 0]]) * [3.0, 0.5, 0.4]
@@ -31,6 +33,16 @@ def test_round_trip(tmp_path: Path, name: str, dtype: type) -> None:
     np.testing.assert_allclose(read.grid.affine, written.grid.affine, atol=1e-5)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert volume_shape(tmp_path / name) == (3, 4, 5)
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_not_finite_stays_so(tmp_path: Path, name: str, dtype: type) -> None:
+    """The NIfTI library beneath ITK reads NaN as 0."""
+    written = volume(dtype)
+    written.values[0, 1, 2], written.values[2, 3, 4] = np.nan, np.inf
+    write_volume(tmp_path / name, written)
+    np.testing.assert_array_equal(read_volume(tmp_path / name).values, written.values)
 
 
 @given(angle=st.floats(-0.7, 0.7), origin=st.tuples(*[st.floats(-300, 300)] * 3))
@@ -69,11 +81,21 @@ def test_other_names_are_no_volumes(tmp_path: Path) -> None:
 
 
 def test_roles_by_stem(tmp_path: Path) -> None:
-    for name in ("10000_1000000_t2w.mha", "10000_1000000_HBV.mha", "deep/ADC.nrrd", "label.nii.gz", "10000_1000000_cor.mha"):
+    for name in (
+        "10000_1000000_t2w.mha",
+        "10000_1000000_HBV.mha",
+        "deep/ADC.nrrd",
+        "label.nii.gz",
+        "10000_1000000_cor.mha",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = {role: path.name for role, path in role_files(tmp_path).items()}
-    assert found == {Sequence.T2W: "10000_1000000_t2w.mha", Sequence.DWI: "10000_1000000_HBV.mha", Sequence.ADC: "ADC.nrrd"}
+    assert found == {
+        Sequence.T2W: "10000_1000000_t2w.mha",
+        Sequence.DWI: "10000_1000000_HBV.mha",
+        Sequence.ADC: "ADC.nrrd",
+    }
     (tmp_path / "dwi.nii.gz").touch()
     with pytest.raises(AmbiguousSeriesError, match=r"HBV\.mha and dwi\.nii\.gz both claim DWI"):
         role_files(tmp_path)

@@ -5,27 +5,34 @@ from zonate.config import NetworkSettings
 from zonate.networks.discriminator import Discriminator
 
 
-def test_the_described_discriminator_has_2_77_million_parameters() -> None:
-    parameters = sum(p.numel() for p in Discriminator(NetworkSettings()).parameters())
-    assert parameters == 2_770_689
-    assert round(parameters / 1e6, 2) == 2.77
+def test_the_described_network_has_2_77_million_parameters() -> None:
+    n = sum(parameter.numel() for parameter in Discriminator(NetworkSettings()).parameters())
+    weights = 16 * (8 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    assert n == weights + 2 * (128 + 256 + 512) + 1
+    assert round(n / 1e6, 2) == 2.77
 
 
-def test_it_judges_30_by_30_patches() -> None:
-    discriminator = Discriminator(NetworkSettings(base_channels=2))
-    assert discriminator(torch.zeros(1, 3, 256, 256), torch.zeros(1, 5, 256, 256)).shape == (1, 1, 30, 30)
+def test_it_judges_30_by_30_patches_of_8_channels() -> None:
+    network = Discriminator(NetworkSettings(base_channels=4))
+    sizes: list[int] = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _m, _i, out: sizes.append(out.shape[-1]))
+    assert network(torch.zeros(2, 3, 256, 256), torch.zeros(2, 5, 256, 256)).shape == (2, 1, 30, 30)
+    assert sizes == [128, 64, 32, 31, 30]
 
 
-def test_each_judgement_sees_70_by_70_pixels() -> None:
-    """By gradient; BatchNorm is taken out, since in training it lets every pixel see every other."""
+def test_a_judgement_looks_at_70_by_70_pixels() -> None:
     torch.manual_seed(0)
-    discriminator = Discriminator(NetworkSettings(base_channels=2))
-    for number, layer in enumerate(discriminator.layers):
-        if isinstance(layer, nn.BatchNorm2d):
-            discriminator.layers[number] = nn.Identity()
-    images = torch.randn(1, 3, 256, 256, requires_grad=True)
-    discriminator(images, torch.randn(1, 5, 256, 256))[0, 0, 15, 15].backward()
-    assert images.grad is not None
-    rows, columns = torch.nonzero(images.grad.abs().sum(dim=(0, 1)), as_tuple=True)
-    assert (rows.max() - rows.min() + 1).item() == 70
-    assert (columns.max() - columns.min() + 1).item() == 70
+    network = Discriminator(NetworkSettings(base_channels=4)).eval()  # batch statistics would look everywhere
+    images, labels = torch.randn(1, 3, 256, 256, requires_grad=True), torch.zeros(1, 5, 256, 256)
+    (gradient,) = torch.autograd.grad(network(images, labels)[0, 0, 15, 15], images)
+    rows, columns = torch.nonzero(gradient.abs().sum(dim=(0, 1)), as_tuple=True)
+    assert int(rows.max() - rows.min()) + 1 == 70
+    assert int(columns.max() - columns.min()) + 1 == 70
+
+
+def test_padding_is_that_of_tensorflow() -> None:
+    """`same` is one pixel a side for the three halvings; then ZeroPadding2D(1) before each of the two `valid` ones."""
+    padding = [m.padding for m in Discriminator(NetworkSettings(base_channels=4)).modules() if isinstance(m, nn.Conv2d)]
+    assert padding == [(1, 1)] * 5

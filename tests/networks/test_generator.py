@@ -1,62 +1,98 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from zonate.config import NetworkSettings
-from zonate.networks.generator import Generator
+from zonate.networks.generator import Generator, probabilities
+
+SMALL = NetworkSettings(base_channels=4)
 
 
-def test_the_described_generator_has_54_4_million_parameters() -> None:
-    parameters = sum(p.numel() for p in Generator(NetworkSettings()).parameters())
-    assert parameters == 54_418_053
-    assert round(parameters / 1e6, 1) == 54.4
+def test_the_described_network_has_54_4_million_parameters() -> None:
+    n = sum(parameter.numel() for parameter in Generator(NetworkSettings()).parameters())
+    weights = 16 * (
+        3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 4 * 512**2
+        + 512 * 512 + 3 * 1024 * 512 + 1024 * 256 + 512 * 128 + 256 * 64 + 128 * 5
+    )  # fmt: skip
+    norms = 2 * (128 + 256 + 4 * 512 + 4 * 512 + 256 + 128 + 64)
+    assert n == weights + norms + 5
+    assert round(n / 1e6, 1) == 54.4
 
 
-def test_widths_norms_and_dropout_are_the_described_ones() -> None:
-    generator = Generator(NetworkSettings())
-    down = [next(m for m in block.modules() if isinstance(m, nn.Conv2d)) for block in generator.down]
-    up = [next(m for m in block.modules() if isinstance(m, nn.ConvTranspose2d)) for block in generator.up]
-    assert [c.out_channels for c in down] == [64, 128, 256, 512, 512, 512, 512, 512]
-    assert [c.out_channels for c in up] == [512, 512, 512, 512, 256, 128, 64]
-    assert [_has(block, nn.BatchNorm2d) for block in generator.down] == [False, *[True] * 6, False]
-    assert all(_has(block, nn.BatchNorm2d) for block in generator.up)
-    assert [_has(block, nn.Dropout) for block in generator.up] == [True, True, True, False, False, False, False]
-    assert all(m.p == 0.5 for m in generator.modules() if isinstance(m, nn.Dropout))
-    norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert {(m.eps, m.momentum) for m in norms} == {(1e-3, 0.01)}  # Keras's 0.99
+def test_the_shapes_are_those_of_a_u_net_256() -> None:
+    network = Generator(SMALL)
+    shapes: list[tuple[int, ...]] = []
+    for block in [*network.down, *network.up]:
+        block.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
+    assert network(torch.zeros(1, 3, 256, 256)).shape == (1, 5, 256, 256)
+    down = [(4, 128), (8, 64), (16, 32), (32, 16), (32, 8), (32, 4), (32, 2), (32, 1)]
+    up = [(32, 2), (32, 4), (32, 8), (32, 16), (16, 32), (8, 64), (4, 128)]
+    assert shapes == [(1, c, n, n) for c, n in [*down, *up]]
 
 
-def test_weights_start_at_a_standard_deviation_of_0_02() -> None:
+def test_the_layers_are_normalised_dropped_and_rectified_as_described() -> None:
+    network = Generator(SMALL)
+    kinds = [[type(layer).__name__ for layer in block.children()] for block in [*network.down, *network.up]]
+    first, usual = ["Conv2d", "LeakyReLU"], ["Conv2d", "BatchNorm2d", "LeakyReLU"]
+    dropped = ["ConvTranspose2d", "BatchNorm2d", "Dropout", "ReLU"]
+    plain = ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
+    bottleneck = first  # no BatchNorm over a single pixel
+    assert kinds == [first, *[usual] * 6, bottleneck, *[dropped] * 3, *[plain] * 4]
+    assert {m.p for m in network.modules() if isinstance(m, nn.Dropout)} == {0.5}
+    assert {m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert {(m.eps, m.momentum) for m in norms} == {(1e-3, 0.01)}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_batch_of_any_size_can_be_learnt_from(batch: int) -> None:
+    network = Generator(SMALL).train()
+    network(torch.randn(batch, 3, 256, 256)).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_weights_start_from_a_normal_distribution_of_0_02() -> None:
     torch.manual_seed(0)
-    block = Generator(NetworkSettings()).down[3]
-    weights = torch.cat([m.weight.flatten() for m in block.modules() if isinstance(m, nn.Conv2d)])
-    assert weights.mean().item() == pytest.approx(0, abs=1e-4)
-    assert weights.std().item() == pytest.approx(0.02, rel=1e-2)
+    network = Generator(NetworkSettings(base_channels=16))
+    weights = torch.cat(
+        [m.weight.flatten() for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+    )
+    assert weights.mean().abs() < 1e-4
+    assert weights.std().item() == pytest.approx(0.02, rel=5e-3)
+    assert weights.abs().max() > 0.06  # not truncated, not uniform
+    assert network.last.bias is not None
+    assert not network.last.bias.any()
 
 
-def test_a_slice_becomes_five_maps_at_batch_one_in_training() -> None:
-    generator = Generator(NetworkSettings(base_channels=2)).train()
-    assert generator(torch.zeros(1, 3, 256, 256)).shape == (1, 5, 256, 256)
+def test_padding_is_that_of_tensorflow_same() -> None:
+    """TensorFlow pads n to (ceil(n/2) - 1)·2 + 4, the smaller half first; its transpose is the gradient of that."""
+    network = Generator(SMALL)
+    x = torch.randn(1, 3, 256, 256)
+    convolution = next(network.down[0].children())
+    assert isinstance(convolution, nn.Conv2d)
+    total = max((-(-256 // 2) - 1) * 2 + 4 - 256, 0)
+    before, after = total // 2, total - total // 2
+    assert (before, after) == (1, 1)
+    padded = functional.pad(x, (before, after, before, after))
+    expected = functional.conv2d(padded, convolution.weight, stride=2)
+    assert torch.allclose(convolution(x), expected)
+
+    transposed = next(network.up[0].children())
+    assert isinstance(transposed, nn.ConvTranspose2d)
+    small = torch.randn(1, 32, 1, 1)
+    image = torch.zeros(1, 32, 2, 2, requires_grad=True)
+    same = functional.conv2d(functional.pad(image, (1, 1, 1, 1)), transposed.weight, stride=2)  # (1, 32, 1, 1)
+    (expected,) = torch.autograd.grad(same, image, small)
+    assert torch.allclose(transposed(small), expected, atol=1e-6)
 
 
-def test_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(B, 3, 256, 256\), found \(1, 3, 128, 128\)"):
-        Generator(NetworkSettings(base_channels=1))(torch.zeros(1, 3, 128, 128))
+def test_another_size_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ValueError, match=r"found \(1, 3, 128, 128\).*slicing\.size_px = 256"):
+        Generator(SMALL)(torch.zeros(1, 3, 128, 128))
 
 
-def test_padding_is_tensorflows_same() -> None:
-    """For 4×4, stride 2 and an even size TensorFlow pads one pixel before and one after."""
-    block = Generator(NetworkSettings(base_channels=1)).down[0]
-    conv = next(m for m in block.modules() if isinstance(m, nn.Conv2d))
-    with torch.no_grad():
-        conv.weight.zero_()
-        conv.weight[0, 0, 0, 0] = 1  # takes the pixel one before the even pixels
-    image = torch.zeros(1, 3, 256, 256)
-    image[0, 0, 1, 1] = 5
-    response = conv(image)
-    assert response[0, 0, 1, 1].item() == 5
-    assert response.sum().item() == 5
-
-
-def _has(block: nn.Module, kind: type[nn.Module]) -> bool:
-    return any(isinstance(module, kind) for module in block.modules())
+def test_softmax_sums_to_one_and_sigmoid_is_independent() -> None:
+    logits = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0]).view(1, 5, 1, 1)
+    assert probabilities(logits, "softmax").flatten().tolist() == pytest.approx([0.2] * 5)
+    assert probabilities(logits, "sigmoid").flatten().tolist() == [0.5] * 5

@@ -18,7 +18,7 @@ from zonate.alignment.candidates import (
     measure_similarity,
     rigid_figures,
 )
-from zonate.alignment.field import displacement_mm
+from zonate.alignment.field import displacement_mm, displacement_transform
 from zonate.alignment.region import gland_region
 from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
@@ -107,13 +107,15 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     registered_on = name if len(candidates) > 1 else None
     seconds = time.perf_counter() - begun
     logger.info("case %s: alignment %s in %.1f s", acquisition.case_id, chosen.name, seconds)
-    moved = chosen.name != "header"
+    # One field for both volumes: a B-spline takes seconds to evaluate on a T2W grid.
+    moved = None if chosen.name == "header" else displacement_mm(chosen.transform, t2w.grid)
+    through = HEADER if moved is None else displacement_transform(moved, t2w.grid)
     return Alignment(
-        dwi=None if acquisition.dwi is None else resample(acquisition.dwi, t2w.grid, chosen.transform),
-        adc=None if acquisition.adc is None else resample(acquisition.adc, t2w.grid, chosen.transform),
+        dwi=None if acquisition.dwi is None else resample(acquisition.dwi, t2w.grid, through),
+        adc=None if acquisition.adc is None else resample(acquisition.adc, t2w.grid, through),
         record=AlignmentRecord(chosen.name, reason, registered_on, similarity, figures, seconds),
-        transforms={TRANSFORM_FILE: transform_text(chosen.transform)} if moved else {},
-        displacement_mm=displacement_mm(chosen.transform, t2w.grid) if moved else None,
+        transforms={} if moved is None else {TRANSFORM_FILE: transform_text(chosen.transform)},
+        displacement_mm=moved,
         warnings=tuple(warnings),
     )
 

@@ -14,7 +14,7 @@ from zonate.alignment.similarity import normalised_mutual_information
 from zonate.case import Chosen
 from zonate.config import AlignmentSettings
 from zonate.errors import AlignmentError
-from zonate.geometry import Volume
+from zonate.geometry import Grid, Volume
 
 HEADER = sitk.Transform(3, sitk.sitkIdentity)
 """The header's alignment: the same point in both."""
@@ -66,13 +66,17 @@ def measure_similarity(
     settings: AlignmentSettings,
 ) -> None:
     """Fill in the similarity of each, all on the voxels of the region that every believable one covers."""
-    onto = [resample(moving, t2w.grid, candidate.transform).values for candidate in candidates]
-    common = region.copy()
+    box = tuple(slice(int(found.min()), int(found.max()) + 1) for found in np.nonzero(region))
+    affine = t2w.grid.affine.copy()
+    affine[:3, 3] = t2w.grid.to_mm([part.start for part in box])
+    common, fixed = region[box].copy(), t2w.values[box]
+    grid = Grid((fixed.shape[0], fixed.shape[1], fixed.shape[2]), affine, t2w.grid.frame_of_reference)
+    onto = [resample(moving, grid, candidate.transform).values for candidate in candidates]
     for candidate, values in zip(candidates, onto, strict=True):
         if disbelief(candidate, settings) is None:
             common &= np.isfinite(values)
     for candidate, values in zip(candidates, onto, strict=True):
-        candidate.similarity = normalised_mutual_information(t2w.values[common], values[common])
+        candidate.similarity = normalised_mutual_information(fixed[common], values[common])
 
 
 def choose(candidates: list[Candidate], settings: AlignmentSettings) -> tuple[Candidate, list[str]]:

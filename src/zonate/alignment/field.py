@@ -7,6 +7,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from zonate.geometry import Grid
+from zonate.io.itk import set_itk_grid
 
 _CHECK_SPACING_MM = 2.0
 """Folding is looked for at points this far apart, or at every voxel where those are wider: control points are 30 mm."""
@@ -42,6 +43,13 @@ def displacement_mm(transform: sitk.Transform, grid: Grid) -> npt.NDArray[np.flo
     )
     values: npt.NDArray[np.float32] = sitk.GetArrayFromImage(field)
     return values
+
+
+def displacement_transform(field: npt.NDArray[np.float32], grid: Grid) -> sitk.Transform:
+    """A displacement field (S, H, W, 3) in LPS millimetres as a transform: quick where many points are asked for."""
+    image = sitk.GetImageFromArray(field.astype(np.float64), isVector=True)
+    set_itk_grid(image, grid)
+    return sitk.DisplacementFieldTransform(image)
 
 
 def measure_field(transform: sitk.Transform, grid: Grid, region: npt.NDArray[np.bool_]) -> FieldFigures:

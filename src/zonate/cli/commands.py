@@ -46,9 +46,11 @@ def main() -> None:
         _fail(error, WRONG_CALL)
     except ZonateError as error:
         _fail(error, SOME_FAILED)
+    except ValueError as error:  # a bad argument of a verb
+        _fail(error, WRONG_CALL)
 
 
-def _fail(error: ZonateError, code: int) -> None:
+def _fail(error: Exception, code: int) -> None:
     render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
     sys.exit(code)
 
@@ -169,6 +171,7 @@ def prepare(
             progress=progress,
         )
     render.console.print(f"{len(result.done)} cases prepared, {len(result.skipped)} were there already", markup=False)
+    render.show_warnings(result.warnings)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 
@@ -220,8 +223,10 @@ def evaluate(
     from zonate.verbs.evaluate import evaluate as run
 
     with render.progress_bar("evaluate") as progress:
-        run(model, data, output, split=split, overwrite=overwrite, progress=progress)
+        summary = run(model, data, output, split=split, overwrite=overwrite, progress=progress)
     render.show_summary(json.loads((output / "summary.json").read_text(encoding="utf-8")))
+    render.show_failures(summary.failed)
+    sys.exit(SOME_FAILED if summary.failed else DONE)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from zonate.io.series import Kind, SeriesHeaders
 from zonate.io.stacks import end_corners_mm
 from zonate.study import Sequence
 
-_SAME_PLACE_MM = 1.0
+_SAME_PLACE_MM = 0.2
 _LEAST_SLICES = 3
 
 

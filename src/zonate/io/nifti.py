@@ -5,8 +5,10 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 
 from zonate.errors import AmbiguousSeriesError, StudyError
@@ -15,7 +17,7 @@ from zonate.io.files import atomic_path
 from zonate.io.itk import from_itk, to_itk
 from zonate.study import Sequence
 
-_BLOCK_BYTES = 1 << 20
+_NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
@@ -34,8 +36,7 @@ def read_volume(path: Path) -> Volume:
         StudyError: The file does not exist, cannot be read, or is not three-dimensional.
     """
     shape = volume_shape(path)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        _check_nifti_length(path)
+    raw = _raw_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else None
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError:
@@ -47,7 +48,7 @@ def read_volume(path: Path) -> Volume:
     volume = from_itk(image)
     if volume.values.shape != shape:
         raise StudyError(f"{path.name}: its header says {shape}, it holds {volume.values.shape}")
-    return volume
+    return volume if raw is None else volume.with_values(_with_nifti_nan(volume.values, raw))
 
 
 def volume_shape(path: Path) -> tuple[int, int, int]:
@@ -88,40 +89,53 @@ def is_volume_file(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def _check_nifti_length(path: Path) -> None:
-    """ITK reads a truncated NIfTI without a word and fills the rest with zeros: count the bytes first.
+def _raw_nifti(path: Path) -> bytes:
+    """The decompressed file: ITK reads a truncated NIfTI without a word, so its bytes are counted first.
 
-    Source: NIfTI-1 and NIfTI-2 headers: sizeof_hdr, dim, bitpix, vox_offset.
+    Source: NIfTI-1 and NIfTI-2 headers: sizeof_hdr, dim, datatype, bitpix, vox_offset.
     """
-    length, header = 0, b""
     try:
-        with path.open("rb") as raw:
-            compressed = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if compressed else path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                header = header or block[:540]
-                length += len(block)
-        expected = _nifti_length(header)
+        raw = path.read_bytes()
+        if raw[:2] == b"\x1f\x8b":
+            raw = gzip.decompress(raw)
+        _, _, count, bits, offset = _nifti_layout(raw)
     except (EOFError, OSError, zlib.error, struct.error):
-        expected = length + 1
-    if length < expected:
+        raw, count, bits, offset = b"", 1, 8, 0
+    if len(raw) < offset + count * bits // 8:
         raise StudyError(f"{path.name} cannot be read: it is truncated or corrupt, fetch it again")
+    return raw
 
 
-def _nifti_length(header: bytes) -> int:
-    """Bytes that a NIfTI file has at least, by its header."""
+def _with_nifti_nan(values: npt.NDArray[Any], raw: bytes) -> npt.NDArray[Any]:
+    """Put back what is not finite: the library beneath ITK turns it into zeros."""
+    order, datatype, count, _, offset = _nifti_layout(raw)
+    dtype = {_NIFTI_FLOAT32: "f4", _NIFTI_FLOAT64: "f8"}.get(datatype)
+    if dtype is None or count != values.size:
+        return values
+    stored = np.frombuffer(raw, np.dtype(f"{order}{dtype}"), count, offset).reshape(values.shape)  # (S, H, W)
+    return np.where(np.isfinite(stored), values, stored).astype(values.dtype)
+
+
+def _nifti_layout(raw: bytes) -> tuple[str, int, int, int, int]:
+    """Byte order, datatype, number of values, bits of a value, and where they begin."""
     for order in ("<", ">"):
-        size = struct.unpack_from(f"{order}i", header)[0]
+        size = struct.unpack_from(f"{order}i", raw)[0]
         if size == 348:
-            dim, bits = struct.unpack_from(f"{order}8h", header, 40), struct.unpack_from(f"{order}h", header, 72)[0]
-            offset = int(struct.unpack_from(f"{order}f", header, 108)[0])
+            dim, offset = struct.unpack_from(f"{order}8h", raw, 40), struct.unpack_from(f"{order}f", raw, 108)[0]
+            datatype, bits = struct.unpack_from(f"{order}2h", raw, 70)
         elif size == 540:
-            dim, bits = struct.unpack_from(f"{order}8q", header, 16), struct.unpack_from(f"{order}h", header, 14)[0]
-            offset = struct.unpack_from(f"{order}q", header, 168)[0]
+            dim, offset = struct.unpack_from(f"{order}8q", raw, 16), struct.unpack_from(f"{order}q", raw, 168)[0]
+            datatype, bits = struct.unpack_from(f"{order}2h", raw, 12)
         else:
             continue
-        return int(offset + math.prod(dim[1 : dim[0] + 1]) * bits // 8)
-    return 0  # some other header, which ITK judges
+        return order, datatype, math.prod(dim[1 : dim[0] + 1]), bits, int(offset)
+    return "<", 0, 0, 8, 0  # some other header, which ITK judges
+
+
+def without_suffix(name: str) -> str:
+    """A volume file's name without its suffix; another name as it is."""
+    lower = name.lower()
+    return next((name[: -len(suffix)] for suffix in SUFFIXES if lower.endswith(suffix)), name)
 
 
 def role_files(folder: Path) -> dict[Sequence, Path]:
@@ -145,8 +159,7 @@ def role_files(folder: Path) -> dict[Sequence, Path]:
 
 
 def _role_of(path: Path) -> Sequence | None:
-    name = path.name.lower()
-    stem = next(name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix))
+    stem = without_suffix(path.name.lower())
     for role, stems in STEMS.items():
         if stem in stems or any(stem.endswith(f"_{word}") for word in stems):
             return role

@@ -8,7 +8,7 @@ from zonate.config import ReadingSettings
 from zonate.errors import MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
-from zonate.io.nifti import role_files, volume_shape
+from zonate.io.nifti import role_files, volume_shape, without_suffix
 from zonate.io.roles import choose_roles
 from zonate.io.series import SeriesHeaders, series_of
 from zonate.study import Role, Sequence, Series, Study
@@ -48,9 +48,9 @@ def opened(
 
 
 def case_id_of(path: Path) -> str:
-    """The name of a study: its folder's, or its file's without `.zip`; never a header value."""
+    """The name of a study: its folder's, or its file's without `.zip` or a volume's suffix; never a header value."""
     name = path.resolve().name
-    return name[:-4] if name.lower().endswith(".zip") else name
+    return name if path.is_dir() else without_suffix(name[:-4] if name.lower().endswith(".zip") else name)
 
 
 def _dicom_study(

@@ -167,7 +167,7 @@ def _slice_faults(frames: Items[Frame], at: str) -> Iterator[str]:
     for i in np.flatnonzero(steps < _POSITION_TOLERANCE_MM)[:1]:
         yield f"files {ordered[i].name} and {ordered[i + 1].name} lie at the same position{at}"
         return
-    usual = float(np.median(steps))
+    usual = float(np.sort(steps)[(len(steps) - 1) // 2])  # of two, the smaller: the larger has the gap
     for i in np.flatnonzero(np.abs(steps - usual) > max(_SPACING_TOLERANCE * usual, 2 * _POSITION_TOLERANCE_MM)):
         n = round(float(steps[i]) / usual) - 1
         what = f"{n} slice{'s are' if n > 1 else ' is'} missing" if n > 0 else "the slices are unevenly spaced"

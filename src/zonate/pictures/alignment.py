@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from zonate.alignment import Alignment
 from zonate.alignment.candidates import HEADER
+from zonate.alignment.field import displacement_transform
 from zonate.alignment.resample import resample
 from zonate.config import AlignmentSettings
 from zonate.geometry import Grid, Volume, to_canonical
@@ -106,15 +107,6 @@ def _rows(acquisition: Acquisition, alignment: Alignment, t2w: Volume) -> list[t
     parts = [to_canonical(Volume(alignment.displacement_mm[..., k], grid)).values for k in range(3)]
     rows.append(("displacement", "field", np.stack(parts, axis=-1)))
     return rows
-
-
-def displacement_transform(field: npt.NDArray[np.float32], grid: Grid) -> sitk.Transform:
-    """A displacement field (S, H, W, 3) in LPS millimetres as a transform."""
-    image = sitk.GetImageFromArray(field.astype(np.float64), isVector=True)
-    image.SetSpacing(grid.spacing_mm[::-1])
-    image.SetOrigin(grid.affine[:3, 3].tolist())
-    image.SetDirection(grid.direction[:, ::-1].flatten().tolist())
-    return sitk.DisplacementFieldTransform(image)
 
 
 def _paint(

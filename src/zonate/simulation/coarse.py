@@ -1,6 +1,7 @@
 """Evaluating a smooth function on a coarse lattice of a slice, and interpolating it to every pixel."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,9 @@ import numpy.typing as npt
 Field = npt.NDArray[np.float32]
 
 
-def interpolated(evaluate: Callable[[Field], npt.NDArray[np.floating]], points_mm: Field, step: int = 4) -> Field:
+def interpolated(
+    evaluate: Callable[[Field], npt.NDArray[np.floating[Any]]], points_mm: npt.NDArray[np.floating[Any]], step: int = 4
+) -> Field:
     """Values of a smooth function at the pixels of a slice, bilinear between every `step`-th of them.
 
     Args:

@@ -15,7 +15,7 @@ from zonate.simulation.vendors import Vendor, in_plane_phase
 
 IMPLEMENTATION_CLASS_UID = "2.25.302043790172249692526321623266752743501"
 """Identifies this writer; a UUID of its own, as PS3.5 annex B.2 allows."""
-START = datetime(2020, 1, 1, 9, 0, 0)  # noqa: DTZ001 - DICOM's local time, of a study that never was
+START = datetime(2020, 1, 1, 9, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def write_classic(
     """Write one file for each slice and b-value of a series; the file names say nothing."""
     folder.mkdir(parents=True)
     common = common_headers(series, vendor, examination, identity)
-    for number, (b, s, pixels) in enumerate(series.stored(), start=1):
+    for number, (b, s, values) in enumerate(series.pictures(), start=1):
         dataset = new_file(MRImageStorage, new_uid(identity.rng))
         dataset.update(common)
         dataset.InstanceNumber = number
         _add_place(dataset, series, s)
         _add_acquisition(dataset, series, vendor, examination, b)
-        add_pixels(dataset, pixels, slope_of(series, vendor), vendor)
+        add_pixels(dataset, values, slope_of(series, vendor), vendor)
         marked = max(vendor.protocol.b_values_s_mm2) if series.kind == "adc" and vendor.mark_adc else b
         if marked is not None:
             vendor.mark_b_value(dataset, series, marked)
@@ -128,9 +128,9 @@ def slope_of(series: ImageSeries, vendor: Vendor) -> float:
     return 1.75 if series.kind == "adc" else 1.25
 
 
-def add_pixels(dataset: Dataset, pixels: npt.NDArray[np.uint16], slope: float, vendor: Vendor) -> None:
-    """The pixel module for pixels (H, W) or (frames, H, W) that still are real values."""
-    stored = np.rint(pixels / slope).astype("<u2")
+def add_pixels(dataset: Dataset, values: npt.NDArray[np.float32], slope: float, vendor: Vendor) -> None:
+    """The pixel module for real values (H, W) or (frames, H, W), which are stored divided by the slope."""
+    stored = np.rint(values / slope).astype("<u2")
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = stored.shape[-2:]
@@ -186,5 +186,3 @@ def _add_acquisition(
 def _short(value: float) -> float:
     """Rounded so that its decimal string has at most 16 characters, as VR DS demands."""
     return round(float(value), 10) + 0.0
-
-

@@ -27,7 +27,7 @@ def write_enhanced(
 ) -> None:
     """Write a series as one multi-frame file; frames run through the slices, b-value by b-value."""
     folder.mkdir(parents=True)
-    frames = series.stored()
+    frames = series.pictures()
     dataset = new_file(EnhancedMRImageStorage, new_uid(identity.rng))
     dataset.update(common_headers(series, vendor, examination, identity))
     dataset.InstanceNumber = 1
@@ -43,7 +43,7 @@ def write_enhanced(
         _frame_groups(series, vendor, dataset.AcquisitionDateTime, b, s, position)
         for position, (b, s, _) in enumerate(frames)
     ]
-    add_pixels(dataset, np.stack([pixels for _, _, pixels in frames]), 1.0, vendor)
+    add_pixels(dataset, np.stack([values for _, _, values in frames]), 1.0, vendor)
     dataset.save_as(folder / "I0001", enforce_file_format=True)
 
 

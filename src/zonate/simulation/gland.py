@@ -1,17 +1,20 @@
 """The prostate: an implicit shape scaled to a wanted volume, and its zones."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zonate.simulation.tissue import Tissue
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 
 _CALIBRATION_STEP_MM = 2.0
 _ASPECT = (24.0, 15.5, 21.0)
 """Half widths in mm, left-right, front-back, up-down, of a gland of about 34 ml."""
+_FORWARD, _UPWARD = 0.30, 0.22
+"""How far the transition zone's middle lies from the gland's, in half widths of the gland."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Gland:
             tissues[self._inside(lesion, u, v, w, 1.0)] = Tissue.CANCER_IN_PZ
         central = (w > 0.35 * c) & (v > 0.15 * b) & (np.abs(u) < 0.55 * self.half_widths_mm[0]) & (level < 0.93)
         tissues[central & (v < (0.35 + 0.35 * w / c) * b)] = Tissue.CENTRAL_ZONE
-        transition = self._transition(u, v, w) & (level < 0.94)
+        # In front of it there is stroma or capsule, no peripheral zone.
+        transition = self._transition(u, v, w) & ((level < 0.94) | (v < -0.3 * b))
         tissues[transition] = Tissue.TRANSITION_ZONE
         for nodule in self.nodules:
             tissues[transition & self._inside(nodule, u, v, w, 1.0)] = Tissue.NODULE_RIM
@@ -109,8 +113,8 @@ class Gland:
     def _transition(self, u: Array, v: Array, w: Array) -> npt.NDArray[np.bool_]:
         """Two lobes beside the urethra, in the upper and front part of the gland."""
         a, b, c = (half * self.transition_scale for half in self.half_widths_mm)
-        ahead = (v + 0.16 * self.half_widths_mm[1]) / b
-        above = (w - 0.22 * self.half_widths_mm[2]) / c
+        ahead = (v + _FORWARD * self.half_widths_mm[1]) / b
+        above = (w - _UPWARD * self.half_widths_mm[2]) / c
         lobes: npt.NDArray[np.bool_] = (
             np.abs((np.abs(u) - 0.36 * a) / (0.62 * a)) ** 2.2 + np.abs(ahead) ** 2.2 + np.abs(above) ** 2.4 < 1
         )
@@ -135,7 +139,7 @@ class Gland:
 
 def draw_gland(rng: np.random.Generator, volume_ml: float, transition_fraction: float) -> Gland:
     """Draw a gland of a volume, with a transition zone that takes up a fraction of it."""
-    wide, deep, tall = rng.normal(1, 0.05, 3)
+    wide, deep, tall = (float(x) for x in rng.normal(1, 0.05, 3))
     # A gland grows mostly from front to back and upwards.
     growth = (volume_ml / 34.0) ** (1 / 3)
     a, b, c = _ASPECT
@@ -157,7 +161,7 @@ def _nodules(rng: np.random.Generator, gland: Gland, volume_ml: float) -> tuple[
     nodules = []
     for _ in range(count):
         u, v, w = rng.uniform(-0.85, 0.85, 3) * (a, b, c)
-        centre = (float(u), float(v - 0.16 * b), float(w + 0.22 * c))
+        centre = (float(u), float(v - _FORWARD * b), float(w + _UPWARD * c))
         radius = float(rng.uniform(2.8, 5.5 + volume_ml / 22))
         nodules.append(Nodule(centre, radius, kinds[int(rng.random() < 0.4)]))
     return tuple(nodules)

@@ -45,7 +45,8 @@ class Displacement:
         moved: Array = centred @ (turn - np.eye(3)).T + np.array(self.translation_mm)
         for wave, phase, amplitude in zip(self.waves_per_mm, self.phases_rad, self.amplitudes_mm, strict=True):
             moved += np.sin(centred @ wave + phase)[..., None] * amplitude
-        return moved + self._distortion(points)[..., None] * np.array(self.distortion_direction)
+        moved += self._distortion(points)[..., None] * np.array(self.distortion_direction)
+        return moved
 
     def source_of(self, points_mm: npt.NDArray[np.floating], iterations: int = 6) -> Array:
         """The T2W points (..., 3) that lie at these DWI points: the inverse, by fixed-point iteration."""

@@ -1,6 +1,7 @@
 """The digital pelvis: which tissue lies at a point, drawn from implicit shapes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from zonate.simulation.gland import Gland, draw_gland
 from zonate.simulation.texture import Texture
 from zonate.simulation.tissue import Tissue
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 Tissues = npt.NDArray[np.uint8]
 Unevenness = tuple[Array, Array, Array]
@@ -82,7 +83,7 @@ class Pelvis:
         along_u, along_v, fine = unevenness
         u, v, w = points_mm[..., 0] + along_u, points_mm[..., 1] + along_v, np.ascontiguousarray(points_mm[..., 2])
         tissues = np.full(u.shape, Tissue.FAT, dtype=np.uint8)
-        tissues[np.abs(fine) < 0.07] = Tissue.FASCIA  # septa of the fat
+        tissues[np.abs(fine) < 0.05] = Tissue.FASCIA  # septa of the fat
         self._paint_wall(tissues, u, v, w)
         self._paint_bones(tissues, u, v, w)
         self._paint_floor(tissues, u, v, w)
@@ -154,7 +155,7 @@ class Pelvis:
 
     def _paint_behind(self, tissues: Tissues, u: Array, v: Array, w: Array, fine: Array) -> None:
         """Seminal vesicles, and the rectum behind them."""
-        a, b, c = self.gland.half_widths_mm
+        _, b, c = self.gland.half_widths_mm
         side = np.abs(u)
         vesicle = _ball(side - 17, v - 0.62 * b - 0.10 * side + 2, w - c - 4 - 0.12 * side, (16, 5.0, 8.5))
         tissues[vesicle] = Tissue.SEMINAL_VESICLE_WALL
@@ -215,7 +216,7 @@ def draw_pelvis(rng: np.random.Generator, features: Features) -> Pelvis:
     if features.huge_transition_zone:
         volume_ml, fraction = float(rng.uniform(75, 112)), float(rng.uniform(0.66, 0.74))
     else:
-        volume_ml = float(np.clip(np.exp(rng.normal(np.log(42), 0.35)), 23, 95))
+        volume_ml = float(np.clip(np.exp(rng.normal(np.log(42), 0.42)), 22, 95))
         fraction = float(np.clip(0.30 + 0.0045 * volume_ml + rng.normal(0, 0.04), 0.28, 0.66))
     gland = draw_gland(rng, volume_ml, fraction)
     if features.full_bladder:

@@ -13,12 +13,14 @@ def spin_echo(proton_density: Array, t1_ms: Array, t2_ms: Array, tr_ms: float, t
 
     Source: Bernstein, King, Zhou, Handbook of MRI Pulse Sequences (2004), section 14.3, for TE much shorter than TR.
     """
-    return (proton_density * -np.expm1(-tr_ms / t1_ms) * np.exp(-te_ms / t2_ms)).astype(np.float32)
+    signal: Array = (proton_density * -np.expm1(-tr_ms / t1_ms) * np.exp(-te_ms / t2_ms)).astype(np.float32)
+    return signal
 
 
 def diffusion_weighted(s0: Array, adc_um2_s: Array, b_value_s_mm2: float) -> Array:
     """Signal under diffusion weighting: S0 · exp(-b · ADC), with ADC in 1e-6 mm²/s and b in s/mm²."""
-    return (s0 * np.exp(-b_value_s_mm2 * 1e-6 * adc_um2_s)).astype(np.float32)
+    signal: Array = (s0 * np.exp(-b_value_s_mm2 * 1e-6 * adc_um2_s)).astype(np.float32)
+    return signal
 
 
 def fit_adc(signals: npt.NDArray[np.floating], b_values_s_mm2: Sequence[float], noise_floor: float = 0.0) -> Array:
@@ -52,7 +54,8 @@ def add_rician_noise(signal: Array, sigma: float, rng: np.random.Generator) -> A
     """
     real = signal + sigma * rng.standard_normal(signal.shape, dtype=np.float32)
     imaginary = sigma * rng.standard_normal(signal.shape, dtype=np.float32)
-    return np.hypot(real, imaginary).astype(np.float32)
+    magnitude: Array = np.hypot(real, imaginary).astype(np.float32)
+    return magnitude
 
 
 def coil_bias(points_mm: Array, strength: float, tilt: Sequence[float]) -> Array:
@@ -66,6 +69,7 @@ def coil_bias(points_mm: Array, strength: float, tilt: Sequence[float]) -> Array
     Returns:
         (...) 1 at the gland's centre where there is no tilt; always positive.
     """
-    depth = (points_mm[..., 1] / 75.0) ** 2
+    depth = np.minimum((points_mm[..., 1] / 75.0) ** 2, 1.3)
     slope = np.tensordot(points_mm, np.asarray(tilt, dtype=np.float32) / 100.0, axes=1)
-    return ((1.0 + strength * depth) * np.exp(slope)).astype(np.float32)
+    sensitivity: Array = ((1.0 + strength * depth) * np.exp(slope)).astype(np.float32)
+    return sensitivity

@@ -1,5 +1,6 @@
 """One examination: the pelvis in the scanner, and the images that the scanner makes of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,11 @@ T2W_SCALE = 1600.0
 """Scanner units for a signal of 1; urine then comes to about 1000."""
 DWI_SCALE = 900.0
 FAT_SATURATION = 0.04
-"""What is left of fat's signal in the DWI, which is fat-saturated."""
+"""What is left of fat's signal in the middle of the DWI, which is fat-saturated."""
+FAT_SATURATION_LOSS = 0.06
+"""How much more is left 75 mm in front of the gland or behind it, where the field is less even."""
+T2W_SHADING, DWI_SHADING = 0.45, 0.9
+"""How much brighter it is 75 mm in front of the gland or behind it: scanners even the T2W out, not the DWI."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +62,17 @@ class Examination:
 
     def labels(self) -> Volume:
         """Zones at the centres of the T2W's voxels, uint8 codes."""
-        zones = []
+        zones = np.zeros(self.t2w_grid.shape, dtype=np.uint8)
+        reach = 1.25 * np.array(self.pelvis.gland.half_widths_mm)
         for s in _slices(self.t2w_grid):
             local = self._local(slice_points(self.t2w_grid, s))
-            unevenness = self.pelvis.unevenness(local, regular=True)
-            zones.append(zone_of_tissue()[self.pelvis.tissues(local, unevenness)])
-        return Volume(np.stack(zones), self.t2w_grid)
+            near: npt.NDArray[np.bool_] = np.all(np.abs(local) < reach, axis=-1)
+            if near.any():  # beyond the gland's reach there is background only
+                rows, columns = _extent(near, 1), _extent(near, 0)
+                local = np.ascontiguousarray(local[rows, columns])
+                unevenness = self.pelvis.unevenness(local, regular=True)
+                zones[s, rows, columns] = zone_of_tissue()[self.pelvis.tissues(local, unevenness)]
+        return Volume(zones, self.t2w_grid)
 
     def t2w(self, grid: Grid, rng: np.random.Generator) -> Volume:
         """A T2-weighted turbo spin echo, float32 in scanner units, on any grid."""
@@ -103,15 +113,15 @@ class Examination:
         """(H, W): the mean over two layers of the slice's thickness."""
         local = self._local(slice_points(grid, s))
         step = (grid.affine[:3, 0] @ self.pose).astype(np.float32)
-        regular = grid.spacing_mm[1] < 1
+        regular = grid.spacing_mm[1] <= 1
         unevenness = self.pelvis.unevenness(local, regular=regular)
         variation = self._variation(local, regular=regular)
         signal = np.zeros(local.shape[:2], dtype=np.float32)
         for layer in (-0.25, 0.25):
             tissue = self.pelvis.tissues(local + np.float32(layer) * step, unevenness)
             signal += _contrast(tissue, variation, T2W_TR_MS, T2W_TE_MS)
-        shaded: Array = signal / 2 * coil_bias(local, 0.45, self.coil_tilt)
-        return shaded
+        signal *= coil_bias(local, T2W_SHADING, self.coil_tilt) / 2
+        return signal
 
     def _diffusion_slice(self, s: int, b_values_s_mm2: tuple[float, ...]) -> Array:
         """(b, H, W): the mean over two by two points of each pixel and two layers of the slice."""
@@ -120,6 +130,7 @@ class Examination:
         local = self._local(source)
         unevenness = self.pelvis.unevenness(local, regular=False)
         variation = self._variation(local, regular=False)
+        fat_left = FAT_SATURATION + FAT_SATURATION_LOSS * (local[..., 1] / 75) ** 2
         total = np.zeros((len(b_values_s_mm2), *local.shape[:2]), dtype=np.float32)
         offsets = [(d, h, w) for d in (-0.25, 0.25) for h in (-0.25, 0.25) for w in (-0.25, 0.25)]
         for offset in offsets:
@@ -127,11 +138,12 @@ class Examination:
             within = (grid.affine[:3, :3] @ np.array(offset) @ self.pose).astype(np.float32)
             tissue = self.pelvis.tissues(local + within, unevenness)
             s0 = _contrast(tissue, variation, DWI_TR_MS, DWI_TE_MS)
-            s0 *= np.where((tissue == Tissue.FAT) | (tissue == Tissue.MARROW), np.float32(FAT_SATURATION), 1)
+            s0 *= np.where((tissue == Tissue.FAT) | (tissue == Tissue.MARROW), fat_left, 1)
             adc = column("adc_um2_s")[tissue] * np.exp(column("adc_variation")[tissue] * variation)
             for i, b in enumerate(b_values_s_mm2):
                 total[i] += diffusion_weighted(s0, adc, b)
-        total *= self.displacement.density_at(source) * coil_bias(local, 0.45, self.coil_tilt) / len(offsets)
+        density = self.displacement.density_at(source).astype(np.float32)
+        total *= density * coil_bias(local, DWI_SHADING, self.coil_tilt) / len(offsets)
         blurred: Array = ndimage.gaussian_filter(total, (0, 0.5, 0.5))
         return blurred
 
@@ -157,9 +169,10 @@ def draw_examination(rng: np.random.Generator, features: Features) -> Examinatio
     pose = Rotation.from_euler("xz", (-tilt + rng.normal(0, 2), rng.normal(0, 2)), degrees=True).as_matrix()
     slicing = Rotation.from_euler("x", -tilt, degrees=True).as_matrix()
     frame = slicing[:, [2, 1, 0]]  # the columns are S, H, W
-    n_slices = int(rng.integers(19, 22)) + 3 * features.huge_transition_zone
+    height_mm = 2 * pelvis.gland.half_widths_mm[2]
+    n_slices = max(int(rng.integers(19, 22)), math.ceil((height_mm + 20) / 3))  # a tall gland gets more
     # Scans are centred a little in front of the gland and above it, where the bladder is.
-    middle = centre + slicing @ np.array([rng.normal(0, 2), rng.normal(-4, 3), rng.normal(4, 2)])
+    middle = centre + slicing @ np.array([rng.normal(0, 2), rng.normal(-4, 3), rng.uniform(1, 6)])
     size = int(rng.choice((232, 240))) if features.small_field_of_view else int(rng.choice((320, 352)))
     t2w_grid = _grid((n_slices, size, size), (3.0, 0.5, 0.5), frame, middle)
     dwi_grid = _grid((n_slices, 96, 100), (3.0, 2.0, 2.0), frame, middle)
@@ -197,7 +210,9 @@ def localizer_grid(examination: Examination) -> Grid:
 
 
 def _grid(
-    shape: tuple[int, int, int], spacing: tuple[float, float, float], frame: npt.NDArray[np.float64],
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    frame: npt.NDArray[np.float64],
     middle: npt.NDArray[np.float64],
 ) -> Grid:
     affine = np.eye(4)
@@ -205,6 +220,12 @@ def _grid(
     # To the micrometre, so that the decimal strings of DICOM hold them exactly.
     affine[:3, 3] = np.round(middle - affine[:3, :3] @ ((np.array(shape) - 1) / 2), 3)
     return Grid(shape, affine)
+
+
+def _extent(mask: npt.NDArray[np.bool_], across: int) -> slice:
+    """From the first to the last row (across 1) or column (across 0) of a mask that is not empty."""
+    first, last = np.flatnonzero(mask.any(axis=across))[[0, -1]]
+    return slice(int(first), int(last) + 1)
 
 
 def _slices(grid: Grid) -> range:

@@ -36,10 +36,10 @@ class ImageSeries:
         """Where its voxels lie."""
         return next(iter(self.images.values())).grid
 
-    def stored(self) -> list[tuple[float | None, int, npt.NDArray[np.uint16]]]:
-        """(b-value, slice, (H, W) pixels of 12 bits) of each image, b by b."""
+    def pictures(self) -> list[tuple[float | None, int, npt.NDArray[np.float32]]]:
+        """(b-value, slice, (H, W) values within 12 bits) of each image, b by b."""
         return [
-            (b, s, np.clip(np.rint(plane), 0, 4095).astype(np.uint16))
+            (b, s, np.clip(plane, 0, 4095).astype(np.float32))
             for b, volume in self.images.items()
             for s, plane in enumerate(volume.values)
         ]
@@ -81,7 +81,7 @@ def acquire(
     if protocol.one_series_per_b:
         parts += [("trace", "tra", {b: volume}) for b, volume in diffusion.items()]
     else:
-        parts.append(("trace", "tra", dict(diffusion)))
+        parts.append(("trace", "tra", {b: volume for b, volume in diffusion.items()}))  # noqa: C416 - the key widens
     parts.append(("adc", "tra", {None: adc}))
     if protocol.calculated_b_value_s_mm2 is not None:
         b = protocol.calculated_b_value_s_mm2

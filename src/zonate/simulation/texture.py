@@ -1,6 +1,7 @@
 """Random but smooth fields that depend on position alone, so that every image sees the same tissue."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ class Texture:
         smooth = ndimage.gaussian_filter(white, 0.8, mode="wrap")
         return cls((smooth / smooth.std()).astype(np.float32), spacing_mm)
 
-    def at(self, points_mm: npt.NDArray[np.float32], shift: float = 0.0) -> npt.NDArray[np.float32]:
+    def at(self, points_mm: npt.NDArray[np.floating[Any]], shift: float = 0.0) -> npt.NDArray[np.float32]:
         """The field at points (..., 3); another `shift` gives a field that is as good as independent."""
         coordinates = np.moveaxis(points_mm / self.spacing_mm + shift, -1, 0)
         sampled: npt.NDArray[np.float32] = ndimage.map_coordinates(

@@ -1,6 +1,6 @@
 """How each vendor's scanner writes its headers: above all, where it puts the b-value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -31,8 +31,8 @@ class Vendor:
     software: str
     protocol: Protocol
     mark_b_value: Mark
-    image_types: dict[str, tuple[str, ...]]
-    descriptions: dict[str, str]
+    image_types: Mapping[str, tuple[str, ...]]
+    descriptions: Mapping[str, str]
     mark_adc: bool = False
     rescaled: bool = False
     multiframe: bool = False
@@ -120,11 +120,22 @@ _ENHANCED_TYPES = {
 
 VENDORS: dict[str, Vendor] = {
     "siemens": Vendor(
-        "SIEMENS", "Skyra", "syngo MR D11", Protocol((50, 400, 800), calculated_b_value_s_mm2=1400),
-        _siemens, _SIEMENS_TYPES, _SIEMENS_NAMES, mark_adc=True,
+        "SIEMENS",
+        "Skyra",
+        "syngo MR D11",
+        Protocol((50, 400, 800), calculated_b_value_s_mm2=1400),
+        _siemens,
+        _SIEMENS_TYPES,
+        _SIEMENS_NAMES,
+        mark_adc=True,
     ),
     "ge": Vendor(
-        "GE MEDICAL SYSTEMS", "DISCOVERY MR750w", "27", Protocol((0, 500, 1400)), _ge, _GE_TYPES,
+        "GE MEDICAL SYSTEMS",
+        "DISCOVERY MR750w",
+        "27",
+        Protocol((0, 500, 1400)),
+        _ge,
+        _GE_TYPES,
         {
             "localizer": "3-Plane T2 Loc",
             "t2w": "{plane} T2 FRFSE",
@@ -133,24 +144,50 @@ VENDORS: dict[str, Vendor] = {
         },
     ),
     "philips": Vendor(
-        "Philips Medical Systems", "Ingenia", "5.3.0", Protocol((0, 400, 800)), _philips, _PHILIPS_TYPES,
+        "Philips Medical Systems",
+        "Ingenia",
+        "5.3.0",
+        Protocol((0, 400, 800)),
+        _philips,
+        _PHILIPS_TYPES,
         {"localizer": "Survey T2", "t2w": "T2W_TSE_{plane}", "trace": "DWI_3b", "adc": "dADC_DWI_3b"},
         rescaled=True,
     ),
     "enhanced": Vendor(
-        "SIEMENS", "MAGNETOM Vida", "syngo MR XA31", Protocol((50, 400, 1000)), _standard, _ENHANCED_TYPES,
+        "SIEMENS",
+        "MAGNETOM Vida",
+        "syngo MR XA31",
+        Protocol((50, 400, 1000)),
+        _standard,
+        _ENHANCED_TYPES,
         {"localizer": "t2_localizer", "t2w": "t2_tse_{plane}", "trace": "ep2d_diff_TRACEW", "adc": "ep2d_diff_ADC"},
         multiframe=True,
     ),
     "sequence-name": Vendor(
-        "SIEMENS", "TrioTim", "syngo MR B17", Protocol((50, 400, 800)), _nowhere, _SIEMENS_TYPES, _SIEMENS_NAMES,
+        "SIEMENS",
+        "TrioTim",
+        "syngo MR B17",
+        Protocol((50, 400, 800)),
+        _nowhere,
+        _SIEMENS_TYPES,
+        _SIEMENS_NAMES,
     ),
     "description": Vendor(
-        "GE MEDICAL SYSTEMS", "SIGNA HDxt", "24", Protocol((50, 1400), one_series_per_b=True), _nowhere, _GE_TYPES,
+        "GE MEDICAL SYSTEMS",
+        "SIGNA HDxt",
+        "24",
+        Protocol((50, 1400), one_series_per_b=True),
+        _nowhere,
+        _GE_TYPES,
         {"localizer": "t2 loc", "t2w": "{plane} T2", "trace": "{plane} DWI b={b}", "adc": "{plane} ADC"},
     ),
     "standard": Vendor(
-        "Canon Medical Systems", "Vantage Galan 3T", "V6.0", Protocol((0, 1000)), _standard, _GE_TYPES,
+        "Canon Medical Systems",
+        "Vantage Galan 3T",
+        "V6.0",
+        Protocol((0, 1000)),
+        _standard,
+        _GE_TYPES,
         {"localizer": "Locator t2", "t2w": "{plane} FSE T2", "trace": "{plane} DWI", "adc": "{plane} ADC"},
     ),
 }

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, get_args
 from zonate.config import EvaluationSettings
 from zonate.dataset.slices import restore_slices
 from zonate.dataset.store import Dataset, Entry
-from zonate.errors import DatasetError, LeakageError, ZonateError
+from zonate.errors import DatasetError, LeakageError, why_set_aside
 from zonate.geometry import Volume
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.metrics import Score, StructureSummary, measure_names, score_case, summarise
@@ -110,9 +110,9 @@ def evaluate(
         progress(done, len(entries), entry.case_id)
         try:
             shown = _measure(trained, opened, entry, settings)
-        except ZonateError as error:
-            _LOG.warning("case %s is set aside: %s", entry.case_id, error)
-            failed[entry.case_id] = str(error)
+        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
+            failed[entry.case_id] = why_set_aside(entry.case_id, error)
+            _LOG.warning("case %s is set aside: %s", entry.case_id, failed[entry.case_id])
             continue
         scores += shown.scores
         worst = sorted([*worst, shown], key=lambda case: (case.mean_dice, case.case_id))[: settings.worst_cases]

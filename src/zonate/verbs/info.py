@@ -8,7 +8,7 @@ from typing import Any
 from zonate.config import recipe_names
 from zonate.zones import ZONE_INFO, LabelCode
 
-_LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy", "monai")
+_LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
 
 
 def info() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.slices import slice_case
-from zonate.errors import OutputError, StudyError, ZonateError
+from zonate.errors import OutputError, StudyError, why_set_aside
 from zonate.io.files import atomic_folder, check_output_folder, write_json
 from zonate.io.nifti import write_volume
 from zonate.io.opening import case_id_of
@@ -86,6 +86,8 @@ def predict(
         raise OutputError(f"{output} is a file, not a folder: give another output")
     trained = Model.load(model)
     used = (settings or trained.settings).model_copy(update={"slicing": trained.settings.slicing})
+    if not any(trained.channels[1:]):  # nothing looks at DWI and ADC: registering them would be time for nothing
+        used = used.override(["alignment.method=header"])
     about_model = model_to_json(trained, model)
 
     done: list[Path] = []
@@ -96,20 +98,14 @@ def predict(
             check_output_folder(output / name, overwrite=overwrite)
             case = load_case(study, used, case_id=name, overrides=overrides)
             _write_case(case, trained, about_model, used, output / name, overwrite=overwrite)
-        except (ZonateError, OSError) as error:
-            message = str(error) if isinstance(error, ZonateError) else _of_os_error(name, error)
+        except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this study alone)
+            message = why_set_aside(name, error)
             _LOG.warning("case %s is set aside: %s", name, message)
             failed[name] = message
         else:
             done.append(output / name)
     progress(len(studies), len(studies), "done")
     return PredictResult(tuple(done), failed)
-
-
-def _of_os_error(name: str, error: OSError) -> str:
-    """Without the path, which the system's own text would quote."""
-    reason = error.strerror or type(error).__name__
-    return f"case {name}: the study could not be read or its results not written ({reason}): check rights and space"
 
 
 def _refuse_bad_names(names: Items[str]) -> None:

@@ -20,7 +20,7 @@ from zonate.dataset.labels import map_labels, place_labels
 from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Candidate, Split, check_no_leakage, split_cases
 from zonate.dataset.store import INDEX_NAME, write_index
-from zonate.errors import DatasetError, LabelError, OutputError, ZonateError
+from zonate.errors import DatasetError, LabelError, OutputError, why_set_aside
 from zonate.geometry import Volume
 from zonate.io.files import claim_output_folder
 from zonate.io.nifti import read_volume
@@ -92,9 +92,9 @@ def prepare(
             records.append((case, record))
             if not is_new:
                 skipped.append(case.case_id)
-        except ZonateError as error:
-            failed[case.case_id] = str(error)
-            _log.warning("case %s is set aside: %s", case.case_id, error)
+        except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this case alone)
+            failed[case.case_id] = why_set_aside(case.case_id, error)
+            _log.warning("case %s is set aside: %s", case.case_id, failed[case.case_id])
         progress(done, len(sources), case.case_id)
     warnings = [f"case {r.case_id}: {text}" for _, r in records for text in r.origin.provenance["warnings"]]
     if records:

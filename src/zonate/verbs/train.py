@@ -1,6 +1,5 @@
 """Train a model by a recipe, and resume it where it was stopped."""
 
-import json
 import logging
 import math
 import time
@@ -15,25 +14,22 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.tensorboard import SummaryWriter
 
-from zonate.checkpoint import read_checkpoint, write_checkpoint
 from zonate.config import Settings
 from zonate.dataset.loader import SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, ModelError
-from zonate.io.files import atomic_path, claim_output_folder, write_json, write_text
+from zonate.io.files import atomic_path
 from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
 from zonate.networks.generator import SIZE_PX
 from zonate.pictures.training import draw_validation
 from zonate.progress import Progress, silent
+from zonate.run_folder import RunState, begin_run, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
 from zonate.zones import LabelCode, told_apart
 
 _LOG = logging.getLogger(__name__)
 
-LAST_NAME = "last.safetensors"
-SETTINGS_NAME = "settings.json"
-METRICS_NAME = "metrics.jsonl"
 _N_PICTURES = 4  # validation patients, the same each time
 
 
@@ -79,7 +75,7 @@ def train(
     with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
         torch.manual_seed(settings.training.seed)
         learner = Learner(settings, fabric)
-        start = _begin(run, settings, opened, learner, resume=resume, overwrite=overwrite)
+        start = begin_run(run, settings, opened, learner, resume=resume, overwrite=overwrite)
         with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
             _learn(run, opened, settings, taught, learner, start, board, progress)
     return run / BEST_NAME
@@ -94,22 +90,13 @@ class _Taught:
     provenance: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Start:
-    """Epochs that are done, and the best score among them (None: not measured yet)."""
-
-    epoch: int = 0
-    best: float | None = None
-    scores: tuple[tuple[str, float], ...] = ()
-
-
 def _learn(
     run: Path,
     dataset: Dataset,
     settings: Settings,
     taught: _Taught,
     learner: Learner,
-    start: _Start,
+    start: RunState,
     board: SummaryWriter,
     progress: Progress,
 ) -> None:
@@ -124,7 +111,9 @@ def _learn(
         channels=taught.channels,
         augmentation=settings.augmentation,
     )
-    best, scores = start.best, dict(start.scores)
+    if not dataset.split("validation"):
+        _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
+    best, scores = start.best, start.scores
     for epoch in range(start.epoch + 1, training.epochs + 1):
         began = time.perf_counter()
         _seed_epoch(training.seed, epoch)
@@ -154,10 +143,9 @@ def _learn(
             measured = {}
 
         seconds = time.perf_counter() - began
-        _note(run, board, epoch, means, measured, seconds, learner.learning_rate)
+        note_epoch(run, board, epoch, means, measured, seconds, learner.learning_rate)
         # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
-        about = {"epoch": epoch, "best": best, "scores": scores, "fingerprint": dataset.fingerprint}
-        write_checkpoint(run / LAST_NAME, learner.state(), {**about, "settings": settings.model_dump(mode="json")})
+        write_state(run, settings, dataset, learner, RunState(epoch, best, scores))
 
 
 def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
@@ -197,53 +185,6 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
     return settings.model_copy(update=prepared), _Taught(codes, (t2w, dwi, adc), provenance)
 
 
-def _begin(
-    run: Path, settings: Settings, dataset: Dataset, learner: Learner, *, resume: bool, overwrite: bool
-) -> _Start:
-    """Make the run folder ready, and the learner too where there is something to resume."""
-    if resume and (run / LAST_NAME).is_file():
-        start = _resume(run, settings, dataset, learner)
-    else:
-        unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
-        claim_output_folder(run, overwrite=overwrite or unfinished)
-        start = _Start()
-    write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
-    for leftover in run.glob(".????????.*"):  # of a process that was killed while it wrote
-        leftover.unlink()
-    _keep_metrics(run / METRICS_NAME, start.epoch)
-    return start
-
-
-def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -> _Start:
-    tensors, about = read_checkpoint(run / LAST_NAME)
-    if about["fingerprint"] != dataset.fingerprint:
-        raise DatasetError(
-            f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
-            "one, or begin a new run"
-        )
-    changed = _differences(about["settings"], settings.model_dump(mode="json"))
-    changed = [name for name in changed if name != "training.epochs"]
-    if changed:
-        raise ConfigError(
-            f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "
-            f"{run / SETTINGS_NAME}, or begin a new run"
-        )
-    learner.load_state(tensors)
-    return _Start(about["epoch"], about["best"], tuple(about["scores"].items()))
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The names of the settings that differ."""
-    names: list[str] = []
-    for key in sorted({*old, *new}):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            names += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            names.append(f"{prefix}{key}")
-    return names
-
-
 def _seed_epoch(seed: int, epoch: int) -> None:
     """Set the random state from which dropout is drawn, as a function of seed and epoch alone."""
     torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint32)[0]))
@@ -265,40 +206,6 @@ def _draw(file: Path, case: Validated, model: Model, epoch: int) -> None:
         draw_validation(
             temporary, case.t2w, case.reference, case.prediction, title=title, dice=case.dice, codes=model.codes
         )
-
-
-def _note(
-    run: Path,
-    board: SummaryWriter,
-    epoch: int,
-    losses: Mapping[str, float],
-    dice: Mapping[str, float],
-    seconds: float,
-    learning_rate: float,
-) -> None:
-    """Add the epoch to `metrics.jsonl` and to TensorBoard."""
-    line = {
-        "epoch": epoch,
-        "losses": losses,
-        "validation_dice": dict(dice),
-        "validation_mean_dice": fmean(dice.values()) if dice else None,
-        "seconds": round(seconds, 3),
-        "learning_rate": learning_rate,
-    }
-    with (run / METRICS_NAME).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, allow_nan=False) + "\n")
-    for name, value in losses.items():
-        board.add_scalar(f"loss/{name}", value, epoch)
-    for name, value in dice.items():
-        board.add_scalar(f"validation_dice/{name}", value, epoch)
-    board.add_scalar("learning_rate", learning_rate, epoch)
-    board.flush()
-
-
-def _keep_metrics(file: Path, epochs: int) -> None:
-    """Keep the lines of the epochs that are done; one more may lie there, whole or torn, of a killed process."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    write_text(file, "".join(f"{line}\n" for line in lines[:epochs]))
 
 
 def _check_finite(losses: Mapping[str, float], epoch: int) -> None:

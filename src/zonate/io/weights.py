@@ -1,0 +1,67 @@
+"""Named tensors with a description in one safetensors file: what models and checkpoints are stored as."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from zonate.errors import ModelError
+from zonate.io.files import atomic_path
+
+
+def write_weights(
+    path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, kind: str, version: int
+) -> None:
+    """Write tensors and their description, whole or not at all; equal content gives equal bytes.
+
+    Args:
+        path: A .safetensors file.
+        tensors: By name, on any device.
+        about: JSON values, kept in the file's metadata.
+        kind: What the file is, such as `zonate-model`.
+        version: Of that kind's format.
+    """
+    text = json.dumps({**about, "format_version": version}, sort_keys=True, allow_nan=False)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        # One entry of metadata: the order of several is not fixed.
+        save_file(plain, temporary, {kind: text})
+        temporary.chmod(0o666 & ~_umask())  # safetensors makes it readable to its owner alone
+
+
+def read_weights(path: Path, *, kind: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_weights` wrote: the tensors by name, on the CPU, and their description.
+
+    Raises:
+        ModelError: The file is not there, damaged, of another kind or of another format version.
+    """
+    if not path.is_file():
+        raise ModelError(f"there is no {kind} at {path}: give the file, or the run folder of `zonate train`")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if kind not in metadata:
+                raise ModelError(f"{path} is no {kind} (it says {', '.join(metadata) or 'nothing of itself'})")
+            about: dict[str, Any] = json.loads(metadata[kind])
+            found = about["format_version"]
+            if found != version:
+                raise ModelError(
+                    f"{path} is a {kind} of format version {found}; this Zonate reads version {version}: use the "
+                    "Zonate that wrote it, or train again"
+                )
+            return {name: opened.get_tensor(name) for name in opened.keys()}, about  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} cannot be read as a {kind}: it is damaged or another file ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

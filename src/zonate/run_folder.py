@@ -1,0 +1,148 @@
+"""The folder of a training run: what lies in it, and how a run begins in it or goes on.
+
+settings.json       the resolved settings
+metrics.jsonl       a line an epoch
+tensorboard/        the same as scalars
+pictures/           validation patients
+last.safetensors    everything to resume from
+best.safetensors    the model
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from zonate.config import Settings
+from zonate.dataset.store import Dataset
+from zonate.errors import ConfigError, DatasetError
+from zonate.io.files import claim_output_folder, write_json, write_text
+from zonate.io.weights import read_weights, write_weights
+from zonate.learner import Learner
+
+LAST_NAME = "last.safetensors"
+SETTINGS_NAME = "settings.json"
+METRICS_NAME = "metrics.jsonl"
+CHECKPOINT = "zonate-checkpoint"
+CHECKPOINT_VERSION = 1
+
+_MAY_CHANGE = "training.epochs"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far a run is, besides what its learner holds.
+
+    Attributes:
+        epoch: Epochs that are done.
+        best: The best validation score among them; None where none was measured.
+        scores: The last validation Dice by structure.
+    """
+
+    epoch: int = 0
+    best: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+def begin_run(
+    run: Path, settings: Settings, dataset: Dataset, learner: Learner, *, resume: bool, overwrite: bool
+) -> RunState:
+    """Make the folder ready, and the learner too where there is something to resume.
+
+    Raises:
+        DatasetError: The run began with another dataset.
+        ConfigError: The run began with other settings (the number of epochs may differ).
+        ModelError: The checkpoint cannot be read.
+        OutputError: The folder holds something already.
+    """
+    if resume and (run / LAST_NAME).is_file():
+        start = _resume(run, settings, dataset, learner)
+    else:
+        unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
+        claim_output_folder(run, overwrite=overwrite or unfinished)
+        start = RunState()
+    write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
+    for leftover in run.rglob(".????????.*"):  # of a process that was killed while it wrote
+        leftover.unlink()
+    _keep_metrics(run / METRICS_NAME, start.epoch)
+    return start
+
+
+def write_state(run: Path, settings: Settings, dataset: Dataset, learner: Learner, state: RunState) -> None:
+    """Write `last.safetensors`: a run goes on from here."""
+    about = {
+        "epoch": state.epoch,
+        "best": state.best,
+        "scores": state.scores,
+        "fingerprint": dataset.fingerprint,
+        "settings": settings.model_dump(mode="json"),
+    }
+    write_weights(run / LAST_NAME, learner.state(), about, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
+
+
+def note_epoch(
+    run: Path,
+    board: SummaryWriter,
+    epoch: int,
+    losses: Mapping[str, float],
+    dice: Mapping[str, float],
+    seconds: float,
+    learning_rate: float,
+) -> None:
+    """Add the epoch to `metrics.jsonl` and to TensorBoard."""
+    line = {
+        "epoch": epoch,
+        "losses": losses,
+        "validation_dice": dict(dice),
+        "validation_mean_dice": fmean(dice.values()) if dice else None,
+        "seconds": round(seconds, 3),
+        "learning_rate": learning_rate,
+    }
+    with (run / METRICS_NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, allow_nan=False) + "\n")
+    for name, value in losses.items():
+        board.add_scalar(f"loss/{name}", value, epoch)
+    for name, value in dice.items():
+        board.add_scalar(f"validation_dice/{name}", value, epoch)
+    board.add_scalar("learning_rate", learning_rate, epoch)
+    board.flush()
+
+
+def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -> RunState:
+    tensors, about = read_weights(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
+    if about["fingerprint"] != dataset.fingerprint:
+        raise DatasetError(
+            f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
+            "one, or begin a new run"
+        )
+    changed = _differences(about["settings"], settings.model_dump(mode="json"))
+    changed = [name for name in changed if name != _MAY_CHANGE]
+    if changed:
+        raise ConfigError(
+            f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "
+            f"{run / SETTINGS_NAME}, or begin a new run"
+        )
+    learner.load_state(tensors)
+    return RunState(about["epoch"], about["best"], about["scores"])
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The names of the settings that differ."""
+    names: list[str] = []
+    for key in sorted({*old, *new}):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            names += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            names.append(f"{prefix}{key}")
+    return names
+
+
+def _keep_metrics(file: Path, epochs: int) -> None:
+    """Keep the lines of the epochs that are done; one more may lie there, whole or torn, of a killed process."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    write_text(file, "".join(f"{line}\n" for line in lines[:epochs]))

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from tests.dataset_factory import COARSE, a_dataset
+from zonate.config import AugmentationSettings
+from zonate.dataset.loader import SliceLoader, normalise_known
+from zonate.dataset.statistics import Statistics
+from zonate.dataset.store import Dataset
+
+ALONE = (True, False, False)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return Dataset.open(a_dataset(tmp_path_factory.mktemp("data") / "set", slices=3))
+
+
+def _loader(dataset: Dataset, batch_size: int = 4, seed: int = 0) -> SliceLoader:
+    return SliceLoader(
+        dataset,
+        dataset.split("train"),
+        batch_size=batch_size,
+        seed=seed,
+        normalisation="dataset",
+        channels=ALONE,
+        augmentation=AugmentationSettings(),
+    )
+
+
+def test_an_epoch_visits_each_slice_once_and_the_last_batch_may_be_smaller(dataset: Dataset) -> None:
+    loader = _loader(dataset)
+    batches = list(loader.epoch(1))
+    assert len(loader) == 2
+    assert [tuple(batch.images.shape) for batch in batches] == [(4, 3, 256, 256), (2, 3, 256, 256)]
+    assert [tuple(batch.labels.shape) for batch in batches] == [(4, 256, 256), (2, 256, 256)]
+    assert batches[0].codes == (COARSE,) * 4
+    sizes = sorted(int((labels > 0).sum()) for batch in batches for labels in batch.labels)
+    stored = sorted(int((dataset.slice(e.case_id, s)[1] > 0).sum()) for e in dataset.split("train") for s in range(3))
+    assert sizes == stored
+
+
+def test_the_order_follows_from_seed_and_epoch(dataset: Dataset) -> None:
+    def seen(seed: int, epoch: int) -> bytes:
+        return b"".join(batch.images.numpy().tobytes() for batch in _loader(dataset, seed=seed).epoch(epoch))
+
+    assert seen(0, 1) == seen(0, 1)
+    assert len({seen(0, 1), seen(0, 2), seen(1, 1)}) == 3
+
+
+def test_training_slices_are_normalised_by_the_training_patients(dataset: Dataset) -> None:
+    images = np.concatenate([batch.images.numpy() for batch in _loader(dataset).epoch(1)])
+    assert images[:, 0].mean() == pytest.approx(0, abs=1e-4)
+    assert images[:, 0].std() == pytest.approx(1, abs=1e-4)
+    assert not images[:, 1:].any()  # DWI and ADC are absent
+
+
+def test_a_channel_that_training_never_saw_becomes_zero() -> None:
+    images = np.array([3.0, 900.0, 1200.0], dtype=np.float32).reshape(3, 1, 1)
+    statistics = Statistics((1.0, 0.0, 0.0), (2.0, 1.0, 1.0))
+    assert normalise_known(images, statistics, ALONE).ravel().tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_reader_that_is_abandoned_stops(dataset: Dataset) -> None:
+    batches = _loader(dataset, batch_size=1).epoch(1)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]

@@ -1,0 +1,173 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.dataset_factory import COARSE, a_case
+from zonate.config import Settings, SlicingSettings
+from zonate.dataset.slices import slice_case
+from zonate.dataset.statistics import Statistics
+from zonate.errors import ModelError
+from zonate.geometry import Grid, Volume
+from zonate.io.weights import read_weights, write_weights
+from zonate.model import FORMAT, FORMAT_VERSION, Model
+from zonate.networks.generator import Generator
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+SETTINGS = Settings().override(["network.base_channels=4"])
+STATISTICS = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
+PROVENANCE = {"licences": ["CC0-1.0"], "training_cases": 2}
+
+
+def _model(settings: Settings = SETTINGS, codes: tuple[LabelCode, ...] = COARSE) -> Model:
+    torch.manual_seed(0)
+    generator = Generator(settings.network).eval()
+    return Model(generator, settings, STATISTICS, codes, PROVENANCE, (True, False, False))
+
+
+class _Fixed(nn.Module):
+    """The same probabilities at every pixel but where T2W is above its mean: there a second set."""
+
+    def __init__(self, low: list[float], high: list[float], head: str = "softmax") -> None:
+        super().__init__()
+        self.head = head
+        self.low, self.high = (torch.tensor(p).view(1, 5, 1, 1) for p in (low, high))
+
+    def forward(self, images: Tensor) -> Tensor:
+        p: Tensor = torch.where(images[:, :1] > 0, self.high, self.low)
+        return p.log() if self.head == "softmax" else torch.logit(p)
+
+
+def test_a_file_rebuilds_its_own_model(tmp_path: Path) -> None:
+    model, case = _model(), a_case("c", seed=0)
+    model.save(tmp_path / "run" / "best.safetensors")
+    for path in (tmp_path / "run", tmp_path / "run" / "best.safetensors"):
+        again = Model.load(path)
+        assert again.settings == SETTINGS
+        assert again.statistics == STATISTICS
+        assert again.codes == COARSE
+        assert again.channels == (True, False, False)
+        assert again.provenance == PROVENANCE
+        assert not again.generator.training
+        slices = slice_case(case, SETTINGS.slicing)
+        assert np.array_equal(again.segment(slices).probabilities, model.segment(slices).probabilities)
+
+
+def test_a_file_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.safetensors"
+    _model().save(file)
+    tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
+
+    def refused(**changes: object) -> None:
+        write_weights(file, tensors, about | changes, kind=FORMAT, version=FORMAT_VERSION)
+        with pytest.raises(ModelError, match="does not hold together"):
+            Model.load(file)
+
+    refused(codes=["PROSTATE"])
+    refused(settings=about["settings"] | {"unknown": 1})
+    refused(statistics={})
+    refused(settings=about["settings"] | {"network": about["settings"]["network"] | {"base_channels": 8}})
+    tensors = {name: value for name, value in tensors.items() if name != "last.bias"}
+    refused()
+
+
+def test_there_being_no_model_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no zonate-model at .*best\.safetensors"):
+        Model.load(tmp_path)
+
+
+def test_probabilities_are_summed_over_codes_and_the_largest_sum_wins() -> None:
+    # PZ is the likeliest zone, but the three zones of the central gland are together likelier
+    model = replace(_model(), generator=_Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
+    zones = model.segment(slice_case(a_case("c", seed=0), SETTINGS.slicing))
+    bright = zones.labels.values[0, 128, 128]
+    assert bright == LabelCode.CENTRAL_GLAND
+    assert zones.probabilities[:, 0, 128, 128].tolist() == pytest.approx([0.1, 0.4, 0.5])
+    assert zones.labels.values[0, 5, 5] == LabelCode.BACKGROUND
+    full = replace(model, codes=ALL_ZONE_CODES).segment(slice_case(a_case("c", seed=0), SETTINGS.slicing))
+    assert full.labels.values[0, 128, 128] == LabelCode.PZ
+
+
+def test_zones_lie_on_the_original_grid_with_background_outside_the_slices() -> None:
+    case = a_case("c", seed=0, size=320)
+    shape = case.t2w.grid.shape
+    flipped = Grid(shape, case.t2w.grid.affine @ np.diag([-1.0, 1.0, 1.0, 1.0]))  # slices from superior to inferior
+    case = replace(case, t2w=Volume(case.t2w.values, flipped), labels=None)
+    model = replace(_model(), generator=_Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
+    zones = model.segment(slice_case(case, SETTINGS.slicing))
+    assert zones.labels.grid.same_as(case.t2w.grid)
+    assert zones.labels.values.dtype == np.uint8
+    assert zones.probabilities.shape == (3, *shape)
+    inside = zones.labels.values[:, 32:288, 32:288]
+    bright = case.t2w.values[:, 32:288, 32:288] > STATISTICS.mean[0]
+    assert np.array_equal(inside == LabelCode.CENTRAL_GLAND, bright)
+    edge = np.ones(shape, dtype=bool)
+    edge[:, 32:288, 32:288] = False
+    assert (zones.labels.values[edge] == LabelCode.BACKGROUND).all()
+    assert (zones.probabilities[0][edge] == 1).all()
+    assert zones.probabilities.sum(axis=0) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_sigmoid_head_is_scaled_to_sum_to_one() -> None:
+    settings = SETTINGS.override(["network.head=sigmoid"])
+    fixed = _Fixed([0.2, 0.2, 0.2, 0.1, 0.1], [0.9, 0.9, 0.9, 0.9, 0.9], head="sigmoid")
+    p = replace(_model(settings), generator=fixed).slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
+    assert p[0, :, 0, 0].tolist() == pytest.approx([1 / 5, 1 / 5, 3 / 5])
+
+
+def test_mass_on_zones_that_nobody_annotated_is_divided_among_the_codes() -> None:
+    model = replace(_model(codes=COARSE[:2]), generator=_Fixed([0.2, 0.2, 0.6, 0, 0], [0.3, 0.1, 0.6, 0, 0]))
+    p = model.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
+    assert p[0, :, 0, 0].tolist() == pytest.approx([0.75, 0.25])
+
+
+def test_channels_that_training_never_saw_are_not_looked_at() -> None:
+    model = _model()
+    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
+    bare = images.copy()
+    bare[:, 1:] = np.nan
+    assert np.array_equal(model.slice_probabilities(images), model.slice_probabilities(bare))
+
+
+def test_normalisation_by_volume_ignores_gain_and_offset() -> None:
+    model = _model(SETTINGS.override(["normalisation=volume"]))
+    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
+    a, b = model.slice_probabilities(images), model.slice_probabilities(images * 2 + 50)
+    assert a == pytest.approx(b, abs=1e-4)
+
+
+def test_prediction_is_repeatable_whatever_the_batch_size() -> None:
+    images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
+    model = _model()
+    first = model.slice_probabilities(images)
+    assert np.array_equal(first, model.slice_probabilities(images))
+    other = replace(model, settings=SETTINGS.override(["prediction.batch_size=1"]))
+    assert first == pytest.approx(other.slice_probabilities(images), abs=1e-5)
+
+
+def test_sampling_turns_the_seeded_noise_on_and_leaves_no_trace() -> None:
+    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
+    model = _model(SETTINGS.override(["prediction.sampling=true"]))
+    before = {name: value.clone() for name, value in model.generator.state_dict().items()}
+    state = torch.get_rng_state()
+    noisy = model.slice_probabilities(images)
+    assert np.array_equal(noisy, model.slice_probabilities(images))
+    other = replace(model, settings=model.settings.override(["prediction.seed=1"]))
+    assert not np.array_equal(noisy, other.slice_probabilities(images))
+    still = replace(model, settings=SETTINGS)
+    assert not np.array_equal(noisy, still.slice_probabilities(images))
+    assert all(torch.equal(value, before[name]) for name, value in model.generator.state_dict().items())
+    assert all(m.track_running_stats for m in model.generator.modules() if isinstance(m, nn.BatchNorm2d))
+    assert torch.equal(state, torch.get_rng_state())
+    assert not model.generator.training
+
+
+def test_slices_cut_another_way_are_refused() -> None:
+    slices = slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6))
+    with pytest.raises(
+        ModelError, match=r"case c: slices of 256 px at 0\.6 mm, but the model learnt from 256 px at 0\.5"
+    ):
+        _model().segment(slices)

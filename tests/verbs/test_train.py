@@ -1,0 +1,302 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.dataset_factory import COARSE, a_case, a_dataset
+from zonate.config import Settings, load_recipe
+from zonate.dataset.slices import slice_case
+from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
+from zonate.io import weights
+from zonate.learner import Learner
+from zonate.model import Model
+from zonate.run_folder import note_epoch
+from zonate.verbs.train import train
+
+TINY = load_recipe("pix2pix").override(
+    ["network.base_channels=4", "training.epochs=3", "training.pictures_every_epochs=2"]
+)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing in the package catches it."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_dataset(tmp_path_factory.mktemp("data") / "set", slices=1)
+
+
+@pytest.fixture(scope="module")
+def unbroken(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "unbroken"
+    train(dataset, run, TINY)
+    return run
+
+
+def _metrics(run: Path) -> list[dict[str, Any]]:
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+def _assert_same_result(run: Path, unbroken: Path) -> None:
+    for name in ("best.safetensors", "last.safetensors", "settings.json"):
+        assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
+    assert _metrics(run) == _metrics(unbroken)
+    names = {path.name for path in run.iterdir()}
+    assert names == {
+        "best.safetensors",
+        "last.safetensors",
+        "settings.json",
+        "metrics.jsonl",
+        "pictures",
+        "tensorboard",
+    }
+    assert {p.name for p in (run / "pictures").iterdir()} == {p.name for p in (unbroken / "pictures").iterdir()}
+
+
+def test_what_lies_in_a_run_folder(unbroken: Path) -> None:
+    metrics = _metrics(unbroken)
+    assert [line["epoch"] for line in metrics] == [1, 2, 3]
+    assert set(metrics[0]["losses"]) == {"adversarial", "l1", "generator", "discriminator"}
+    assert set(metrics[0]["validation_dice"]) <= {"PZ", "CENTRAL_GLAND", "GLAND"}
+    assert metrics[0]["learning_rate"] == 2e-4
+    assert {p.name for p in (unbroken / "pictures").iterdir()} == {"epoch-0002-case2.png", "epoch-0003-case2.png"}
+    assert any((unbroken / "tensorboard").iterdir())
+    settings = Settings.model_validate_json((unbroken / "settings.json").read_text(encoding="utf-8"))
+    assert settings.training == TINY.training
+
+
+def test_the_model_says_what_it_learnt_from(unbroken: Path) -> None:
+    model = Model.load(unbroken)
+    assert model.codes == COARSE
+    assert model.channels == (True, False, False)
+    assert model.provenance["licences"] == ["CC0-1.0"]
+    assert model.provenance["training_cases"] == 2
+    assert model.provenance["training_patients"] == ["patient0", "patient1"]
+    assert model.provenance["validation_patients"] == ["patient2"]
+    zones = model.segment(slice_case(a_case("new", seed=5), model.settings.slicing))
+    assert np.isin(zones.labels.values, COARSE).all()
+
+
+def test_the_caller_s_random_state_is_left_alone(dataset: Path, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    train(dataset, tmp_path / "run", TINY.override(["training.epochs=1"]))
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def _kill_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Make the run end at a moment of its second epoch (or its first)."""
+    seen = {"step": 0, "save": 0, "note": 0}
+
+    def ending(name: str, wanted: int, original: Any, *, after: bool = False) -> Any:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            seen[name] += 1
+            if seen[name] == wanted and not after:
+                raise Killed
+            value = original(*arguments, **options)
+            if seen[name] == wanted:
+                raise Killed
+            return value
+
+        return wrapped
+
+    steps = 2  # of an epoch: two cases of a slice
+    if moment == "in the first epoch":
+        monkeypatch.setattr(Learner, "step", ending("step", 2, Learner.step))
+    elif moment == "in the second epoch":
+        monkeypatch.setattr(Learner, "step", ending("step", steps + 2, Learner.step))
+    elif moment == "while it notes the epoch":
+        monkeypatch.setattr("zonate.verbs.train.note_epoch", ending("note", 2, note_epoch))
+    elif moment == "after it noted the epoch":
+        monkeypatch.setattr("zonate.verbs.train.note_epoch", ending("note", 2, note_epoch, after=True))
+    elif moment == "while it writes a file":  # best and last of the first epoch come before
+        monkeypatch.setattr(weights, "save_file", ending("save", 3, save_file, after=True))
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "in the second epoch",
+        "while it writes a file",
+        *(
+            pytest.param(moment, marks=pytest.mark.slow)
+            for moment in ("in the first epoch", "while it notes the epoch", "after it noted the epoch")
+        ),
+    ],
+)
+def test_a_resumed_run_ends_as_an_unbroken_one(
+    dataset: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    with monkeypatch.context() as patch:
+        _kill_at(patch, moment)
+        with pytest.raises(Killed):
+            train(dataset, tmp_path / "run", TINY)
+    if moment == "while it notes the epoch":
+        with (tmp_path / "run" / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write('{"epoch": 2, "los')  # torn
+    torch.manual_seed(99)  # what the resuming process has drawn so far does not matter
+    train(dataset, tmp_path / "run", TINY, resume=True)
+    _assert_same_result(tmp_path / "run", unbroken)
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from zonate.config import Settings
+from zonate.io import weights
+from zonate.verbs.train import train
+
+dataset, run, moment = sys.argv[1:]
+saved, save = [], weights.save_file
+
+def kill(done, total, text):
+    if moment == "epoch" and done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def half(tensors, filename, metadata):
+    save(tensors, filename, metadata)
+    if "last" in Path(filename).name:
+        saved.append(filename)
+    if moment == "checkpoint" and len(saved) == 2:
+        Path(filename).write_bytes(Path(filename).read_bytes()[:1000])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+weights.save_file = half
+settings = Settings.model_validate_json(sys.stdin.read())
+train(Path(dataset), Path(run), settings, progress=kill)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.parametrize("moment", ["epoch", "checkpoint"])
+def test_a_run_that_was_killed_dead_ends_as_an_unbroken_one(
+    dataset: Path, unbroken: Path, tmp_path: Path, moment: str
+) -> None:
+    run = tmp_path / "run"
+    ended = subprocess.run(  # noqa: S603 (our own interpreter)
+        [sys.executable, "-c", SCRIPT, str(dataset), str(run), moment],
+        input=TINY.model_dump_json(),
+        text=True,
+        capture_output=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len(_metrics(run)) == {"epoch": 1, "checkpoint": 2}[moment]
+    train(dataset, run, TINY, resume=True)
+    _assert_same_result(run, unbroken)
+
+
+def test_resuming_a_finished_run_changes_nothing_and_more_epochs_go_on(
+    dataset: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(dataset, run, TINY.override(["training.epochs=2"]))
+    before = (run / "last.safetensors").read_bytes()
+    train(dataset, run, TINY.override(["training.epochs=2"]), resume=True)
+    assert (run / "last.safetensors").read_bytes() == before
+    train(dataset, run, TINY, resume=True)
+    assert (run / "last.safetensors").read_bytes() == (unbroken / "last.safetensors").read_bytes()
+    assert _metrics(run) == _metrics(unbroken)
+
+
+def test_resuming_where_nothing_is_begins(dataset: Path, tmp_path: Path) -> None:
+    assert train(dataset, tmp_path / "run", TINY.override(["training.epochs=1"]), resume=True).is_file()
+
+
+def test_a_run_does_not_go_on_with_other_settings_or_data(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
+    changed = TINY.override(["optimiser.learning_rate=1e-3", "training.epochs=9", "loss.l1=50"])
+    with pytest.raises(ConfigError, match=r"other settings: loss\.l1, optimiser\.learning_rate\. Resume"):
+        train(dataset, unbroken, changed, resume=True)
+    other = a_dataset(tmp_path / "other", slices=2)
+    with pytest.raises(DatasetError, match="another dataset"):
+        train(other, unbroken, TINY, resume=True)
+
+
+def test_a_damaged_checkpoint_is_said(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("settings.json", "metrics.jsonl", "last.safetensors"):
+        (tmp_path / "run" / name).write_bytes((unbroken / name).read_bytes()[:500])
+    with pytest.raises(ModelError, match=r"last\.safetensors cannot be read as a zonate-checkpoint"):
+        train(dataset, tmp_path / "run", TINY, resume=True)
+
+
+def test_a_folder_that_holds_something_is_refused(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="holds results already"):
+        train(dataset, unbroken, TINY)
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="holds results already"):
+        train(dataset, tmp_path, TINY, resume=True)
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_the_unet_recipe_in_bfloat16_with_rare_validation(dataset: Path, tmp_path: Path) -> None:
+    settings = load_recipe("unet").override(
+        [
+            "network.base_channels=4",
+            "training.epochs=3",
+            "training.validate_every_epochs=2",
+            "training.precision=bf16-mixed",
+        ]
+    )
+    train(dataset, tmp_path / "run", settings)
+    metrics = _metrics(tmp_path / "run")
+    assert [bool(line["validation_dice"]) for line in metrics] == [False, True, True]
+    assert set(metrics[0]["losses"]) == {"dice", "cross_entropy", "generator"}
+    assert metrics[0]["validation_mean_dice"] is None
+
+
+def test_without_validation_patients_the_last_epoch_is_the_best(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path / "set", ("train",), slices=1)
+    best = train(dataset, tmp_path / "run", TINY.override(["training.epochs=2"]))
+    last, _ = weights.read_weights(best.with_name("last.safetensors"), kind="zonate-checkpoint", version=1)
+    model = Model.load(best)
+    assert torch.equal(model.generator.state_dict()["last.bias"], last["generator.last.bias"])
+
+
+def test_a_dataset_that_cannot_be_learnt_from_is_refused(tmp_path: Path) -> None:
+    nobody = a_dataset(tmp_path / "nobody", ("test",), slices=1)
+    with pytest.raises(DatasetError, match="no training patient"):
+        train(nobody, tmp_path / "run", TINY)
+    small = a_dataset(tmp_path / "small", ("train",), slices=1, settings=Settings().override(["slicing.size_px=128"]))
+    with pytest.raises(ConfigError, match="slices of 128 px, but the networks take 256"):
+        train(small, tmp_path / "run", TINY)
+    assert not (tmp_path / "run").exists()
+
+
+def test_losses_that_are_no_longer_finite_stop_the_run(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Learner, "step", lambda _self, _batch: {"l1": torch.tensor(torch.nan)})
+    with pytest.raises(ModelError, match="the loss l1 is nan in epoch 1"):
+        train(dataset, tmp_path / "run", TINY)
+
+
+def test_progress_tells_losses_and_dice(dataset: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    train(dataset, tmp_path / "run", TINY.override(["training.epochs=2"]), progress=lambda *step: told.append(step))
+    assert [done for done, _, _ in told] == [1, 2, 3, 4]
+    assert {total for _, total, _ in told} == {4}
+    assert "epoch 1/2" in told[0][2]
+    assert "discriminator" in told[0][2]
+    assert "Dice" in told[-1][2]
+
+
+def test_the_recipes_are_the_described_method_and_its_plain_comparison() -> None:
+    pix2pix, unet = load_recipe("pix2pix"), load_recipe("unet")
+    assert pix2pix == Settings()  # the defaults are the method
+    assert (pix2pix.loss.adversarial, pix2pix.loss.l1, pix2pix.loss.dice, pix2pix.loss.cross_entropy) == (1, 100, 0, 0)
+    assert (unet.loss.adversarial, unet.loss.l1, unet.loss.dice, unet.loss.cross_entropy) == (0, 0, 1, 1)
+    assert (pix2pix.training.epochs, pix2pix.training.batch_size) == (300, 1)
+    same = {"name": "", "loss": pix2pix.loss, "training": pix2pix.training}
+    assert pix2pix.model_copy(update=same) == unet.model_copy(update=same)
