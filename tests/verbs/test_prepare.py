@@ -218,7 +218,7 @@ def test_a_process_killed_in_the_middle_of_a_case_leaves_it_unfinished_and_unsee
     manifest = write_cohort(tmp_path / "in", 3)
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(manifest), str(tmp_path / "out")]
-    killed = subprocess.run(command, check=False, cwd=root, capture_output=True)  # noqa: S603
+    killed = subprocess.run(command, check=False, cwd=root, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     left = sorted(folder.name for folder in (tmp_path / "out" / "cases").iterdir())
     assert len(left) == 2

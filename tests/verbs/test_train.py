@@ -183,7 +183,7 @@ def test_a_run_that_was_killed_dead_ends_as_an_unbroken_one(
     dataset: Path, unbroken: Path, tmp_path: Path, moment: str
 ) -> None:
     run = tmp_path / "run"
-    ended = subprocess.run(  # noqa: S603 (our own interpreter)
+    ended = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(dataset), str(run), moment],
         input=TINY.model_dump_json(),
         text=True,

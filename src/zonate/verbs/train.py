@@ -71,7 +71,8 @@ def train(
     """
     opened = Dataset.open(dataset)
     settings, taught = _resolve(settings, opened)
-    fabric = Fabric(accelerator="auto", devices=1, precision=settings.training.precision)
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
+    fabric = Fabric(accelerator=accelerator, devices=1, precision=settings.training.precision)
     with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
         torch.manual_seed(settings.training.seed)
         learner = Learner(settings, fabric)
