@@ -20,7 +20,7 @@ demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
 	$(BIN)/zonate demo -o demo --overwrite
 
 test: $(READY)  ## the fast tests
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
 
 test-all: $(READY) ## all tests
 	$(BIN)/pytest

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
+    render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 
@@ -101,7 +101,9 @@ def simulate(
 
     with render.progress_bar("simulate") as progress:
         folders = run(n, output, seed=seed, vendors=vendor, overwrite=overwrite, progress=progress)
-    render.console.print(f"{len(folders)} simulated studies in {output}; truth and cases.csv beside them", markup=False)
+    render.console.print(
+        f"{len(folders)} simulated studies in {output}; truth and cases.csv beside them", markup=False, soft_wrap=True
+    )
 
 
 @app.command()
@@ -144,7 +146,7 @@ def align(
     result = run(study, output, settings, case_id=case_id, overrides=overrides, overwrite=overwrite)
     render.show_alignment(result.record)
     render.show_warnings(result.warnings)
-    render.console.print(f"look at {output / 'alignment.png'}", markup=False)
+    render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -170,7 +172,9 @@ def prepare(
             overwrite=overwrite,
             progress=progress,
         )
-    render.console.print(f"{len(result.done)} cases prepared, {len(result.skipped)} were there already", markup=False)
+    render.console.print(
+        f"{len(result.done)} cases prepared, {len(result.skipped)} were there already", markup=False, soft_wrap=True
+    )
     render.show_warnings(result.warnings)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
@@ -208,7 +212,7 @@ def train(
     settings = load_recipe(recipe).override(assignments or [])
     with render.progress_bar(settings.name) as progress:
         best = run(data, output, settings, resume=resume, overwrite=overwrite, progress=progress)
-    render.console.print(f"best model: {best}", markup=False)
+    render.console.print(f"best model: {best}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -249,7 +253,7 @@ def predict(
             studies, output, model, case_id=case_id, overrides=overrides, overwrite=overwrite, progress=progress
         )
     for folder in result.done:
-        render.console.print(f"look at {folder / 'qc.png'}", markup=False)
+        render.console.print(f"look at {folder / 'qc.png'}", markup=False, soft_wrap=True)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 

@@ -97,7 +97,7 @@ def show_alignment(record: "AlignmentRecord") -> None:
 def show_warnings(warnings: tuple[str, ...]) -> None:
     """A line a warning."""
     for warning in warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
+        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
 
 
 def show_failures(failed: Mapping[str, str]) -> None:
@@ -106,7 +106,7 @@ def show_failures(failed: Mapping[str, str]) -> None:
         return
     console.print(f"[bold red]{len(failed)} failed[/] (the others are done):", highlight=False)
     for case_id, message in failed.items():
-        console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False)
+        console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
@@ -119,23 +119,21 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     console.print(table)
 
 
+_SHOWN = ("hd95_mm", "volume_error_ml")
+
+
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice."""
-    rows = []
-    for structure, measures in summary["structures"].items():
-        dice = measures["dice"]
-        rows.append([structure, str(dice["n"]), _spread(dice), _interval(dice)])
-        rows[-1] += [_spread(measures[name]) for name in _shown_measures(measures)]
+    rows = [
+        [structure, str(of["dice"]["n"]), _spread(of["dice"]), _interval(of["dice"])]
+        + [_spread(of[name]) for name in _SHOWN]
+        for structure, of in summary["structures"].items()
+    ]
     if not rows:
         console.print("nothing could be compared: reference and model share no structure")
         return
-    first = next(iter(summary["structures"].values()))
-    names = [name.replace("_", " ") for name in _shown_measures(first)]
-    show_table(f"Per patient, split {summary['split']}", ["structure", "n", "Dice", "95 % interval", *names], rows)
-
-
-def _shown_measures(measures: Mapping[str, Any]) -> list[str]:
-    return [name for name in measures if name == "hd95_mm" or name.startswith("nsd_") or name == "volume_error_ml"]
+    headings = ["structure", "n", "Dice", "95 % interval", *(name.replace("_", " ") for name in _SHOWN)]
+    show_table(f"Per patient, split {summary['split']}", headings, rows)
 
 
 def _spread(measure: Mapping[str, Any]) -> str:
@@ -143,12 +141,12 @@ def _spread(measure: Mapping[str, Any]) -> str:
         return "–"
     if measure["std"] is None:
         return f"{measure['mean']:.3g}"
-    return f"{measure['mean']:.3f} ± {measure['std']:.3f}"
+    return f"{measure['mean']:.2f} ± {measure['std']:.2f}"
 
 
 def _interval(measure: Mapping[str, Any]) -> str:
     low, high = measure["interval_95"]
-    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
 def quiet_libraries() -> None:

@@ -1,0 +1,74 @@
+"""The command line as a user meets it: exit codes, what goes where, and the help."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from zonate.cli import commands
+from zonate.verbs.simulate import simulate
+
+VERBS = ("demo", "simulate", "inspect", "align", "prepare", "export", "train", "evaluate", "predict", "info")
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Run the command line and give its exit code."""
+    monkeypatch.setattr("sys.argv", ["zonate", *words])
+    with pytest.raises(SystemExit) as stopped:
+        commands.main()
+    return int(stopped.value.code or 0)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_help(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, verb, "--help") == 0
+    assert re.search(rf"Usage: zonate {verb}", capsys.readouterr().out)
+
+
+def test_inspect_prints_json_on_stdout_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study,) = simulate(1, tmp_path / "studies")
+    assert call(monkeypatch, "inspect", str(study), "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["case_id"] == "simulated-0001"
+    assert set(printed) == {"case_id", "series", "roles", "warnings"}
+    assert set(printed["roles"]) == {"T2W", "DWI", "ADC"}
+    assert call(monkeypatch, "inspect", str(study), "--t2w", "99") == 1
+    assert "99" in capsys.readouterr().err
+
+
+def test_a_study_that_cannot_be_read_exits_1_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert call(monkeypatch, "inspect", str(tmp_path / "empty")) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert "Traceback" not in printed.err
+
+
+def test_a_wrong_call_exits_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("train", "--data", str(tmp_path), "-o", str(tmp_path / "run"))
+    assert call(monkeypatch, *words, "--recipe", "no-such-recipe") == 2
+    assert "demo, pix2pix, unet" in capsys.readouterr().err
+    assert call(monkeypatch, *words, "--set", "training.epoch=3") == 2
+    assert "training.epochs" in capsys.readouterr().err
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "result").touch()
+    assert call(monkeypatch, "simulate", "-n", "1", "-o", str(tmp_path / "full")) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert call(monkeypatch, "export", str(tmp_path), "-o", str(tmp_path / "x"), "--to", "parquet") == 2
+
+
+def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(monkeypatch, "info", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["recipes"] == ["demo", "pix2pix", "unet"]
+    assert printed["zones"]["4"] == {"abbreviation": "AFS", "name": "anterior fibromuscular stroma"}
