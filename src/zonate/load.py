@@ -122,6 +122,7 @@ def _read_mapping(
         raise ValueError("a case needs a path for T2W")
     case = case_id or case_id_of(source[Sequence.T2W])
     together, warnings = Voxels(), list(absent(source))
+    patients: dict[Sequence, str] = {}
     for role, path in sorted(source.items()):
         if is_volume_file(path) and not path.is_dir():
             if role in overrides:
@@ -131,5 +132,10 @@ def _read_mapping(
         wanted = {role: overrides[role]} if role in overrides else {}
         with opened(path, settings, case_id=case, overrides=wanted, only=role) as study:
             together = together.joined(read_voxels(study))
+            if study.patient_key is not None:
+                patients[role] = study.patient_key
             warnings.extend(f"{role.name}: {warning}" for warning in study.warnings)
+    if len(set(patients.values())) > 1:
+        names = ", ".join(role.name for role in patients)
+        raise StudyError(f"case {case}: the series given as {names} are not of one patient: check the paths")
     return _acquisition(case, together, tuple(warnings))

@@ -63,7 +63,7 @@ def begin_run(
         start = _resume(run, settings, dataset, learner)
     else:
         unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
-        claim_output_folder(run, overwrite=overwrite or unfinished)
+        claim_output_folder(run, overwrite=overwrite or unfinished, inputs=[dataset.path])
         start = RunState()
     write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
     for leftover in run.rglob(".????????.*"):  # of a process that was killed while it wrote

@@ -68,6 +68,8 @@ class Study:
         roles: T2W always; DWI and ADC where there are any.
         files: For each series UID the files that hold it.
         warnings: What a person should know, without patient data.
+        patient_key: A digest that tells one patient from another, for comparing, never for showing; None where the
+            files name no patient.
     """
 
     case_id: str
@@ -76,6 +78,7 @@ class Study:
     roles: Mapping[Sequence, Role]
     files: Mapping[str, tuple[Path, ...]]
     warnings: tuple[str, ...] = ()
+    patient_key: str | None = None
 
 
 @dataclass(frozen=True)

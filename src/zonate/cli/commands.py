@@ -46,6 +46,8 @@ def main() -> None:
         _fail(error, WRONG_CALL)
     except ZonateError as error:
         _fail(error, SOME_FAILED)
+    except OSError as error:  # such as a folder that may not be written to, or a full disk
+        _fail(OutputError(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"), SOME_FAILED)
     except ValueError as error:  # a bad argument of a verb
         _fail(error, WRONG_CALL)
 

@@ -61,6 +61,7 @@ def show_study(study: "Study") -> None:
     table = Table(title=f"Study {escape(study.case_id)}", title_justify="left")
     for heading, justify in (("series", "right"), ("description", "left"), ("slices", "right"), ("b (s/mm²)", "left")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # the literals above are JustifyMethods
+    table.columns[1].overflow = "fold"  # the end of a description tells series apart
     table.add_column("role", style="bold")
     table.add_column("reason")
     for series in study.series:
@@ -104,7 +105,7 @@ def show_failures(failed: Mapping[str, str]) -> None:
     """The cases of a batch that were set aside."""
     if not failed:
         return
-    console.print(f"[bold red]{len(failed)} failed[/] (the others are done):", highlight=False)
+    console.print(f"[bold red]{len(failed)} failed[/] (what is not named here is done):", highlight=False)
     for case_id, message in failed.items():
         console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False, soft_wrap=True)
 

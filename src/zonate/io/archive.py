@@ -26,6 +26,10 @@ def unpacked(archive: Path, settings: ReadingSettings) -> Iterator[Path]:
         StudyError: The archive is corrupt or encrypted, an entry would lie outside the folder or is a
             link, or it grows beyond the limits of the settings. Nothing is left behind.
     """
+    with archive.open("rb") as file:
+        start = file.read(2)
+    if start != b"PK":
+        raise StudyError(f"{archive.name} is a file but no zip: give the folder that it lies in, or a zip")
     with tempfile.TemporaryDirectory(prefix="zonate-") as temporary:
         folder = Path(temporary)
         try:

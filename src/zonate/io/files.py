@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """Give an empty temporary folder beside the target; it becomes the target when the block succeeds.
 
     When the block raises, the temporary folder is removed and the target stays as it was.
 
     Raises:
-        OutputError: The target holds something and may not be replaced, or is a file.
+        OutputError: As `check_output_folder`.
     """
-    check_output_folder(target, overwrite=overwrite)
+    check_output_folder(target, overwrite=overwrite, inputs=inputs)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary, aside = (target.with_name(f".{uuid4().hex[:8]}.{target.name}") for _ in range(2))
     temporary.mkdir()
@@ -49,13 +49,13 @@ def atomic_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
             target.replace(aside)
         try:
             temporary.replace(target)
-        except OSError:
+        except BaseException:  # an interrupt too must not lose the old result
             if aside.exists():
                 aside.replace(target)
             raise
+        shutil.rmtree(aside, ignore_errors=True)
     finally:
-        for folder in (temporary, aside):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -69,29 +69,35 @@ def write_json(target: Path, value: Any) -> None:
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def claim_output_folder(folder: Path, *, overwrite: bool) -> Path:
+def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
     """Make sure that an output folder is empty, or may be emptied.
 
     Args:
         folder: Made where it does not exist.
         overwrite: Whether a folder that holds something may be emptied.
+        inputs: What is read for the output; none of it may lie in the folder.
 
     Raises:
-        OutputError: The folder holds something and may not be emptied, or is a file.
+        OutputError: As `check_output_folder`.
     """
-    check_output_folder(folder, overwrite=overwrite)
+    check_output_folder(folder, overwrite=overwrite, inputs=inputs)
     if folder.is_dir() and any(folder.iterdir()):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def check_output_folder(folder: Path, *, overwrite: bool) -> None:
+def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Refuse an output folder that holds something and may not be emptied; nothing is changed.
 
     Raises:
-        OutputError: The folder holds something and may not be emptied, or is a file.
+        OutputError: The folder holds something and may not be emptied, is a file, or one of the inputs is the
+            folder or lies in it, so that emptying it would delete what is read.
     """
+    place = folder.resolve()
+    for path in inputs:
+        if path.resolve().is_relative_to(place):
+            raise OutputError(f"the output {folder} holds what is read ({path.name}): give another folder")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file, not a folder: give another output")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:

@@ -1,11 +1,14 @@
 """From a path to a `Study`: unpack it if need be, read its headers, settle its roles."""
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Items
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from zonate.config import ReadingSettings
-from zonate.errors import MissingSeriesError, StudyError
+from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
 from zonate.io.nifti import role_files, volume_shape, without_suffix
@@ -49,7 +52,7 @@ def opened(
 
 def case_id_of(path: Path) -> str:
     """The name of a study: its folder's, or its file's without `.zip` or a volume's suffix; never a header value."""
-    name = path.resolve().name
+    name = Path(os.path.abspath(path)).name  # noqa: PTH100  (resolve() would follow a link to a name that was to be hidden)
     return name if path.is_dir() else without_suffix(name[:-4] if name.lower().endswith(".zip") else name)
 
 
@@ -63,6 +66,8 @@ def _dicom_study(
 ) -> Study:
     series = series_of(found.frames)
     decided = choose_roles(series, f"case {name}", settings, overrides, only)
+    _refuse_lost_headers(name, series, list(decided.chosen.values()), found)
+    patients = {frame.patient for chosen in decided.chosen.values() for frame in chosen.frames}
     files = {s.uid: tuple(dict.fromkeys(f.file for t in series if t.uid == s.uid for f in t.frames)) for s in series}
     return Study(
         case_id=name,
@@ -74,6 +79,7 @@ def _dicom_study(
         roles=decided.roles,
         files=files,
         warnings=(*decided.warnings, *_unreadable(found)),
+        patient_key=hashlib.sha256(repr(sorted(map(repr, patients))).encode()).hexdigest() if patients else None,
     )
 
 
@@ -88,6 +94,19 @@ def _row(series: SeriesHeaders, reason: str | None, roles: list[Sequence]) -> Se
         role=min(roles, default=None),
         reason=reason or f"{plane}; {series.why}",
     )
+
+
+def _refuse_lost_headers(name: str, series: Items[SeriesHeaders], chosen: Items[SeriesHeaders], found: Scan) -> None:
+    """A file without a readable header, in a folder that holds nothing but a chosen series, is one of its slices."""
+    for one in chosen:
+        folders = {Path(frame.name).parent for frame in one.frames}
+        folders -= {Path(frame.name).parent for other in series if other is not one for frame in other.frames}
+        lost = [file for file in found.unreadable if Path(file).parent in folders]
+        if lost:
+            raise CorruptSeriesError(
+                f"case {name}: {one.label}: the DICOM header of {lost[0]} cannot be read, and it lies among the files "
+                "of that series, so a slice may be lost: fetch the series again, or take the file away if it is foreign"
+            )
 
 
 def _unreadable(found: Scan) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ def choose_roles(
     result = Roles()
     _check_one_patient(series, case, result)
     given = {role: _overridden(series, role, number, case) for role, number in overrides.items()}
+    _question(given, case, result)
     _choose_t2w(series, given.get(Sequence.T2W), case, result)
     choice = choose_diffusion(series, result.chosen.get(Sequence.T2W), given, settings, case)
     for role, (chosen, why, b_value, derived) in choice.items():
@@ -87,6 +88,25 @@ def absent(roles: Collection[Sequence]) -> tuple[str, ...]:
     """The warning that DWI or ADC is absent; none where both are there."""
     names = [role.name for role in (Sequence.DWI, Sequence.ADC) if role not in roles]
     return (f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} absent",) if names else ()
+
+
+_KINDS = {
+    Sequence.T2W: (Kind.T2,),
+    Sequence.DWI: (Kind.TRACE, Kind.CALCULATED),
+    Sequence.ADC: (Kind.ADC, Kind.TRACE),
+}
+
+
+def _question(given: Mapping[Sequence, SeriesHeaders], case: str, result: Roles) -> None:
+    """The user's word counts, but what the headers hold against it is said; one series cannot be T2W and another."""
+    for role, series in given.items():
+        if role is not Sequence.T2W and series is given.get(Sequence.T2W):
+            raise StudyError(f"{case}: {series.label} is given both as T2W and as {role.name}: give each its own")
+        if series.kind not in _KINDS[role] or series.plane != "axial":
+            plane = series.plane or "several planes"
+            result.warnings.append(
+                f"{series.label} is given as {role.name}, but its headers say: {plane}; {series.why}"
+            )
 
 
 def _choose_t2w(series: Items[SeriesHeaders], given: SeriesHeaders | None, case: str, result: Roles) -> None:

@@ -41,7 +41,7 @@ def align(
         StudyError: The study cannot be read.
         OutputError: The folder holds something and may not be replaced.
     """
-    check_output_folder(output, overwrite=overwrite)  # before minutes of work, not after
+    check_output_folder(output, overwrite=overwrite, inputs=[study])  # before minutes of work, not after
     with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
         acquisition = read_acquisition(opened, settings.reading)
     alignment = align_to_t2w(acquisition, settings.alignment)

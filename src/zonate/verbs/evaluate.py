@@ -95,7 +95,7 @@ def evaluate(
     """
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
-    check_output_folder(output, overwrite=overwrite)
+    check_output_folder(output, overwrite=overwrite, inputs=[model, dataset])
     opened, trained = Dataset.open(dataset), Model.load(model)
     settings = settings or trained.settings.evaluation
     entries = opened.split(cast("Split", split))

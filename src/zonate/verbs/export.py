@@ -50,7 +50,7 @@ def export(
     if to != "npy":
         raise ValueError(f"there is no form {to!r} to export to: the only one is npy")
     opened = Dataset.open(dataset)
-    with atomic_folder(output, overwrite=overwrite) as folder:
+    with atomic_folder(output, overwrite=overwrite, inputs=[dataset]) as folder:
         _write_arrays(opened, folder, progress)
         _write_index(opened, folder)
         _write_statistics(opened, folder)

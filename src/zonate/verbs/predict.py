@@ -95,7 +95,7 @@ def predict(
     for number, (study, name) in enumerate(zip(studies, names, strict=True)):
         progress(number, len(studies), name)
         try:
-            check_output_folder(output / name, overwrite=overwrite)
+            check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, model])
             case = load_case(study, used, case_id=name, overrides=overrides)
             _write_case(case, trained, about_model, used, output / name, overwrite=overwrite)
         except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this study alone)

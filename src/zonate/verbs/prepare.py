@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from zonate.io.nifti import read_volume
 from zonate.load import load_case
 from zonate.progress import Progress, silent
 from zonate.zones import LabelCode, told_apart
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")  # as io.files.atomic_path names them
 
 _log = logging.getLogger(__name__)
 
@@ -134,16 +137,29 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
     """Make the output ready for a first call or for resuming."""
     cases = output / CASES_FOLDER
     if overwrite or not (cases.is_dir() or (output / INDEX_NAME).is_file()):
-        claim_output_folder(output, overwrite=overwrite)
+        claim_output_folder(output, overwrite=overwrite, inputs=[path for case in sources for path in _inputs(case)])
     cases.mkdir(exist_ok=True)
-    for leftover in cases.glob(".*"):  # of a call that was killed
-        shutil.rmtree(leftover)
-    strangers = sorted({folder.name for folder in cases.iterdir()} - {case.case_id for case in sources})
+    visible = {folder.name for folder in cases.iterdir() if not folder.name.startswith(".")}
+    strangers = sorted(visible - {case.case_id for case in sources})
     if strangers:
         raise OutputError(
             f"{output} holds cases that this call does not name ({', '.join(strangers[:5])}"
             f"{', …' if len(strangers) > 5 else ''}): name their manifests too, give another folder, or --overwrite"
         )
+    _remove_leftovers(cases)
+
+
+def _inputs(case: Source) -> list[Path]:
+    """Everything that is read for a case."""
+    images = [case.inputs] if isinstance(case.inputs, Path) else list(case.inputs.values())
+    return [case.root, *images, *([case.labels] if case.labels is not None else [])]
+
+
+def _remove_leftovers(cases: Path) -> None:
+    """Remove the temporary folders of a call that was killed; other hidden things are not ours."""
+    for folder in cases.iterdir():
+        if _TEMPORARY.match(folder.name) and folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def _prepared(output: Path, source: Source, settings: Settings) -> tuple[CaseRecord, bool]:
