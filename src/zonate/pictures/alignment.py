@@ -96,7 +96,10 @@ def _rows(acquisition: Acquisition, alignment: Alignment, t2w: Volume) -> list[t
     def onto(volume: Volume, transform: sitk.Transform) -> npt.NDArray[Any]:
         return to_canonical(resample(volume, grid, transform)).values
 
-    pairs = [("T2W | DWI tiles", "tiles", moving), (f"T2W edges on {name}", kind, over)]
+    pairs = [
+        (f"T2W | {alignment.record.registered_on or 'DWI'} tiles", "tiles", moving),
+        (f"T2W edges on {name}", kind, over),
+    ]
     if alignment.displacement_mm is None:
         return [(f"{label}\n{ending}", kind, onto(volume, HEADER)) for label, kind, volume in pairs]
     chosen = displacement_transform(alignment.displacement_mm, grid)
@@ -105,7 +108,7 @@ def _rows(acquisition: Acquisition, alignment: Alignment, t2w: Volume) -> list[t
         rows.append((f"{label}\n{ending}", kind, onto(volume, HEADER)))
         rows.append((f"{label}\nafter: {alignment.record.chosen}", kind, onto(volume, chosen)))
     parts = [to_canonical(Volume(alignment.displacement_mm[..., k], grid)).values for k in range(3)]
-    rows.append(("displacement", "field", np.stack(parts, axis=-1)))
+    rows.append(("displacement,\nT2W to DWI", "field", np.stack(parts, axis=-1)))
     return rows
 
 
@@ -200,7 +203,7 @@ def _write_caption(figure: Figure, acquisition: Acquisition, alignment: Alignmen
         )
     for number, line in enumerate(lines):
         figure.text(0.015, 1 - (0.5 + 0.18 * number) / height, _shortened(line), fontsize=8.5, color=_QUIET)
-    note = "viewed from the feet, the patient's left on the right; for research use only"
+    note = "viewed from the feet, the patient's left on the right; slices count from below; for research use only"
     figure.text(0.015, 0.15 / height, note, fontsize=8, color=_QUIET)
 
 
