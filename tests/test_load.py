@@ -18,6 +18,7 @@ from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.load import load_case, open_study, read_acquisition
+from zonate.simulation.study import draw_study
 from zonate.study import Acquisition, Sequence
 
 T2W, DWI, ADC = Sequence
@@ -347,3 +348,15 @@ def test_settings_decide_what_counts_as_diffusion(tmp_path: Path) -> None:
     settings = ReadingSettings(lowest_diffusion_b_value_s_mm2=500)
     with open_study(tmp_path, settings) as found:
         assert found.roles[DWI].series_number == 8
+
+
+def test_where_each_b_value_is_a_series_the_lowest_one_serves_the_alignment(tmp_path: Path) -> None:
+    simulated = draw_study(0, 2, "description")  # b 50 and b 1400, a series each
+    simulated.write(tmp_path / "study")
+    with open_study(tmp_path / "study") as study:
+        acquisition = read_acquisition(study)
+    assert (acquisition.lowest_b_value_s_mm2, acquisition.dwi_b_value_s_mm2) == (50, 1400)
+    assert acquisition.lowest_b is not None
+    assert acquisition.dwi is not None
+    assert acquisition.lowest_b.grid.same_as(acquisition.dwi.grid)
+    assert acquisition.lowest_b.values.mean() > acquisition.dwi.values.mean()

@@ -70,6 +70,7 @@ class Study:
         warnings: What a person should know, without patient data.
         patient_key: A digest that tells one patient from another, for comparing, never for showing; None where the
             files name no patient.
+        lower_b_uid: The series that holds the lowest acquired b-value, where each b-value is a series of its own.
     """
 
     case_id: str
@@ -79,6 +80,7 @@ class Study:
     files: Mapping[str, tuple[Path, ...]]
     warnings: tuple[str, ...] = ()
     patient_key: str | None = None
+    lower_b_uid: str | None = None
 
 
 @dataclass(frozen=True)

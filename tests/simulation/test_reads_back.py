@@ -27,6 +27,8 @@ def test_roles_and_values_come_back(vendor: str, tmp_path: Path) -> None:
     diffusion = 6 if VENDORS[vendor].protocol.one_series_per_b else 5
     assert roles == {Sequence.T2W: 4, Sequence.DWI: diffusion, Sequence.ADC: diffusion + 1}
     assert study.roles[Sequence.DWI].b_value_s_mm2 == acquisition.dwi_b_value_s_mm2 == highest
+    assert acquisition.lowest_b_value_s_mm2 == min(VENDORS[vendor].protocol.b_values_s_mm2)
+    assert acquisition.lowest_b is not None
     assert acquisition.t2w.grid.same_as(simulated.examination.t2w_grid)
     assert acquisition.dwi is not None
     assert acquisition.adc is not None

@@ -80,6 +80,18 @@ def choose_diffusion(
     return result
 
 
+def lower_b_series(dwi: SeriesHeaders, series: Items[SeriesHeaders]) -> SeriesHeaders | None:
+    """Where each b-value is a series of its own: the one of the lowest b-value that lies where the DWI lies.
+
+    Of several of that b-value the one nearest in time. None where the DWI's own series holds several b-values, or
+    no other lies on its planes in its frame of reference.
+    """
+    if dwi.kind is not Kind.TRACE or len(dwi.b_values) != 1:
+        return None
+    lower = [s for s in series if s.kind is Kind.TRACE and s.b_values[0] < dwi.b_values[0] and _together(dwi, s)]
+    return min(lower, key=lambda s: (s.b_values[0], *_apart(dwi, s)), default=None)
+
+
 def _pairs(sources: Items[SeriesHeaders], maps: Items[SeriesHeaders]) -> list[_Pair]:
     """Every map with its nearest source; sources without a map by themselves only where no map found one."""
     nearest: dict[int, list[SeriesHeaders]] = {}

@@ -11,6 +11,7 @@ from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
+from zonate.io.diffusion import lower_b_series
 from zonate.io.nifti import role_files, volume_shape, without_suffix
 from zonate.io.roles import choose_roles
 from zonate.io.series import SeriesHeaders, series_of
@@ -67,6 +68,8 @@ def _dicom_study(
     series = series_of(found.frames)
     decided = choose_roles(series, f"case {name}", settings, overrides, only)
     _refuse_lost_headers(name, series, list(decided.chosen.values()), found)
+    dwi = decided.chosen.get(Sequence.DWI)
+    lower = lower_b_series(dwi, series) if dwi is not None else None
     patients = {frame.patient for chosen in decided.chosen.values() for frame in chosen.frames}
     files = {s.uid: tuple(dict.fromkeys(f.file for t in series if t.uid == s.uid for f in t.frames)) for s in series}
     return Study(
@@ -80,6 +83,7 @@ def _dicom_study(
         files=files,
         warnings=(*decided.warnings, *_unreadable(found)),
         patient_key=hashlib.sha256(repr(sorted(map(repr, patients))).encode()).hexdigest() if patients else None,
+        lower_b_uid=lower.uid if lower is not None else None,
     )
 
 

@@ -26,7 +26,7 @@ class Voxels:
     Attributes:
         images: One float32 volume a role; ADC in 1e-6 mm²/s.
         dwi_b_value_s_mm2: None where absent or unknown.
-        lowest_b: The volume of the lowest acquired b-value of the DWI's series, if it has several.
+        lowest_b: The volume of the lowest acquired b-value, where there are several.
         lowest_b_value_s_mm2: Its b-value.
         warnings: Without patient data.
     """
@@ -62,7 +62,7 @@ def read_voxels(study: Study) -> Voxels:
             together = together.joined(read_role_file(files[0], role, f"case {study.case_id}"))
         else:
             together = together.joined(_read_dicom_role(study, role, chosen, files))
-    return together
+    return together if study.lower_b_uid is None else together.joined(_read_lower_b(study, study.lower_b_uid))
 
 
 def read_role_file(path: Path, role: Sequence, case: str) -> Voxels:
@@ -111,6 +111,19 @@ def _read_dicom_role(study: Study, role: Sequence, chosen: Role, files: Items[Pa
     values = _volume(frames, label)
     scaled, warnings = in_micrometres(values.values, frames[0].adc_unit, label)
     return Voxels({role: values.with_values(scaled)}, warnings=warnings)
+
+
+def _read_lower_b(study: Study, uid: str) -> Voxels:
+    """The lowest b-value where it is a series of its own; it holds no role, so a fault in it is a warning."""
+    files = study.files[uid]
+    root = study.path if study.path.is_dir() else files[0].parent
+    volumes = by_b_value([frame for frame in scan(root, files).frames if frame.series_uid == uid])
+    b_value = min(b for b in volumes if b is not None)
+    try:
+        lowest = _volume(volumes[b_value], f"case {study.case_id}: the series of b {b_value:g}", diffusion=True)
+    except CorruptSeriesError as error:
+        return Voxels({}, warnings=(f"the lowest b-value is not used to align: {error}",))
+    return Voxels({}, lowest_b=lowest, lowest_b_value_s_mm2=b_value)
 
 
 def _read_dwi(volumes: Mapping[float | None, Items[Frame]], chosen: Role, label: str) -> Voxels:
