@@ -1,15 +1,16 @@
-"""The one place that runs elastix: a parameter map, two images and a region in, an ITK transform out.
+"""Elastix as a function: two images, a region and a parameter map in, an ITK transform out.
 
-SimpleITK's build of elastix is a pre-release and writes into the working directory unless told where to:
-nothing outside this file knows of it, so that another build can take its place.
+SimpleITK's build of elastix is a pre-release, writes into the working directory unless told where to, and can crash
+or hang: `worker.py` runs it in a process of its own, and nothing outside these two files knows of it, so that another
+build can take its place.
 """
 
+import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -23,9 +24,11 @@ from zonate.geometry import Volume
 from zonate.io.itk import to_itk
 
 Stage = Literal["rigid", "bspline"]
+ParameterMap = dict[str, list[str]]
 
 _FIXED_SPACING_MM = 1.0
-_STDOUT_LOCK = threading.Lock()
+_WORKER = Path(__file__).with_name("worker.py")
+_ONE_THREAD = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def register(
@@ -34,12 +37,14 @@ def register(
     region: npt.NDArray[np.bool_],
     stage: Stage,
     start: sitk.Transform | None = None,
+    *,
+    time_limit_s: float = 120.0,
 ) -> sitk.Transform:
     """Estimate a transform that takes points of the fixed volume to points of the moving one.
 
     The start is not handed to elastix as a file but applied to the moving volume's geometry, which is exact
-    for a rigid transform and resamples nothing. One thread and a fixed seed: the same input gives the
-    same bits.
+    for a rigid transform and resamples nothing. A process of its own, one thread and a fixed seed: the same input
+    gives the same bits, whatever ran before or beside it.
 
     Args:
         fixed: T2W, float32, (S, H, W).
@@ -47,66 +52,74 @@ def register(
         region: (S, H, W) True where the fixed volume is sampled.
         stage: Which of the parameter maps of `zonate/alignment/maps` is used.
         start: A rigid transform, from fixed to moving points; None for the header's geometry.
+        time_limit_s: After which elastix is stopped.
 
     Returns:
         The start and what elastix found, as one transform in LPS millimetres.
 
     Raises:
-        AlignmentError: elastix failed, such as for want of common points; its own words are in the message.
+        AlignmentError: elastix failed, such as for want of common points (its own words are in the message),
+            crashed, or took longer than the time limit.
     """
-    filter_ = sitk.ElastixImageFilter()
-    filter_.LogToConsoleOff()
-    filter_.LogToFileOff()
-    filter_.SetNumberOfThreads(1)
-    filter_.SetFixedImage(_binned(to_itk(fixed.with_values(np.nan_to_num(fixed.values)))))
-    filter_.SetFixedMask(_binned(to_itk(fixed.with_values(region.astype(np.uint8)))))
-    measured = np.isfinite(moving.values)
-    filter_.SetMovingImage(_moved(to_itk(moving.with_values(np.nan_to_num(moving.values))), start))
-    if not measured.all():
-        filter_.SetMovingMask(_moved(to_itk(moving.with_values(measured.astype(np.uint8))), start))
-    with tempfile.TemporaryDirectory(prefix="zonate-elastix-") as folder:
-        filter_.SetOutputDirectory(folder)
-        filter_.SetParameterMap(_parameter_map(stage, Path(folder)))
-        try:
-            with _silenced_stdout():
-                filter_.Execute()
-            found = filter_.GetTransformParameterMap()[0]
-        except RuntimeError as error:
-            raise AlignmentError(f"elastix's {stage} stage failed: {_last_line(error)}") from error
+    with tempfile.TemporaryDirectory(prefix="zonate-elastix-") as name:
+        folder = Path(name)
+        _write_request(folder, fixed, moving, region, stage, start)
+        found = _run(folder, stage, time_limit_s)
     transform = _euler(found) if stage == "rigid" else _bspline(found)
     return transform if start is None else sitk.CompositeTransform([start, transform])
 
 
-@contextmanager
-def _silenced_stdout() -> Iterator[None]:
-    """Send the process's standard output nowhere: elastix prints there whatever its log is told."""
-    with _STDOUT_LOCK:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        try:
-            kept = os.dup(1)
-        except OSError:  # no standard output at all, as in a service
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 1)
-            yield
-        finally:
-            os.dup2(kept, 1)
-            os.close(nowhere)
-            os.close(kept)
+def _write_request(
+    folder: Path,
+    fixed: Volume,
+    moving: Volume,
+    region: npt.NDArray[np.bool_],
+    stage: Stage,
+    start: sitk.Transform | None,
+) -> None:
+    """What `worker.py` reads."""
+    measured = np.isfinite(moving.values)
+    images = {
+        "fixed": _binned(to_itk(fixed.with_values(np.nan_to_num(fixed.values)))),
+        "fixed_mask": _binned(to_itk(fixed.with_values(region.astype(np.uint8)))),
+        "moving": _moved(to_itk(moving.with_values(np.nan_to_num(moving.values))), start),
+    }
+    if not measured.all():
+        images["moving_mask"] = _moved(to_itk(moving.with_values(measured.astype(np.uint8))), start)
+    for key, image in images.items():
+        sitk.WriteImage(image, str(folder / f"{key}.mha"))
+    (folder / "map.txt").write_text(parameter_text(stage), encoding="utf-8")
+
+
+def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
+    """Elastix's transform parameter map, from a process of its own."""
+    # -P: what lies in the working directory, such as a study, is no place to import from.
+    command = [sys.executable, "-P", str(_WORKER), str(folder)]
+    try:
+        ended = subprocess.run(  # noqa: S603  (our own file)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=time_limit_s,
+            env=os.environ | _ONE_THREAD,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AlignmentError(
+            f"elastix's {stage} stage took longer than {time_limit_s:g} s and was stopped (alignment.time_limit_s)"
+        ) from error
+    if ended.returncode < 0:
+        raise AlignmentError(f"elastix's {stage} stage crashed ({signal.Signals(-ended.returncode).name})")
+    if ended.returncode > 0:
+        raise AlignmentError(f"elastix's {stage} stage failed: {_last_line(ended.stderr.decode(errors='replace'))}")
+    found: ParameterMap = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return found
 
 
 def parameter_text(stage: Stage) -> str:
     """The commented parameter map of a stage."""
     return (resources.files("zonate.alignment") / "maps" / f"{stage}.txt").read_text(encoding="utf-8")
-
-
-def _parameter_map(stage: Stage, folder: Path) -> sitk.ParameterMap:
-    path = folder / f"{stage}.txt"
-    path.write_text(parameter_text(stage), encoding="utf-8")
-    return sitk.ReadParameterFile(str(path))
 
 
 def _binned(image: sitk.Image) -> sitk.Image:
@@ -132,11 +145,11 @@ def _moved(image: sitk.Image, start: sitk.Transform | None) -> sitk.Image:
     return image
 
 
-def _numbers(found: sitk.ParameterMap, name: str) -> list[float]:
+def _numbers(found: ParameterMap, name: str) -> list[float]:
     return [float(text) for text in found[name]]
 
 
-def _euler(found: sitk.ParameterMap) -> sitk.Transform:
+def _euler(found: ParameterMap) -> sitk.Transform:
     """Elastix's EulerTransform: three angles in rad, three translations in mm, about a fixed centre."""
     transform = sitk.Euler3DTransform()
     transform.SetComputeZYX(found["ComputeZYX"][0] == "true")
@@ -145,7 +158,7 @@ def _euler(found: sitk.ParameterMap) -> sitk.Transform:
     return transform
 
 
-def _bspline(found: sitk.ParameterMap) -> sitk.Transform:
+def _bspline(found: ParameterMap) -> sitk.Transform:
     """Elastix's BSplineTransform: the displacement of each control point in mm, one direction after another."""
     size = [int(text) for text in found["GridSize"]]
     direction = np.array(_numbers(found, "GridDirection")).reshape(3, 3).T  # elastix lists it by columns
@@ -160,7 +173,7 @@ def _bspline(found: sitk.ParameterMap) -> sitk.Transform:
     return sitk.BSplineTransform(images, 3)
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(said: str) -> str:
     """What elastix says of its failure, without the paths of the build machine before it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "it gave no reason"

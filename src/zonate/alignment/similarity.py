@@ -28,24 +28,28 @@ def normalised_mutual_information(a: npt.NDArray[np.float32], b: npt.NDArray[np.
     both = np.isfinite(a) & np.isfinite(b)
     if not both.any():
         return 1.0
-    joint: npt.NDArray[np.intp] = np.bincount(_bin(a[both], bins) * bins + _bin(b[both], bins), minlength=bins * bins)
-    joint = joint.reshape(bins, bins)
+    return similarity_of_bins(binned(a[both], bins), binned(b[both], bins), bins)
+
+
+def similarity_of_bins(a: npt.NDArray[np.intp], b: npt.NDArray[np.intp], bins: int) -> float:
+    """Normalised mutual information of two images (N,) that are cut into bins already: 1 where either is constant."""
+    joint = np.bincount(a * bins + b, minlength=bins * bins).reshape(bins, bins)
     joint_entropy = _entropy(joint)
     if joint_entropy == 0:
         return 1.0
     return (_entropy(joint.sum(axis=1)) + _entropy(joint.sum(axis=0))) / joint_entropy
 
 
-def _bin(values: npt.NDArray[np.float32], bins: int) -> npt.NDArray[np.intp]:
-    """The bin of each value; all in bin 0 where the values hardly differ."""
+def binned(values: npt.NDArray[np.float32], bins: int = BINS) -> npt.NDArray[np.intp]:
+    """The bin (0 to bins - 1) of each finite value (N,), N > 0; all in bin 0 where the values hardly differ."""
     low, high = np.percentile(values, [CLIP_PERCENT, 100 - CLIP_PERCENT])
     if not high > low:
         low, high = values.min(), values.max()
     if not high > low:
         return np.zeros(values.shape, dtype=np.intp)
     scaled = (values.astype(np.float64) - low) * (bins / (high - low))
-    binned: npt.NDArray[np.intp] = np.clip(scaled, 0, bins - 1).astype(np.intp)
-    return binned
+    number: npt.NDArray[np.intp] = np.clip(scaled, 0, bins - 1).astype(np.intp)
+    return number
 
 
 def _entropy(counts: npt.NDArray[np.intp]) -> float:

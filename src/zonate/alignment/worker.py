@@ -1,0 +1,37 @@
+"""Runs elastix once, in a process of its own: `python worker.py FOLDER`.
+
+Started by `elastix.py` and importing nothing of Zonate. A crash or a hang of the native library ends this process
+alone, what it prints goes nowhere, and whatever state it keeps between runs (ITKElastix#279) never meets a second
+run, so that a result depends on its input only.
+
+The folder holds `fixed.mha`, `fixed_mask.mha`, `moving.mha`, `map.txt`, and `moving_mask.mha` where there is one;
+`found.json`, elastix's transform parameter map, is written into it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import SimpleITK as sitk
+
+
+def main(folder: Path) -> None:
+    """Register what the folder holds; a failure is elastix's own exception on stderr and an exit status of 1."""
+    elastix = sitk.ElastixImageFilter()
+    elastix.LogToConsoleOff()
+    elastix.LogToFileOff()
+    elastix.SetNumberOfThreads(1)
+    elastix.SetOutputDirectory(str(folder))
+    elastix.SetFixedImage(sitk.ReadImage(str(folder / "fixed.mha")))
+    elastix.SetFixedMask(sitk.ReadImage(str(folder / "fixed_mask.mha")))
+    elastix.SetMovingImage(sitk.ReadImage(str(folder / "moving.mha")))
+    if (folder / "moving_mask.mha").is_file():
+        elastix.SetMovingMask(sitk.ReadImage(str(folder / "moving_mask.mha")))
+    elastix.SetParameterMap(sitk.ReadParameterFile(str(folder / "map.txt")))
+    elastix.Execute()
+    found = {key: list(values) for key, values in elastix.GetTransformParameterMap()[0].items()}
+    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
