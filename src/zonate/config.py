@@ -45,6 +45,10 @@ class AlignmentSettings(_Section):
     """A candidate that moves any point of the region further than this is not believed."""
     minimum_overlap: float = Field(default=0.25, ge=0, le=1)
     """With less than this share of the region inside the diffusion field of view nothing is registered."""
+    max_error_mm: float | None = Field(default=None, gt=0)
+    """An alignment whose estimated error in the gland is larger is not used; unset: the calibrated limit that ships."""
+    time_limit_s: float = Field(default=120.0, gt=0)
+    """A stage of the registration that takes longer is stopped, and the plainer alignment is used."""
 
 
 class SlicingSettings(_Section):

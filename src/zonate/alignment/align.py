@@ -14,11 +14,15 @@ from zonate.alignment.candidates import (
     HEADER,
     Candidate,
     choose,
+    doubt,
+    error_limit_mm,
     estimate_candidates,
+    judge_quality,
     measure_similarity,
     rigid_figures,
 )
 from zonate.alignment.field import displacement_mm, displacement_transform
+from zonate.alignment.quality import Judge, estimated_error_mm
 from zonate.alignment.region import gland_region
 from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
@@ -31,6 +35,8 @@ from zonate.study import Acquisition
 logger = logging.getLogger(__name__)
 
 TRANSFORM_FILE = "dwi_to_t2w.tfm"
+LIKE_T2W_BELOW_B_S_MM2 = 300.0
+"""Above it little but diffusion is seen, and the ADC map resembles T2W more than the image does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +66,17 @@ class Alignment:
 def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Alignment:
     """Bring DWI and ADC onto the T2W grid with one transform and one interpolation each.
 
-    The transform is estimated between T2W and the lowest acquired b-value (else DWI, else ADC): first rigid,
+    The transform is estimated between T2W and the lowest acquired b-value (else ADC, else DWI): first rigid,
     then a B-spline on top of it. The B-spline is used where it is believable (it folds nowhere, moves nothing
-    too far) and its normalised mutual information with T2W in the gland's region exceeds the header's by more
-    than `minimum_gain`, and the rigid one's; else the rigid one on the same terms; else the header's geometry.
-    All candidates are measured on the same voxels.
+    too far), its normalised mutual information with T2W in the gland's region exceeds the header's by more
+    than `minimum_gain`, and the rigid one's, and its error, estimated from the images (`quality.py`), is at most
+    `max_error_mm`; else the rigid one on the same terms; else the header's geometry where its estimated error is
+    small enough; else DWI and ADC are not usable: they are None, `none` is chosen, and a warning says why.
 
     Degenerate input: volumes on the T2W grid are measured and given back (`given`); T2W alone gives `none`. A
-    diffusion series that does not overlap the T2W, or lies in another frame of reference and could not be
-    registered, is not usable: DWI and ADC are None, `none` is chosen, and a warning says so. A constant, thin
-    or otherwise unregistrable one keeps the header's geometry.
+    diffusion series that does not overlap the T2W, is constant, has a single slice, or lies in another frame of
+    reference and could not be registered well is not usable. With the method `header` nothing is registered and the
+    header's geometry is kept, with a warning where it looks wrong.
 
     Args:
         acquisition: The volumes on their own grids.
@@ -84,23 +91,29 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     acquisition, warnings = _one_frame(acquisition, moving)
     region = gland_region(t2w.grid, settings.region_mm)
     if _all_on_t2w_grid(acquisition):
-        return _given(acquisition, moving, region, warnings, begun)
+        return _given(acquisition, moving, region, settings, warnings, begun)
 
     header = resample(moving, t2w.grid, HEADER).values
     overlap = {"overlap_fraction": float(np.isfinite(header[region]).mean())}
     if not np.isfinite(header).any():
         reason = "the field of view of the diffusion series does not meet that of T2W: DWI and ADC are not usable"
-        return _unusable(reason, {}, overlap, [*warnings, reason], begun)
+        return _unusable(reason, {}, overlap, warnings, begun)
     candidates, failures = estimate_candidates(t2w, moving, region, overlap["overlap_fraction"], settings)
     measure_similarity(candidates, t2w, moving, region, settings)
+    judge_quality(candidates, t2w, moving, settings)
     chosen, refusals = choose(candidates, settings)
     similarity = {str(candidate.name): candidate.similarity for candidate in candidates}
-    figures = overlap | _figures(candidates, chosen, t2w)
+    figures = overlap | _figures(candidates, chosen, t2w) | {"error_limit_mm": error_limit_mm(settings)}
     remarks = failures + refusals
+    if chosen is None:
+        reason = "; ".join(["no alignment of the diffusion series can be trusted", *remarks])
+        return _unusable(f"{reason}; DWI and ADC are not usable", similarity, figures, warnings, begun)
     if chosen.name == "header" and not moving.grid.same_frame_as(t2w.grid):
         reason = "no registration was accepted, and another frame of reference has no header alignment"
         reason = "; ".join([reason, *remarks, "DWI and ADC are not usable"])
-        return _unusable(reason, similarity, figures, [*warnings, reason], begun)
+        return _unusable(reason, similarity, figures, warnings, begun)
+    if chosen.name == "header" and settings.method == "header" and (why := doubt(chosen, settings)) is not None:
+        warnings.append(f"the header's alignment, which the settings ask for, looks wrong: {why}")
     if chosen.name == "header" and settings.method != "header":
         warnings.append(f"DWI and ADC keep the header's alignment: {'; '.join(remarks)}")
     reason = _reason(chosen, candidates[0], settings, remarks)
@@ -120,15 +133,20 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     )
 
 
-def _figures(candidates: list[Candidate], chosen: Candidate, t2w: Volume) -> dict[str, float]:
+def _figures(candidates: list[Candidate], chosen: Candidate | None, t2w: Volume) -> dict[str, float]:
     """Those of the chosen transform under their own names, those of each candidate under its name before them."""
-    figures = asdict(chosen.figures)
-    for candidate in candidates[1:]:
-        figures |= {f"{candidate.name}_{key}": value for key, value in asdict(candidate.figures).items()}
+    figures = {} if chosen is None else _figures_of(chosen)
+    for candidate in candidates:
+        figures |= {f"{candidate.name}_{key}": value for key, value in _figures_of(candidate).items()}
         if candidate.name == "rigid":
             figures |= rigid_figures(candidate, t2w)
     # JSON has no infinity: a deformation that is not finite is told in the reason.
     return {key: value for key, value in figures.items() if math.isfinite(value)}
+
+
+def _figures_of(candidate: Candidate) -> dict[str, float]:
+    evidence = {} if candidate.evidence is None else candidate.evidence.to_json()
+    return asdict(candidate.figures) | evidence | {"estimated_error_mm": candidate.estimated_error_mm}
 
 
 def _basis(acquisition: Acquisition) -> tuple[Volume, str] | None:
@@ -139,11 +157,12 @@ def _basis(acquisition: Acquisition) -> tuple[Volume, str] | None:
     lowest_b, used = acquisition.lowest_b, acquisition.dwi or acquisition.adc
     if lowest_b is not None and used is not None and not lowest_b.grid.same_frame_as(used.grid):
         lowest_b = None
-    for volume, b_value, role in (
+    diffusion = [
         (lowest_b, acquisition.lowest_b_value_s_mm2, "DWI"),
         (acquisition.dwi, acquisition.dwi_b_value_s_mm2, "DWI"),
-        (acquisition.adc, None, "ADC"),
-    ):
+    ]
+    low = [found for found in diffusion if found[1] is not None and found[1] <= LIKE_T2W_BELOW_B_S_MM2]
+    for volume, b_value, role in (*low, (acquisition.adc, None, "ADC"), *diffusion):
         if volume is not None:
             return volume, role if b_value is None else f"{role} b {b_value:g}"
     return None
@@ -176,7 +195,12 @@ def _all_on_t2w_grid(acquisition: Acquisition) -> bool:
 
 
 def _given(
-    acquisition: Acquisition, moving: Volume, region: npt.NDArray[np.bool_], warnings: list[str], begun: float
+    acquisition: Acquisition,
+    moving: Volume,
+    region: npt.NDArray[np.bool_],
+    settings: AlignmentSettings,
+    warnings: list[str],
+    begun: float,
 ) -> Alignment:
     """Volumes on the T2W grid already: checked for content, not registered again."""
     grid = acquisition.t2w.grid
@@ -184,14 +208,21 @@ def _given(
     values = resample(moving, grid, identity).values
     measured = float(np.isfinite(values[region]).mean())
     similarity = normalised_mutual_information(acquisition.t2w.values[region], values[region])
+    figures = {"overlap_fraction": measured}
+    evidence = Judge(acquisition.t2w, settings.region_mm).evidence(moving, identity)
     if similarity <= 1.0 + 1e-9:
         warnings.append(
             "the volume given on the T2W grid tells nothing about T2W: it is constant or empty in the region"
         )
+    elif evidence is not None:
+        error = estimated_error_mm(evidence)
+        figures |= evidence.to_json() | {"estimated_error_mm": error, "error_limit_mm": error_limit_mm(settings)}
+        if error > error_limit_mm(settings):
+            warnings.append(
+                f"the volumes given on the T2W grid do not look aligned with T2W: estimated error {error:.1f} mm"
+            )
     reason = "the volumes lay on the T2W grid already and were not registered again"
-    record = AlignmentRecord(
-        "given", reason, None, {"header": similarity}, {"overlap_fraction": measured}, time.perf_counter() - begun
-    )
+    record = AlignmentRecord("given", reason, None, {"header": similarity}, figures, time.perf_counter() - begun)
     dwi, adc = (
         None if volume is None else Volume(volume.values.astype(np.float32), grid)
         for volume in (acquisition.dwi, acquisition.adc)
@@ -204,7 +235,7 @@ def _unusable(
 ) -> Alignment:
     seconds = time.perf_counter() - begun
     return Alignment(
-        None, None, AlignmentRecord("none", reason, None, similarity, figures, seconds), warnings=tuple(warnings)
+        None, None, AlignmentRecord("none", reason, None, similarity, figures, seconds), warnings=(*warnings, reason)
     )
 
 
@@ -214,7 +245,7 @@ def _reason(chosen: Candidate, header: Candidate, settings: AlignmentSettings, r
     if chosen is header:
         return "no registration was accepted: " + "; ".join(remarks)
     gain = (
-        f"{chosen.name} registration raised the similarity to T2W from {header.similarity:.4f} "
-        f"to {chosen.similarity:.4f} and folds nowhere"
+        f"{chosen.name} registration raised the similarity to T2W from {header.similarity:.4f} to "
+        f"{chosen.similarity:.4f}, folds nowhere, and is off by about {chosen.estimated_error_mm:.1f} mm in the gland"
     )
     return "; ".join([gain, *remarks])

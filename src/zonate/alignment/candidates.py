@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from zonate.alignment.elastix import Stage, register
 from zonate.alignment.field import FieldFigures, measure_field
+from zonate.alignment.quality import Evidence, Judge, calibration, estimated_error_mm
 from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
 from zonate.case import Chosen
@@ -22,12 +23,18 @@ HEADER = sitk.Transform(3, sitk.sitkIdentity)
 
 @dataclass
 class Candidate:
-    """A transform that could be used, and what speaks against it."""
+    """A transform that could be used, and what speaks for and against it."""
 
     name: Chosen
     transform: sitk.Transform
     figures: FieldFigures
     similarity: float = 1.0
+    evidence: Evidence | None = None
+
+    @property
+    def estimated_error_mm(self) -> float:
+        """Of the gland's tissue, from image evidence; infinite where there is none."""
+        return estimated_error_mm(self.evidence)
 
 
 def estimate_candidates(
@@ -47,7 +54,7 @@ def estimate_candidates(
     start = None
     for stage in stages[settings.method]:
         try:
-            transform = register(t2w, moving, region, stage, start)
+            transform = register(t2w, moving, region, stage, start, time_limit_s=settings.time_limit_s)
         except AlignmentError as error:
             failures.append(str(error))
             continue
@@ -79,8 +86,18 @@ def measure_similarity(
         candidate.similarity = normalised_mutual_information(fixed[common], values[common])
 
 
-def choose(candidates: list[Candidate], settings: AlignmentSettings) -> tuple[Candidate, list[str]]:
-    """The last candidate that is believed and better than those before it; and why the others are not used."""
+def judge_quality(candidates: list[Candidate], t2w: Volume, moving: Volume, settings: AlignmentSettings) -> None:
+    """Fill in the evidence of each."""
+    judge = Judge(t2w, settings.region_mm)
+    for candidate in candidates:
+        candidate.evidence = judge.evidence(moving, candidate.transform)
+
+
+def choose(candidates: list[Candidate], settings: AlignmentSettings) -> tuple[Candidate | None, list[str]]:
+    """The last candidate that is believed, good, and better than those before it; and why the others are not used.
+
+    None where not even the header's alignment, the first candidate, is good and the settings ask for more than it.
+    """
     header, *registered = candidates
     chosen, refusals = header, []
     for candidate in registered:
@@ -94,10 +111,30 @@ def choose(candidates: list[Candidate], settings: AlignmentSettings) -> tuple[Ca
         if refusal is None and not candidate.similarity > chosen.similarity:
             refusal = f"{candidate.name}: similarity {candidate.similarity:.4f} is not above {chosen.name}'s"
         if refusal is None:
+            refusal = doubt(candidate, settings)
+        if refusal is None:
             chosen = candidate
         else:
             refusals.append(refusal)
+    header_doubt = doubt(header, settings)
+    if chosen is header and header_doubt is not None and settings.method != "header":
+        return None, [*refusals, header_doubt]
     return chosen, refusals
+
+
+def doubt(candidate: Candidate, settings: AlignmentSettings) -> str | None:
+    """Why a candidate's estimated error is too large; None where it is good."""
+    error, limit = candidate.estimated_error_mm, error_limit_mm(settings)
+    if math.isinf(error):
+        return f"{candidate.name}: the images have too little in common to judge the alignment"
+    if error > limit:
+        return f"{candidate.name}: the estimated error of {error:.1f} mm is above {limit:.1f} mm"
+    return None
+
+
+def error_limit_mm(settings: AlignmentSettings) -> float:
+    """The largest estimated error of an alignment that is used."""
+    return calibration().good_below_mm if settings.max_error_mm is None else settings.max_error_mm
 
 
 def disbelief(candidate: Candidate, settings: AlignmentSettings) -> str | None:
