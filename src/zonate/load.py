@@ -50,10 +50,11 @@ def read_acquisition(study: Study, settings: ReadingSettings = _DEFAULT_READING)
 
     Args:
         study: As `open_study` yields it; its files must still be there.
-        settings: How a study is read.
+        settings: Nothing depends on it.
 
     Raises:
-        CorruptSeriesError: The pixels of a role cannot be decoded, or the ADC map cannot be one.
+        CorruptSeriesError: A file is no longer there, the pixels of a role cannot be decoded, or the ADC map cannot
+            be one.
         MissingSeriesError: The study has no T2W.
     """
     return _acquisition(study.case_id, read_voxels(study), study.warnings)
@@ -83,7 +84,7 @@ def load_case(
         acquisition = _read_mapping(source, settings.reading, case_id, overrides or {})
     else:
         with open_study(source, settings.reading, case_id=case_id, overrides=overrides) as study:
-            acquisition = read_acquisition(study, settings.reading)
+            acquisition = read_acquisition(study)
     alignment = align_to_t2w(acquisition, settings.alignment)
     return Case(
         case_id=acquisition.case_id,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pydicom
 import pydicom.config
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -45,11 +46,11 @@ _KEYWORDS = (
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
 _PRIVATE = {0x0019: (0x0C, 0x0D), 0x0043: (0x30, 0x39), 0x2001: (0x03, 0x04), 0x2005: (0x0E,)}
-_TAGS: list[Any] = [
-    *_KEYWORDS,
-    *((group, block) for group in _PRIVATE for block in range(0x10, 0x14)),
+_TAGS: list[BaseTag] = [  # made once: pydicom would look every keyword up again for every file
+    *map(Tag, _KEYWORDS),
+    *(Tag(group, block) for group in _PRIVATE for block in range(0x10, 0x14)),
     *(
-        (group, (block << 8) + e)
+        Tag(group, (block << 8) + e)
         for group, elements in _PRIVATE.items()
         for block in range(0x10, 0x14)
         for e in elements
@@ -70,20 +71,18 @@ class Scan:
     unreadable: tuple[str, ...]
 
 
-def scan(root: Path, files: Items[Path] | None = None) -> Scan:
+def scan(root: Path) -> Scan:
     """Read the headers of the MR images under a folder, whatever the files are called.
 
     Files that are not DICOM, directories of media (DICOMDIR) and objects that are not MR are passed over.
 
     Args:
         root: The study; messages name files relative to it.
-        files: These files alone; all of the folder where None.
     """
     frames: list[Frame] = []
     unreadable: list[str] = []
-    found = sorted(p for p in root.rglob("*") if p.is_file()) if files is None else files
-    for path in found:
-        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        name = path.relative_to(root).as_posix()
         if not _looks_like_dicom(path):
             continue
         try:
@@ -108,7 +107,8 @@ def read_pixels(frames: Items[Frame], label: str) -> npt.NDArray[np.float32]:
         (len(frames), H, W) float32, in the order of the frames.
 
     Raises:
-        CorruptSeriesError: The pixels of a file are truncated, cannot be decoded or have another shape.
+        CorruptSeriesError: A file is no longer there, or its pixels are truncated, cannot be decoded or have another
+            shape.
     """
     values = np.empty((len(frames), *frames[0].shape), dtype=np.float32)  # (S, H, W)
     decoded: dict[Path, npt.NDArray[Any]] = {}
@@ -130,6 +130,8 @@ def _decode(frame: Frame, label: str) -> npt.NDArray[Any]:
             if "TransferSyntaxUID" not in dataset.file_meta:
                 dataset.file_meta.TransferSyntaxUID = _syntax(dataset)
             pixels: npt.NDArray[Any] = np.asarray(dataset.pixel_array)
+    except FileNotFoundError:
+        raise CorruptSeriesError(f"{label}: file {frame.name} is no longer there") from None
     except Exception as error:  # noqa: BLE001  (each decoder has exceptions of its own)
         raise CorruptSeriesError(
             f"{label}: the pixels of file {frame.name} cannot be decoded ({type(error).__name__}): "

@@ -11,6 +11,7 @@ from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
+from zonate.io.dicom_study import DicomStudy
 from zonate.io.diffusion import lower_b_series
 from zonate.io.nifti import role_files, volume_shape, without_suffix
 from zonate.io.roles import choose_roles
@@ -64,7 +65,7 @@ def _dicom_study(
     settings: ReadingSettings,
     overrides: Mapping[Sequence, int],
     only: Sequence | None,
-) -> Study:
+) -> DicomStudy:
     series = series_of(found.frames)
     decided = choose_roles(series, f"case {name}", settings, overrides, only)
     _refuse_lost_headers(name, series, list(decided.chosen.values()), found)
@@ -72,7 +73,7 @@ def _dicom_study(
     lower = lower_b_series(dwi, series) if dwi is not None else None
     patients = {frame.patient for chosen in decided.chosen.values() for frame in chosen.frames}
     files = {s.uid: tuple(dict.fromkeys(f.file for t in series if t.uid == s.uid for f in t.frames)) for s in series}
-    return Study(
+    return DicomStudy(
         case_id=name,
         path=path,
         series=tuple(
@@ -84,6 +85,8 @@ def _dicom_study(
         warnings=(*decided.warnings, *_unreadable(found)),
         patient_key=hashlib.sha256(repr(sorted(map(repr, patients))).encode()).hexdigest() if patients else None,
         lower_b_uid=lower.uid if lower is not None else None,
+        frames={role: chosen.frames for role, chosen in decided.chosen.items()},
+        lower_b_frames=lower.frames if lower is not None else (),
     )
 
 

@@ -89,13 +89,6 @@ def series_of(frames: Iterable[Frame]) -> list[SeriesHeaders]:
     return sorted(found, key=lambda s: (s.number is None, s.number or 0, s.uid, s.kind))
 
 
-def frames_for(frames: Iterable[Frame], *, adc: bool) -> tuple[Frame, ...]:
-    """Of the frames of one series those of its ADC map, or the others; all of them where they are of one sort."""
-    every = tuple(frames)
-    chosen = tuple(frame for frame in every if _says_adc(frame) == adc)
-    return chosen or every
-
-
 def _says_adc(frame: Frame) -> bool:
     return any(word == "ADC" or word.startswith("ADC_") for word in frame.image_type)
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from zonate.errors import CorruptSeriesError
 from zonate.geometry import Volume
 from zonate.io.adc import fit_adc, fitted_b_values, in_micrometres
-from zonate.io.dicom import read_pixels, scan
+from zonate.io.dicom import read_pixels
+from zonate.io.dicom_study import DicomStudy
 from zonate.io.frame import Frame
-from zonate.io.nifti import is_volume_file, read_volume
-from zonate.io.series import frames_for
+from zonate.io.nifti import read_volume
 from zonate.io.stacks import by_b_value, stack
 from zonate.study import Role, Sequence, Study
 
@@ -50,19 +50,21 @@ class Voxels:
 
 
 def read_voxels(study: Study) -> Voxels:
-    """Read every role of a study.
+    """Read every role of a study, by the headers that it keeps where it is of DICOM files.
 
     Raises:
         CorruptSeriesError: The pixels of a role cannot be decoded, or the ADC map cannot be one.
     """
-    together = Voxels()
+    case, together = f"case {study.case_id}", Voxels()
     for role, chosen in sorted(study.roles.items()):
-        files = study.files[chosen.series_uid]
-        if is_volume_file(files[0]) and len(files) == 1 and chosen.series_number is None:
-            together = together.joined(read_role_file(files[0], role, f"case {study.case_id}"))
+        if isinstance(study, DicomStudy):
+            together = together.joined(_read_dicom_role(study.frames[role], role, chosen, case))
         else:
-            together = together.joined(_read_dicom_role(study, role, chosen, files))
-    return together if study.lower_b_uid is None else together.joined(_read_lower_b(study, study.lower_b_uid))
+            (file,) = study.files[chosen.series_uid]
+            together = together.joined(read_role_file(file, role, case))
+    if isinstance(study, DicomStudy) and study.lower_b_frames:
+        together = together.joined(_read_lower_b(study.lower_b_frames, case))
+    return together
 
 
 def read_role_file(path: Path, role: Sequence, case: str) -> Voxels:
@@ -91,36 +93,28 @@ def read_role_file(path: Path, role: Sequence, case: str) -> Voxels:
     return Voxels({role: Volume(values, volume.grid)}, warnings=warnings)
 
 
-def _read_dicom_role(study: Study, role: Sequence, chosen: Role, files: Items[Path]) -> Voxels:
-    label = f"case {study.case_id}: " + (
+def _read_dicom_role(frames: Items[Frame], role: Sequence, chosen: Role, case: str) -> Voxels:
+    label = f"{case}: " + (
         "a series without a number" if chosen.series_number is None else f"series {chosen.series_number}"
     )
-    fitted = role is Sequence.ADC and chosen.derived is not None
-    root = study.path if study.path.is_dir() else files[0].parent
-    frames = [f for f in scan(root, files).frames if f.series_uid == chosen.series_uid]
-    frames = list(frames_for(frames, adc=role is Sequence.ADC and not fitted))
-    if not frames:
-        raise CorruptSeriesError(f"{label}: its files are no longer there")
     if role is Sequence.T2W:
         return Voxels({role: _volume(frames, label)})
     volumes = by_b_value(frames)
     if role is Sequence.DWI:
         return _read_dwi(volumes, chosen, label)
-    if fitted:
+    if chosen.derived is not None:
         return _fit(volumes, label)
     values = _volume(frames, label)
     scaled, warnings = in_micrometres(values.values, frames[0].adc_unit, label)
     return Voxels({role: values.with_values(scaled)}, warnings=warnings)
 
 
-def _read_lower_b(study: Study, uid: str) -> Voxels:
+def _read_lower_b(frames: Items[Frame], case: str) -> Voxels:
     """The lowest b-value where it is a series of its own; it holds no role, so a fault in it is a warning."""
-    files = study.files[uid]
-    root = study.path if study.path.is_dir() else files[0].parent
-    volumes = by_b_value([frame for frame in scan(root, files).frames if frame.series_uid == uid])
+    volumes = by_b_value(frames)
     b_value = min(b for b in volumes if b is not None)
     try:
-        lowest = _volume(volumes[b_value], f"case {study.case_id}: the series of b {b_value:g}", diffusion=True)
+        lowest = _volume(volumes[b_value], f"{case}: the series of b {b_value:g}", diffusion=True)
     except CorruptSeriesError as error:
         return Voxels({}, warnings=(f"the lowest b-value is not used to align: {error}",))
     return Voxels({}, lowest_b=lowest, lowest_b_value_s_mm2=b_value)
