@@ -18,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -30,6 +29,7 @@ from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_mm, displacement_transform, jacobian_determinant
 from zonate.alignment.region import gland_region
 from zonate.config import AlignmentSettings
+from zonate.errors import AlignmentError
 from zonate.io.nifti import write_volume
 
 RESULT_FILE = Path(__file__).with_name("compare.json")
@@ -136,7 +136,10 @@ def measure(task: tuple[int, str], cache: Path) -> Row:
     k, method = task
     study = cached(cache, TEST_SEED, k)
     begun = time.perf_counter()
-    transform, chosen, estimate = METHODS[method](study)
+    try:
+        transform, chosen, estimate = METHODS[method](study)
+    except AlignmentError:
+        transform, chosen, estimate = None, "failed", None
     seconds = time.perf_counter() - begun
     if transform is None:
         return Row(study.name, method, chosen, np.nan, np.nan, np.nan, 0.0, seconds, estimate)
@@ -189,10 +192,7 @@ def main() -> None:
             rows.append(row)
             print(json.dumps(asdict(row)), flush=True)
     rows.sort(key=lambda row: (list(METHODS).index(row.method), row.study))
-    about: dict[str, Any] = cached(arguments.cache, TEST_SEED, 0).about
-    RESULT_FILE.write_text(
-        json.dumps({"studies": arguments.studies, "drawn": sorted(about), "rows": [asdict(r) for r in rows]}, indent=1)
-    )
+    RESULT_FILE.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     print(table(rows))
 
 

@@ -20,7 +20,8 @@ MOVED = rigid(3.0, (3.0, -2.0, 1.0))
 def stand_in(monkeypatch: pytest.MonkeyPatch, **found: sitk.Transform | Exception) -> None:
     """Let elastix find what the test says."""
 
-    def register(*given: object) -> sitk.Transform:
+    def register(*given: object, time_limit_s: float) -> sitk.Transform:
+        assert time_limit_s == 120
         result = found[str(given[3])]
         if isinstance(result, Exception):
             raise result
@@ -121,7 +122,7 @@ def test_what_does_not_improve_on_the_header_is_refused(monkeypatch: pytest.Monk
 
 def test_a_gain_below_the_minimum_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, rigid=MOVED)
-    settings = AlignmentSettings(method="rigid", region_mm=60, minimum_gain=0.99)
+    settings = AlignmentSettings(method="rigid", region_mm=60, minimum_gain=0.99, max_error_mm=10)
     assert align_to_t2w(acquisition(MOVED), settings).record.chosen == "header"
 
 
@@ -131,7 +132,45 @@ def test_a_failing_stage_falls_back_with_its_reason(monkeypatch: pytest.MonkeyPa
     assert result.record.chosen == "rigid"
     assert "no samples" in result.record.reason
     stand_in(monkeypatch, rigid=AlignmentError("one"), bspline=AlignmentError("two"))
-    assert align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60)).record.chosen == "header"
+    assert align_to_t2w(acquisition(), AlignmentSettings(region_mm=60)).record.chosen == "header"
+    # There the header is 4 mm off, which is seen: better no DWI than one that belongs elsewhere.
+    nothing = align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60))
+    assert (nothing.record.chosen, nothing.dwi, nothing.adc) == ("none", None, None)
+    assert "one; two; header: the estimated error of" in nothing.record.reason
+    assert nothing.warnings == (nothing.record.reason,)
+
+
+def test_an_alignment_of_a_large_estimated_error_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(
+        monkeypatch, rigid=MOVED, bspline=sitk.CompositeTransform([MOVED, sitk.TranslationTransform(3, (6, 0, 0))])
+    )
+    result = align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60))
+    assert result.record.chosen == "rigid"
+    assert result.record.figures["rigid_estimated_error_mm"] < 1
+    assert 4 < result.record.figures["bspline_estimated_error_mm"] < 9
+    assert result.record.figures["estimated_error_mm"] == result.record.figures["rigid_estimated_error_mm"]
+    assert result.record.figures["error_limit_mm"] == 1.93
+
+
+def test_the_header_is_kept_where_the_settings_ask_for_it_but_not_in_silence() -> None:
+    result = align_to_t2w(acquisition(MOVED), AlignmentSettings(method="header", region_mm=60))
+    assert result.record.chosen == "header"
+    assert "looks wrong" in result.warnings[0]
+    assert align_to_t2w(acquisition(), AlignmentSettings(method="header", region_mm=60)).warnings == ()
+
+
+def test_registered_on_what_resembles_t2w_most() -> None:
+    header = AlignmentSettings(method="rigid", region_mm=60, max_displacement_mm=0.001, max_error_mm=100)
+    pair = acquisition()
+    high = replace(pair, lowest_b=None)
+    for given, expected in (
+        (pair, "DWI b 50"),
+        (high, "ADC"),
+        (replace(high, adc=None), "DWI b 800"),
+        (replace(high, dwi_b_value_s_mm2=50), "DWI b 50"),
+        (replace(pair, lowest_b_value_s_mm2=500), "ADC"),
+    ):
+        assert align_to_t2w(given, header).record.registered_on == expected
 
 
 def test_t2w_alone_has_nothing_to_align() -> None:
@@ -192,20 +231,20 @@ def test_fields_of_view_that_do_not_meet_leave_nothing_usable() -> None:
     assert result.record.figures == {"overlap_fraction": 0.0}
 
 
-def test_a_constant_dwi_keeps_the_header() -> None:
+def test_a_constant_dwi_is_not_usable() -> None:
     pair = acquisition()
     assert pair.dwi is not None
     flat = pair.dwi.with_values(np.ones_like(pair.dwi.values))
     result = align_to_t2w(Acquisition("case", pair.t2w, dwi=flat), RIGID)
-    assert result.record.chosen == "header"
+    assert (result.record.chosen, result.dwi) == ("none", None)
     assert "constant" in result.record.reason
 
 
-def test_a_dwi_of_one_slice_keeps_the_header() -> None:
+def test_a_dwi_of_one_slice_is_not_usable() -> None:
     pair = acquisition()
     slice_ = Volume(np.random.default_rng(0).random((1, 40, 40), np.float32), grid_of((1, 40, 40), (3.0, 2.0, 2.0)))
     result = align_to_t2w(Acquisition("case", pair.t2w, dwi=slice_), RIGID)
-    assert result.record.chosen == "header"
+    assert (result.record.chosen, result.dwi) == ("none", None)
     assert "single slice" in result.record.reason
 
 

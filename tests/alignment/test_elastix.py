@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import zonate.alignment.elastix as elastix_module
 from tests.alignment.phantom import acquisition, rigid, shorten
 from zonate.alignment.elastix import parameter_text, register
 from zonate.alignment.region import gland_region
@@ -50,3 +51,47 @@ def test_the_maps_explain_themselves(stage: str) -> None:
     text = parameter_text(stage)  # type: ignore[arg-type]
     assert "(RandomSeed" in text
     assert sum(line.startswith("//") for line in text.splitlines()) >= 5
+
+
+def test_what_ran_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch, rigid_too=True)
+    one, other = acquisition(TRUTH), acquisition(rigid(-2.0, (0.0, 3.0, 0.0)))
+    assert one.lowest_b is not None
+    assert other.lowest_b is not None
+    region = gland_region(one.t2w.grid, 60.0)
+    first = register(one.t2w, one.lowest_b, region, "bspline")
+    between = register(other.t2w, other.lowest_b, region, "bspline")
+    again = register(one.t2w, one.lowest_b, region, "bspline")
+    assert first.GetParameters() == again.GetParameters()
+    assert first.GetParameters() != between.GetParameters()
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("import os; os.abort()", "rigid stage crashed (SIGABRT)"),
+        ("import time; time.sleep(60)", "took longer than 1 s and was stopped (alignment.time_limit_s)"),
+        ("raise SystemExit(3)", "rigid stage failed: it gave no reason"),
+        ("raise RuntimeError('paths of a build machine\\nno samples')", "rigid stage failed: no samples"),
+    ],
+)
+def test_the_native_library_cannot_take_the_program_with_it(
+    script: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(script)
+    monkeypatch.setattr(elastix_module, "_WORKER", worker)
+    pair = acquisition()
+    assert pair.lowest_b is not None
+    with pytest.raises(AlignmentError) as caught:
+        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid", time_limit_s=1)
+    assert says in str(caught.value)
+
+
+def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "SimpleITK.py").write_text("raise SystemExit('a file of the study was run')")
+    monkeypatch.chdir(tmp_path)
+    shorten(monkeypatch, rigid_too=True)
+    pair = acquisition()
+    assert pair.lowest_b is not None
+    assert register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid").GetDimension() == 3
