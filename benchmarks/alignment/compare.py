@@ -164,10 +164,14 @@ def table(rows: list[Row]) -> str:
     for method in dict.fromkeys(row.method for row in rows):
         own = [row for row in rows if row.method == method]
         used = [row for row in own if np.isfinite(row.mean_mm)]
+        if not used:
+            lines.append(f"| {method} |" + " – |" * 6 + f" {len(own)} | – |")
+            continue
         values = np.array([[row.mean_mm, row.p95_mm, row.edge_mean_mm] for row in used])
+        spread = values[:, 0].std(ddof=1) if len(used) > 1 else 0.0
         loss = max(row.mean_mm - header[row.study] for row in used)
         lines.append(
-            f"| {method} | {values[:, 0].mean():.2f} ± {values[:, 0].std(ddof=1):.2f} | {values[:, 1].mean():.2f} | "
+            f"| {method} | {values[:, 0].mean():.2f} ± {spread:.2f} | {values[:, 1].mean():.2f} | "
             f"{values[:, 2].mean():.2f} | {values[:, 0].max():.2f} | {loss:+.2f} | "
             f"{sum(row.folded_fraction > 0 for row in used)} | {len(own) - len(used)} | "
             f"{np.median([row.seconds for row in own]):.1f} |"

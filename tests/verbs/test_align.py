@@ -6,7 +6,7 @@ import pytest
 
 from tests.alignment.phantom import acquisition
 from zonate.config import AlignmentSettings, Settings
-from zonate.errors import OutputError
+from zonate.errors import OutputError, ZonateError
 from zonate.io.nifti import read_volume, write_volume
 from zonate.study import Sequence
 from zonate.verbs.align import align
@@ -26,7 +26,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_everything_is_written_on_the_t2w_grid_and_what_is_absent_is_said(study: Path, tmp_path: Path) -> None:
-    alignment = align(study, tmp_path / "out", SETTINGS)
+    alignment = align(study, tmp_path / "out", SETTINGS).alignment
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {"t2w.nii.gz", "adc.nii.gz", "alignment.json", "alignment.png"}
     t2w, adc = read_volume(out / "t2w.nii.gz"), read_volume(out / "adc.nii.gz")
@@ -59,14 +59,45 @@ def test_a_failure_leaves_no_half_written_folder(study: Path, tmp_path: Path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["case-1"]
 
 
+def markups(path: Path, points_lps_mm: dict[str, tuple[float, float, float]]) -> Path:
+    """A list of points as 3D Slicer 5 saves it."""
+    points = [
+        {"label": label, "position": list(at), "positionStatus": "defined"} for label, at in points_lps_mm.items()
+    ]
+    markup = {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "controlPoints": points}
+    path.write_text(json.dumps({"markups": [markup]}))
+    return path
+
+
+def test_landmarks_are_measured_and_written(study: Path, tmp_path: Path) -> None:
+    # The phantom's middle is (5, -7, 20); the landmarks lie 3 mm and 4 mm off, and the header moves nothing.
+    t2w = markups(tmp_path / "t2w.mrk.json", {"utricle": (5.0, -7.0, 20.0), "cyst": (10.0, -7.0, 20.0)})
+    adc = markups(tmp_path / "adc.mrk.json", {"cyst": (10.0, -7.0, 24.0), "utricle": (8.0, -7.0, 20.0)})
+    result = align(study, tmp_path / "out", SETTINGS, landmarks=[t2w, adc])
+    assert result.landmarks is not None
+    assert result.landmarks.error_mm == pytest.approx({"utricle": 3.0, "cyst": 4.0})
+    told = json.loads((tmp_path / "out" / "alignment.json").read_text())["landmarks"]
+    assert (told["n"], told["mean_mm"], told["header_mean_mm"]) == (2, pytest.approx(3.5), pytest.approx(3.5))
+
+
+def test_landmarks_that_cannot_be_read_are_told_before_the_work(study: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "points.mrk.json"
+    broken.write_text("{")
+    with pytest.raises(ZonateError, match=r"points\.mrk\.json"):
+        align(study, tmp_path / "out", SETTINGS, landmarks=[broken])
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "series"), [("ProstateX-0000", 6), ("ProstateX-0001", 7)])
 def test_a_real_study_is_registered_without_folding(shared_data: Path, tmp_path: Path, case: str, series: int) -> None:
-    alignment = align(shared_data / "prostatex-dicom" / case, tmp_path / "out", overrides={Sequence.DWI: series})
-    record = alignment.record
+    result = align(shared_data / "prostatex-dicom" / case, tmp_path / "out", overrides={Sequence.DWI: series})
+    record = result.alignment.record
     assert record.chosen in ("bspline", "rigid")
     assert record.registered_on == "DWI b 50"
     assert record.similarity[record.chosen] > record.similarity["header"]
     assert record.figures["minimum_jacobian"] > 0.5
+    assert record.figures["estimated_error_mm"] < 1.0
+    assert record.seconds < 60
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "dwi_to_t2w.tfm", "alignment.json", "alignment.png"} == names

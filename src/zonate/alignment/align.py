@@ -244,8 +244,10 @@ def _reason(chosen: Candidate, header: Candidate, settings: AlignmentSettings, r
         return "the settings ask for the header's alignment"
     if chosen is header:
         return "no registration was accepted: " + "; ".join(remarks)
-    gain = (
-        f"{chosen.name} registration raised the similarity to T2W from {header.similarity:.4f} to "
-        f"{chosen.similarity:.4f}, folds nowhere, and is off by about {chosen.estimated_error_mm:.1f} mm in the gland"
+    before = header.estimated_error_mm
+    was = f", where the scanner's geometry is off by about {before:.1f} mm" if math.isfinite(before) else ""
+    good = (
+        f"{chosen.name} registration puts DWI and ADC within about {chosen.estimated_error_mm:.1f} mm "
+        f"of the T2W tissue{was}"
     )
-    return "; ".join([gain, *remarks])
+    return "; ".join([good, *remarks])

@@ -31,6 +31,7 @@ CaseId = Annotated[str | None, typer.Option("--case-id", help="Instead of the fo
 T2w = Annotated[int | None, typer.Option("--t2w", help="Series number to use as T2W.", metavar="NUMBER")]
 Dwi = Annotated[int | None, typer.Option("--dwi", help="Series number to use as DWI.", metavar="NUMBER")]
 Adc = Annotated[int | None, typer.Option("--adc", help="Series number to use as ADC.", metavar="NUMBER")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Studies at a time; 0: as many as fit the machine.")]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting, such as training.epochs=20; may be given often.", metavar="NAME=VALUE"),
@@ -137,6 +138,10 @@ def align(
     t2w: T2w = None,
     dwi: Dwi = None,
     adc: Adc = None,
+    landmarks: Annotated[
+        list[Path] | None,
+        typer.Option(help="Point pairs of 3D Slicer (.fcsv, .mrk.json) to measure by: one file, or T2W's and DWI's."),
+    ] = None,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -145,9 +150,19 @@ def align(
 
     overrides = _overrides(t2w, dwi, adc)
     settings = _settings(assignments)
-    result = run(study, output, settings, case_id=case_id, overrides=overrides, overwrite=overwrite)
-    render.show_alignment(result.record)
-    render.show_warnings(result.warnings)
+    result = run(
+        study,
+        output,
+        settings,
+        case_id=case_id,
+        overrides=overrides,
+        landmarks=landmarks or [],
+        overwrite=overwrite,
+    )
+    render.show_alignment(result.alignment.record)
+    if result.landmarks is not None:
+        render.show_landmarks(result.landmarks)
+    render.show_warnings(result.alignment.warnings)
     render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
 
 
@@ -157,6 +172,7 @@ def prepare(
     source: Annotated[Path | None, typer.Argument(help="Folder of a public layout; needs --layout.")] = None,
     layout: Annotated[str | None, typer.Option(help="The layout of SOURCE, such as seed.")] = None,
     manifest: Annotated[list[Path] | None, typer.Option(help="A table of cases; may be given often.")] = None,
+    jobs: Jobs = 0,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -172,6 +188,7 @@ def prepare(
             layout=layout,
             settings=settings,
             overwrite=overwrite,
+            jobs=jobs,
             progress=progress,
         )
     render.console.print(
@@ -244,6 +261,7 @@ def predict(
     t2w: T2w = None,
     dwi: Dwi = None,
     adc: Adc = None,
+    jobs: Jobs = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment studies: zones.nii.gz, zones.json and qc.png in OUTPUT/<case_id>/."""
@@ -252,7 +270,14 @@ def predict(
     overrides = _overrides(t2w, dwi, adc)
     with render.progress_bar("predict") as progress:
         result = run(
-            studies, output, model, case_id=case_id, overrides=overrides, overwrite=overwrite, progress=progress
+            studies,
+            output,
+            model,
+            case_id=case_id,
+            overrides=overrides,
+            overwrite=overwrite,
+            jobs=jobs,
+            progress=progress,
         )
     for folder in result.done:
         render.console.print(f"look at {folder / 'qc.png'}", markup=False, soft_wrap=True)

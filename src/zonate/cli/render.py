@@ -12,6 +12,7 @@ from rich.table import Table
 from zonate.progress import Progress
 
 if TYPE_CHECKING:
+    from zonate.alignment.landmarks import LandmarkErrors
     from zonate.case import AlignmentRecord
     from zonate.study import Study
 
@@ -90,8 +91,19 @@ def show_study(study: "Study") -> None:
 
 def show_alignment(record: "AlignmentRecord") -> None:
     """One line that a technologist understands."""
+    verdict = {"none": "NOT USABLE", "header": "not registered", "given": "as given"}.get(record.chosen, "good")
     console.print(
-        f"alignment: {record.chosen}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False
+        f"alignment {verdict}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def show_landmarks(errors: "LandmarkErrors") -> None:
+    """How far landmarks lie from their places, in one line."""
+    console.print(
+        f"{errors.n} landmarks: {errors.mean_mm:.2f} mm off on average, {errors.max_mm:.2f} mm at most; "
+        f"by the header {errors.header_mean_mm:.2f} mm and {errors.header_max_mm:.2f} mm",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

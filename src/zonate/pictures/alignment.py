@@ -191,8 +191,10 @@ def _write_caption(figure: Figure, acquisition: Acquisition, alignment: Alignmen
     figure.text(
         0.015, 1 - 0.3 / height, f"{acquisition.case_id}   alignment: {record.chosen}", fontsize=12, weight="bold"
     )
-    parts = [f"{name} {value:.4f}" for name, value in record.similarity.items()]
-    lines = ["similarity to T2W (1 to 2): " + ", ".join(parts)] if parts else []
+    names = [name for name in ("header", "rigid", "bspline") if f"{name}_estimated_error_mm" in record.figures]
+    parts = [f"{name} {record.figures[f'{name}_estimated_error_mm']:.1f} mm" for name in names]
+    limit = record.figures.get("error_limit_mm", 0.0)
+    lines = [f"estimated error in the gland: {', '.join(parts)} (good up to {limit:.1f} mm)"] if parts else []
     if alignment.displacement_mm is None:
         lines.append(record.reason)
     else:

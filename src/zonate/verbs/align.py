@@ -1,18 +1,37 @@
 """One study's three sequences on one grid, with everything by which a person can judge the alignment."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zonate.alignment import Alignment, align_to_t2w
+from zonate.alignment.candidates import HEADER
+from zonate.alignment.field import displacement_transform
+from zonate.alignment.landmarks import LandmarkErrors, measure_landmarks
 from zonate.config import Settings
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
+from zonate.io.landmarks import read_landmark_pairs
 from zonate.io.nifti import write_volume
 from zonate.load import open_study, read_acquisition
 from zonate.pictures.alignment import draw_alignment
 from zonate.study import Acquisition, Sequence
 
 DEFAULT_SETTINGS = Settings()
+
+
+@dataclass(frozen=True, eq=False)
+class AlignResult:
+    """What became of a study.
+
+    Attributes:
+        alignment: DWI and ADC on the T2W grid, the record, and what a person should know.
+        landmarks: How far landmarks lie from their places; None where none were given.
+    """
+
+    alignment: Alignment
+    landmarks: LandmarkErrors | None
 
 
 def align(
@@ -22,8 +41,9 @@ def align(
     *,
     case_id: str | None = None,
     overrides: Mapping[Sequence, int] | None = None,
+    landmarks: Items[Path] = (),
     overwrite: bool = False,
-) -> Alignment:
+) -> AlignResult:
     """Align a study and write what came of it; the folder appears whole or not at all.
 
     It holds `t2w.nii.gz`, `dwi.nii.gz` and `adc.nii.gz` on the T2W grid (an absent one is not written and
@@ -35,16 +55,23 @@ def align(
         settings: Of which `reading` and `alignment` are used.
         case_id: In place of the study's own name.
         overrides: Series numbers to play a role.
+        landmarks: One or two files of point pairs, as `read_landmark_pairs` takes them.
         overwrite: Whether a folder that holds something may be replaced.
 
     Raises:
         StudyError: The study cannot be read.
+        AlignmentError: The landmarks cannot be read, or lie outside the T2W.
         OutputError: The folder holds something and may not be replaced.
     """
-    check_output_folder(output, overwrite=overwrite, inputs=[study])  # before minutes of work, not after
+    # What can be wrong with the call is found before the work, not after it.
+    check_output_folder(output, overwrite=overwrite, inputs=[study, *landmarks])
+    pairs = read_landmark_pairs(landmarks) if landmarks else None
     with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
         acquisition = read_acquisition(opened, settings.reading)
     alignment = align_to_t2w(acquisition, settings.alignment)
+    grid, field = acquisition.t2w.grid, alignment.displacement_mm
+    transform = HEADER if field is None else displacement_transform(field, grid)
+    errors = None if pairs is None else measure_landmarks(pairs, transform, grid)
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_volume(folder / "t2w.nii.gz", acquisition.t2w)
         for name, volume in (("dwi", alignment.dwi), ("adc", alignment.adc)):
@@ -52,12 +79,14 @@ def align(
                 write_volume(folder / f"{name}.nii.gz", volume)
         for name, text in alignment.transforms.items():
             write_text(folder / name, text)
-        write_json(folder / "alignment.json", alignment_to_json(acquisition, alignment))
+        write_json(folder / "alignment.json", alignment_to_json(acquisition, alignment, errors))
         draw_alignment(folder / "alignment.png", acquisition, alignment, settings.alignment)
-    return alignment
+    return AlignResult(alignment, errors)
 
 
-def alignment_to_json(acquisition: Acquisition, alignment: Alignment) -> dict[str, Any]:
+def alignment_to_json(
+    acquisition: Acquisition, alignment: Alignment, landmarks: LandmarkErrors | None
+) -> dict[str, Any]:
     """What `alignment.json` holds: the record, and what it was made from."""
     present = {"T2W": True, "DWI": alignment.dwi is not None, "ADC": alignment.adc is not None}
     return {
@@ -68,5 +97,6 @@ def alignment_to_json(acquisition: Acquisition, alignment: Alignment) -> dict[st
         "written": [name for name, is_there in present.items() if is_there],
         "absent": [name for name, is_there in present.items() if not is_there],
         "transforms": sorted(alignment.transforms),
+        "landmarks": None if landmarks is None else landmarks.to_json(),
         "warnings": [*acquisition.warnings, *alignment.warnings],
     }
