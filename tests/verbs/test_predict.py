@@ -8,12 +8,14 @@ import pytest
 import SimpleITK as sitk
 
 from tests.verbs.standins import AFFINE, GRID, SHAPE, StandInModel, coarse, gland, t2w
+from tests.verbs.synthetic import all_files
 from zonate.case import Case
 from zonate.config import Settings, SlicingSettings
 from zonate.dataset.slices import Slices
 from zonate.errors import ModelError, OutputError, StudyError
 from zonate.geometry import Grid, Volume
-from zonate.io.nifti import read_volume
+from zonate.io.nifti import read_volume, write_volume
+from zonate.load import load_case
 from zonate.model import Model
 from zonate.study import Sequence
 from zonate.verbs import predict as verb
@@ -167,6 +169,91 @@ def test_a_channel_that_the_model_does_not_know_is_neither_missed_nor_used(scene
     assert not any("absent" in text for text in report["warnings"])
 
 
+def write_volumes(folder: Path, seed: int = 0, *, elsewhere_mm: float | None = None) -> Path:
+    """A study of volume files with T2W, and DWI and ADC that far to the left where they are wanted."""
+    folder.mkdir(parents=True)
+    write_volume(folder / "t2w.nii.gz", t2w().with_values(np.roll(t2w().values, seed, axis=2)))
+    if elsewhere_mm is not None:
+        affine = AFFINE.copy()
+        affine[0, 3] += elsewhere_mm
+        for name in ("dwi", "adc"):
+            write_volume(folder / f"{name}.nii.gz", Volume(1000 + t2w().values, Grid(SHAPE, affine)))
+    return folder
+
+
+def test_a_diffusion_series_that_lies_elsewhere_is_said_first_and_once(
+    drawn_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = drawn_scene
+    monkeypatch.setattr(verb, "load_case", load_case)
+    study = write_volumes(tmp_path / "one", elsewhere_mm=500.0)
+    assert predict([study], scene.output, scene.file).failed == {}
+    report = scene.report()
+    reason = report["alignment"]["reason"]
+    assert report["alignment"]["chosen"] == "none"
+    assert report["warnings"][0] == (
+        f"the zones come from T2W alone: {reason}. The model learnt with DWI and ADC and saw the mean everywhere in "
+        "place of them"
+    )
+    assert "does not meet that of T2W" in reason
+    assert sum(reason in text for text in report["warnings"]) == 1
+    assert not any("absent" in text for text in report["warnings"])
+    assert report["channels"]["DWI"] == {"present": False, "used": False}
+    assert np.array_equal(read_volume(scene.output / "one" / "zones.nii.gz").values, gland().values)
+
+
+def test_a_model_of_t2w_alone_misses_no_diffusion_series(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "load_case", load_case)
+    scene.model.channels = (True, False, False)
+    predict([write_volumes(tmp_path / "one", elsewhere_mm=500.0)], scene.output, scene.file)
+    assert not any("the zones come from T2W alone" in text for text in scene.report()["warnings"])
+
+
+def test_neither_jobs_nor_the_order_of_the_studies_changes_a_bit(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "load_case", load_case)
+    monkeypatch.setattr(scene.model, "answer", threshold)
+    studies = [write_volumes(tmp_path / f"s{n}", n) for n in range(3)]
+    (tmp_path / "broken").mkdir()
+    studies.insert(1, tmp_path / "broken")
+    one = predict(studies, scene.output, scene.file)
+    told: list[tuple[int, int, str]] = []
+    many = predict(studies[::-1], tmp_path / "many", scene.file, jobs=2, progress=lambda *step: told.append(step))
+    assert [folder.name for folder in one.done] == ["s0", "s1", "s2"]
+    assert [folder.name for folder in many.done] == ["s2", "s1", "s0"]
+    assert one.failed == many.failed
+    assert list(one.failed) == ["broken"]
+    assert all_files(scene.output) == all_files(tmp_path / "many")
+    assert [(done, total) for done, total, _ in told] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def threshold(slices: Slices) -> Volume:
+    """An answer that depends on what is shown: the zones moved as the T2W was."""
+    return gland().with_values(np.roll(gland().values, int(slices.case_id[1:]), axis=2))
+
+
+@pytest.mark.slow
+def test_the_alignment_too_is_the_same_in_any_process(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "load_case", load_case)
+    studies = [write_volumes(tmp_path / f"s{n}", n, elsewhere_mm=1.5) for n in range(2)]
+    predict(studies, scene.output, scene.file)
+    predict(studies[::-1], tmp_path / "many", scene.file, jobs=2)
+    assert scene.report("s0")["alignment"]["registered_on"] is not None
+    assert all_files(scene.output) == all_files(tmp_path / "many")
+
+
+def test_a_study_whose_output_is_taken_is_not_read(scene: Scene) -> None:
+    scene.run("one")
+    scene.settings_used.clear()
+    scene.run("one")
+    assert scene.settings_used == []
+
+
 def test_warnings_from_reading_are_kept(scene: Scene) -> None:
     scene.cases["one"] = Case("one", t2w(), warnings=("two axial T2W series: the later was used",))
     scene.run("one")
@@ -254,7 +341,7 @@ def test_slicing_is_always_the_models(scene: Scene) -> None:
 def test_progress_names_each_study(scene: Scene) -> None:
     told: list[tuple[int, int, str]] = []
     scene.run("one", "broken", progress=lambda *step: told.append(step))
-    assert told == [(0, 2, "one"), (1, 2, "broken"), (2, 2, "done")]
+    assert told == [(0, 2, ""), (1, 2, "one"), (2, 2, "broken")]
 
 
 def test_an_empty_prediction_is_said(scene: Scene) -> None:

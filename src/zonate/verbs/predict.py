@@ -1,17 +1,18 @@
 """Segment studies: zones on the original T2W grid, volumes, and a picture to judge them by."""
 
-import logging
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from zonate.case import Case
+from zonate.case import NO_ALIGNMENT, Case
 from zonate.config import Settings
-from zonate.dataset.slices import slice_case
-from zonate.errors import OutputError, StudyError, why_set_aside
+from zonate.dataset.slices import Slices, slice_case
+from zonate.errors import OutputError, StudyError
 from zonate.io.files import atomic_folder, check_output_folder, write_json
 from zonate.io.nifti import write_volume
 from zonate.io.opening import case_id_of
@@ -23,10 +24,9 @@ from zonate.plausibility import implausibilities
 from zonate.progress import Progress, silent
 from zonate.study import Sequence
 from zonate.verbs.model_json import model_to_json
+from zonate.verbs.parallel import SetAside, attempt, cases_at_a_time, each_case
 from zonate.zonemap import ZoneMap
 from zonate.zones import STRUCTURES, structure_codes
-
-_LOG = logging.getLogger(__name__)
 
 DICOM_OUTPUTS = ("zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm")
 
@@ -53,11 +53,14 @@ def predict(
     case_id: str | None = None,
     overrides: Mapping[Sequence, int] | None = None,
     overwrite: bool = False,
+    jobs: int = 1,
     progress: Progress = silent,
 ) -> PredictResult:
     """Write `zones.nii.gz`, `zones.json` and `qc.png` of each study into OUTPUT/<case_id>/.
 
     A case's folder appears whole or not at all. A study that cannot be segmented is set aside and the rest go on.
+    Where there are several jobs, studies are read and aligned side by side, ahead of the network, which takes one
+    after another; the same studies give the same files, bit for bit, whatever their order and the number of jobs.
 
     Args:
         studies: Folders or zips of DICOM, or folders of NIfTI, MHA or NRRD volumes.
@@ -68,10 +71,13 @@ def predict(
         case_id: In place of the study's name; for one study only.
         overrides: Series numbers for roles; for one study only.
         overwrite: Whether a case folder that holds something may be replaced.
-        progress: Told of each study.
+        jobs: How many studies to read and align at a time, each in a process of its own, see
+            `zonate.verbs.parallel`; 0: as many as cores and memory allow.
+        progress: Told after each study.
 
     Raises:
-        ValueError: No study; a case_id or overrides for more than one; a case_id that is no folder name.
+        ValueError: No study; a case_id or overrides for more than one; a case_id that is no folder name; a negative
+            number of jobs.
         ModelError: The model cannot be read.
         OutputError: Two studies would be written to one folder, or the output is a file.
     """
@@ -82,6 +88,7 @@ def predict(
     names = [case_id] if case_id is not None else [case_id_of(study) for study in studies]
     _refuse_bad_names(names)
     _refuse_same_names(names, studies)
+    jobs = cases_at_a_time(jobs, len(studies))
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file, not a folder: give another output")
     trained = Model.load(model)
@@ -90,22 +97,28 @@ def predict(
         used = used.override(["alignment.method=header"])
     about_model = model_to_json(trained, model)
 
-    done: list[Path] = []
-    failed: dict[str, str] = {}
-    for number, (study, name) in enumerate(zip(studies, names, strict=True)):
-        progress(number, len(studies), name)
-        try:
-            check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, model])
-            case = load_case(study, used, case_id=name, overrides=overrides)
-            _write_case(case, trained, about_model, used, output / name, overwrite=overwrite)
-        except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this study alone)
-            message = why_set_aside(name, error)
-            _LOG.warning("case %s is set aside: %s", name, message)
-            failed[name] = message
-        else:
-            done.append(output / name)
-    progress(len(studies), len(studies), "done")
-    return PredictResult(tuple(done), failed)
+    def check(name: str) -> None:
+        check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, model])
+
+    def write(name: str, case: Case) -> None:
+        _write_case(case, trained, about_model, used, output / name, overwrite=overwrite)
+
+    found: dict[str, SetAside | None] = {name: attempt(name, partial(check, name)) for name in names}
+    to_load = {
+        name: partial(load_case, study, used, case_id=name, overrides=overrides)
+        for study, name in zip(studies, names, strict=True)
+        if found[name] is None
+    }
+    refused = len(names) - len(to_load)
+    progress(refused, len(names), "")
+    with closing(each_case(to_load, jobs=jobs)) as cases:
+        for number, (name, case) in enumerate(cases, start=1):
+            found[name] = case if isinstance(case, SetAside) else attempt(name, partial(write, name, case))
+            progress(refused + number, len(names), name)
+    return PredictResult(
+        done=tuple(output / name for name in names if found[name] is None),
+        failed={name: outcome.reason for name in names if (outcome := found[name]) is not None},
+    )
 
 
 def _refuse_bad_names(names: Items[str]) -> None:
@@ -132,8 +145,7 @@ def _write_case(
     zones = model.segment(slices)
     if not zones.labels.grid.same_as(case.t2w.grid):
         raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
-    # What may make the result worthless comes first.
-    warnings = (*implausibilities(zones, slices, model.channels), *case.warnings)
+    warnings = _warnings(case, zones, slices, model.channels)
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_volume(temporary / "zones.nii.gz", zones.labels)
         write_json(temporary / "zones.json", _report(case, zones, model.channels, about_model, warnings))
@@ -142,10 +154,26 @@ def _write_case(
         )
 
 
+def _warnings(case: Case, zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bool]) -> tuple[str, ...]:
+    """What may make the result worthless comes first."""
+    missed = [sequence.name for sequence in (Sequence.DWI, Sequence.ADC) if known[sequence]]
+    unusable = case.alignment.chosen == "none" and case.alignment != NO_ALIGNMENT
+    if not (missed and unusable):
+        return (*implausibilities(zones, slices, known), *case.warnings)
+    t2w_alone = (
+        f"the zones come from T2W alone: {case.alignment.reason}. The model learnt with {' and '.join(missed)} and saw "
+        "the mean everywhere in place of them"
+    )
+    others = (text for text in case.warnings if text != case.alignment.reason)
+    return (t2w_alone, *implausibilities(zones, slices, (True, False, False)), *others)
+
+
 def _report(
     case: Case, zones: ZoneMap, known: tuple[bool, bool, bool], about_model: Mapping[str, Any], warnings: Items[str]
 ) -> dict[str, Any]:
     volumes = zones.volumes_ml()
+    alignment = case.alignment.to_json()
+    del alignment["seconds"]  # the same study gives the same bits
     gland_ml = volumes["GLAND"]
     return {
         "case_id": case.case_id,
@@ -164,7 +192,7 @@ def _report(
             for sequence, volume in case.channels().items()
         },
         "dwi_b_value_s_mm2": case.dwi_b_value_s_mm2,
-        "alignment": case.alignment.to_json(),
+        "alignment": alignment,
         "warnings": list(warnings),
         "not_given": _not_given(case, zones),
     }

@@ -1,37 +1,37 @@
 """`zonate prepare`: from studies with labels to a dataset."""
 
-import logging
 import os
 import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from zonate.case import Case
 from zonate.config import Settings
-from zonate.dataset.cases import CASES_FOLDER, CaseRecord, Origin, read_record, write_case
+from zonate.dataset.cases import CASES_FOLDER, CaseRecord, Origin, case_folder, read_record, write_case
 from zonate.dataset.importers import LAYOUTS, Source, read_manifest
 from zonate.dataset.importers.identity import settings_json, source_key
 from zonate.dataset.labels import map_labels, place_labels
 from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Candidate, Split, check_no_leakage, split_cases
 from zonate.dataset.store import INDEX_NAME, write_index
-from zonate.errors import DatasetError, LabelError, OutputError, why_set_aside
+from zonate.errors import DatasetError, LabelError, OutputError
 from zonate.geometry import Volume
 from zonate.io.files import claim_output_folder
 from zonate.io.nifti import read_volume
 from zonate.load import load_case
 from zonate.progress import Progress, silent
+from zonate.verbs.parallel import SetAside, cases_at_a_time, each_case
 from zonate.zones import LabelCode, told_apart
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")  # as io.files.atomic_path names them
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,14 @@ def prepare(
     layout: str | None = None,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     overwrite: bool = False,
+    jobs: int = 1,
     progress: Progress = silent,
 ) -> PrepareResult:
     """Turn studies with labels into a dataset; called again, it resumes.
 
     A case that is complete and whose source and settings are unchanged is kept. A case that fails is set aside and the
-    others are finished. The index is written last; it lists the cases of this call that succeeded.
+    others are finished. The index is written last; it lists the cases of this call that succeeded. The same sources
+    and settings give the same files, bit for bit, whatever the order of the cases and the number of jobs.
 
     Args:
         output: The dataset's folder: new, empty, or one that `prepare` began.
@@ -75,30 +77,26 @@ def prepare(
         layout: The name of that layout, a key of `LAYOUTS`.
         settings: reading, alignment, slicing and split are used.
         overwrite: Whether an output that holds something is emptied first.
+        jobs: How many cases at a time, each in a process of its own, see `zonate.verbs.parallel`; 0: as many as cores
+            and memory allow.
         progress: Told after each case.
 
     Raises:
+        ValueError: A negative number of jobs.
         DatasetError: There is nothing to prepare, a manifest or layout is not what it should be, or two cases have one
             id.
         LeakageError: Manifests put a patient on two sides of the split.
         OutputError: The output holds something else, or cases that this call does not name.
     """
     sources = _sources(manifests, source, layout)
+    jobs = cases_at_a_time(jobs, len(sources))
     _claim(output, sources, overwrite)
-    records: list[tuple[Source, CaseRecord]] = []
-    skipped: list[str] = []
-    failed: dict[str, str] = {}
-    progress(0, len(sources), "")
-    for done, case in enumerate(sources, start=1):
-        try:
-            record, is_new = _prepared(output, case, settings)
-            records.append((case, record))
-            if not is_new:
-                skipped.append(case.case_id)
-        except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this case alone)
-            failed[case.case_id] = why_set_aside(case.case_id, error)
-            _log.warning("case %s is set aside: %s", case.case_id, failed[case.case_id])
-        progress(done, len(sources), case.case_id)
+    kept = _unchanged(output, sources, settings)
+    to_make = [case for case in sources if case.case_id not in kept]
+    made, failed = _make_each(output, to_make, settings, jobs, progress, len(kept))
+    complete = {**kept, **made}
+    by_id = sorted(sources, key=lambda case: case.case_id)  # so that the order of the sources changes nothing
+    records = [(case, complete[case.case_id]) for case in by_id if case.case_id in complete]
     warnings = [f"case {r.case_id}: {text}" for _, r in records for text in r.origin.provenance["warnings"]]
     if records:
         splits = split_cases([_candidate(case, record) for case, record in records], settings.split)
@@ -107,8 +105,7 @@ def prepare(
         write_index(output, split_records, settings)
     else:
         (output / INDEX_NAME).unlink(missing_ok=True)
-    done_now = tuple(record.case_id for _, record in records if record.case_id not in skipped)
-    return PrepareResult(output, done_now, tuple(skipped), failed, tuple(warnings))
+    return PrepareResult(output, tuple(made), tuple(kept), failed, tuple(warnings))
 
 
 def _sources(manifests: Items[Path], source: Path | None, layout: str | None) -> list[Source]:
@@ -162,13 +159,49 @@ def _remove_leftovers(cases: Path) -> None:
             shutil.rmtree(folder)
 
 
-def _prepared(output: Path, source: Source, settings: Settings) -> tuple[CaseRecord, bool]:
-    """The case's record, and whether it was made anew."""
+def _unchanged(output: Path, sources: Items[Source], settings: Settings) -> dict[str, CaseRecord]:
+    """The cases that lie there complete, made from these very sources and settings."""
+    found: dict[str, CaseRecord] = {}
+    for source in sources:
+        try:
+            record = read_record(output, source.case_id)
+            if record is not None and record.origin.source_key == source_key(source, settings):
+                found[source.case_id] = record
+        except Exception:  # noqa: BLE001, S112  (it is made again, and says itself what is wrong)
+            continue
+    return found
+
+
+def _make_each(
+    output: Path, sources: Items[Source], settings: Settings, jobs: int, progress: Progress, kept: int
+) -> tuple[dict[str, CaseRecord], dict[str, str]]:
+    """The records of those that could be made, and the reasons of those that could not, each in the order given."""
+    if any(case_folder(output, source.case_id).exists() for source in sources):
+        (output / INDEX_NAME).unlink(missing_ok=True)  # an index must not speak of a case that is being replaced
+    total = kept + len(sources)
+    progress(kept, total, "")
+    tasks = {source.case_id: partial(_make, output, source, settings) for source in sources}
+    found: dict[str, CaseRecord | SetAside] = {}
+    with closing(each_case(tasks, jobs=jobs)) as outcomes:
+        for case_id, outcome in outcomes:
+            found[case_id] = outcome
+            progress(kept + len(found), total, case_id)
+    _remove_leftovers(output / CASES_FOLDER)  # of processes that died
+    made: dict[str, CaseRecord] = {}
+    failed: dict[str, str] = {}
+    for source in sources:
+        outcome = found[source.case_id]
+        if isinstance(outcome, SetAside):
+            failed[source.case_id] = outcome.reason
+        else:
+            made[source.case_id] = outcome
+    return made, failed
+
+
+def _make(output: Path, source: Source, settings: Settings) -> CaseRecord:
+    """Prepare one case; in a process of its own where there are several jobs."""
     labels = _checked_labels(source)
     key = source_key(source, settings)
-    found = read_record(output, source.case_id)
-    if found is not None and found.origin.source_key == key:
-        return found, False
     codes = tuple(sorted({code for code in source.label_codes.values() if code != LabelCode.NOT_ANNOTATED}))
     told_apart(codes)  # refuse codes that no network could learn from before the long part
     case = load_case(source.inputs, settings, case_id=source.case_id)
@@ -183,9 +216,7 @@ def _prepared(output: Path, source: Source, settings: Settings) -> tuple[CaseRec
         source_key=key,
         provenance=_provenance(source, case, settings),
     )
-    if found is not None:  # an index must not speak of a case that is being replaced
-        (output / INDEX_NAME).unlink(missing_ok=True)
-    return write_case(output, slices, reference, origin), True
+    return write_case(output, slices, reference, origin)
 
 
 def _checked_labels(source: Source) -> Path:
@@ -205,11 +236,13 @@ def _reference(source: Source, labels: Path, case: Case) -> Volume:
 
 
 def _provenance(source: Source, case: Case, settings: Settings) -> dict[str, Any]:
+    alignment = case.alignment.to_json()
+    del alignment["seconds"]  # the same input gives the same bits
     return {
-        "source": Path(source.where).name,
+        "source": Path(source.where).name.partition(", line ")[0],  # a row may move
         "files": {name: Path(os.path.relpath(path, source.root)).as_posix() for name, path in source.files.items()},
         "label_codes": {str(value): code.name for value, code in sorted(source.label_codes.items())},
-        "alignment": case.alignment.to_json(),
+        "alignment": alignment,
         "dwi_b_value_s_mm2": case.dwi_b_value_s_mm2,
         "warnings": [*source.notes, *case.warnings],
         "versions": {name: metadata.version(name) for name in ("zonate", "numpy", "SimpleITK-SimpleElastix", "zarr")},
