@@ -157,24 +157,24 @@ def table(rows: list[Row]) -> str:
     """A line a method: means over studies, the worst study, and how often it is worse than the header."""
     header = {row.study: row.mean_mm for row in rows if row.method == "header"}
     lines = [
-        "| method | mean TRE (mm) | 95th percentile (mm) | at the edge (mm) | worst study (mm) | "
+        "| method | studies | mean TRE (mm) | 95th percentile (mm) | at the edge (mm) | worst study (mm) | "
         "worst against header (mm) | studies with folds | not usable | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method in dict.fromkeys(row.method for row in rows):
         own = [row for row in rows if row.method == method]
         used = [row for row in own if np.isfinite(row.mean_mm)]
         if not used:
-            lines.append(f"| {method} |" + " – |" * 6 + f" {len(own)} | – |")
+            lines.append(f"| {method} | {len(own)} |" + " – |" * 6 + f" {len(own)} | – |")
             continue
         values = np.array([[row.mean_mm, row.p95_mm, row.edge_mean_mm] for row in used])
         spread = values[:, 0].std(ddof=1) if len(used) > 1 else 0.0
         loss = max(row.mean_mm - header[row.study] for row in used)
         lines.append(
-            f"| {method} | {values[:, 0].mean():.2f} ± {spread:.2f} | {values[:, 1].mean():.2f} | "
+            f"| {method} | {len(own)} | {values[:, 0].mean():.2f} ± {spread:.2f} | {values[:, 1].mean():.2f} | "
             f"{values[:, 2].mean():.2f} | {values[:, 0].max():.2f} | {loss:+.2f} | "
             f"{sum(row.folded_fraction > 0 for row in used)} | {len(own) - len(used)} | "
-            f"{np.median([row.seconds for row in own]):.1f} |"
+            f"{np.nanmedian([row.seconds for row in own]):.1f} |"
         )
     return "\n".join(lines)
 
@@ -184,11 +184,15 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=42)
     parser.add_argument("--cache", type=Path, default=Path("runs/alignment"))
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--table", action="store_true", help="print the table of what is kept, and run nothing")
     parser.add_argument("--methods", default=";".join(METHODS), help="names with ; between")
     arguments = parser.parse_args()
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
-    wanted = [name for name in METHODS if name in arguments.methods.split(";")]
     kept = [Row(**row) for row in json.loads(RESULT_FILE.read_text())["rows"]] if RESULT_FILE.is_file() else []
+    if arguments.table:
+        print(table(kept))
+        return
+    wanted = [name for name in METHODS if name in arguments.methods.split(";")]
     rows = [row for row in kept if row.method not in wanted]
     tasks = [(k, name) for name in wanted for k in range(arguments.studies)]
     with ProcessPoolExecutor(arguments.jobs) as pool:

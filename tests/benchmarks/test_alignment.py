@@ -69,7 +69,7 @@ def test_the_table_counts_what_is_not_usable_apart() -> None:
         Row("b", "other", "bspline", 3.0, 3.0, 3.0, 0.0, 5.0),
     ]
     lines = table(rows).splitlines()[2:]
-    assert lines[0].startswith("| header | 3.00 ± 1.41 | 4.00 | 3.50 | 4.00 | +0.00 | 0 | 0 |")
+    assert lines[0].startswith("| header | 2 | 3.00 ± 1.41 | 4.00 | 3.50 | 4.00 | +0.00 | 0 | 0 |")
     assert "| 0.50 ± 0.00 | 1.00 | 0.75 | 0.50 | -3.50 | 0 | 1 | 6.0 |" in lines[1]
     assert "| 2.00 ± 1.41 | 2.00 | 2.00 | 3.00 | +1.00 | 1 | 0 |" in lines[2]
 
