@@ -18,7 +18,8 @@ def test_target_registration_errors_by_hand() -> None:
     errors = measure_landmarks(PAIRS, sitk.TranslationTransform(3, (3.0, 0.0, 0.0)), t2w_volume().grid)
     assert errors.error_mm == pytest.approx({"utricle": 0.0, "cyst": 4.0, "nodule": 1.0})
     assert errors.header_error_mm == pytest.approx({"utricle": 3.0, "cyst": 5.0, "nodule": 4.0})
-    assert (errors.n, errors.mean_mm, errors.median_mm, errors.max_mm) == (3, pytest.approx(5 / 3), 1.0, 4.0)
+    assert errors.mean_mm == pytest.approx(5 / 3)
+    assert (errors.n, errors.median_mm, errors.max_mm) == (3, 1.0, 4.0)
     assert (errors.header_mean_mm, errors.header_median_mm, errors.header_max_mm) == (4.0, 4.0, 5.0)
     assert errors.to_json()["mean_mm"] == pytest.approx(5 / 3, abs=1e-3)
 
