@@ -136,7 +136,7 @@ def test_no_more_is_begun_than_one_beyond_the_jobs(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -150,6 +150,7 @@ def write(target):
         time.sleep(60)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
     tasks = {name: partial(write, Path(sys.argv[1]) / name) for name in "abcd"}
     with closing(each_case(tasks, jobs=2)) as outcomes:
         for outcome in outcomes:
@@ -165,19 +166,21 @@ def test_whoever_stops_the_parent_stops_the_workers_and_nothing_is_left_half_wri
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(INTERRUPTED, encoding="utf-8")
     out.mkdir()
-    parent = subprocess.Popen([sys.executable, str(script), str(out)], cwd=ROOT, stderr=subprocess.PIPE)
-    _wait_until(lambda: len(list(out.iterdir())) == 2)
-    began = time.monotonic()
-    parent.send_signal(stop)
-    _, said = parent.communicate(timeout=20)  # its workers hold the pipe, too: they are gone when it ends
-    assert time.monotonic() - began < 10
+    with subprocess.Popen([sys.executable, str(script), str(out)], cwd=ROOT, stderr=subprocess.PIPE) as parent:
+        try:
+            _wait_until(lambda: len(list(out.iterdir())) == 2)
+            parent.send_signal(stop)
+            # Its workers hold the pipe, too: they are gone when it ends, long before they would have been done.
+            _, said = parent.communicate(timeout=40)
+        finally:
+            parent.kill()
     assert parent.returncode == -stop
     assert list(out.iterdir()) == []
     assert said.count(b"Traceback") == (1 if stop == signal.SIGINT else 0)
 
 
 def _wait_until(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.02)
