@@ -25,6 +25,7 @@ def along_w(amount_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 def test_a_translation_keeps_the_volume_and_moves_every_point_alike() -> None:
     figures = measure_field(sitk.TranslationTransform(3, (0.0, 3.0, -4.0)), GRID, EVERYWHERE)
     assert figures.minimum_jacobian == pytest.approx(1.0, abs=1e-5)
+    assert figures.maximum_jacobian == pytest.approx(1.0, abs=1e-5)
     assert (figures.mean_displacement_mm, figures.max_displacement_mm) == pytest.approx((5.0, 5.0))
     assert figures.folded_fraction == 0
 

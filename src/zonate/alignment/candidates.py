@@ -46,7 +46,7 @@ def estimate_candidates(
 ) -> tuple[list[Candidate], list[str]]:
     """The header's alignment and what elastix finds, from the plainest on; and why a stage gave nothing."""
     stages: dict[str, list[Stage]] = {"header": [], "rigid": ["rigid"], "bspline": ["rigid", "bspline"]}
-    header = Candidate("header", HEADER, FieldFigures(1.0, 0.0, 0.0, 0.0))
+    header = Candidate("header", HEADER, FieldFigures(1.0, 1.0, 0.0, 0.0, 0.0))
     obstacle = _obstacle(t2w, moving, region, overlap, settings)
     candidates, failures = [header], []
     if obstacle is not None and settings.method != "header":

@@ -20,12 +20,14 @@ class FieldFigures:
     Attributes:
         minimum_jacobian: The smallest determinant of the Jacobian anywhere on the grid; 1 keeps the volume,
             0 or less folds.
+        maximum_jacobian: The largest.
         folded_fraction: Share of the points at which it is 0 or less.
         mean_displacement_mm: Over the region.
         max_displacement_mm: Over the region.
     """
 
     minimum_jacobian: float
+    maximum_jacobian: float
     folded_fraction: float
     mean_displacement_mm: float
     max_displacement_mm: float
@@ -70,6 +72,7 @@ def figures_of(field: npt.NDArray[np.float32], grid: Grid, region: npt.NDArray[n
     inside = length[region] if region.any() else length
     return FieldFigures(
         minimum_jacobian=float(determinant.min()),
+        maximum_jacobian=float(determinant.max()),
         folded_fraction=float((determinant <= 0).mean()),
         mean_displacement_mm=float(inside.mean()),
         max_displacement_mm=float(inside.max()),
