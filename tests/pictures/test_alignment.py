@@ -30,7 +30,12 @@ def test_every_outcome_has_a_picture(tmp_path: Path, kind: str) -> None:
         pair = Acquisition("case", t2w, dwi=pair.dwi)
     alignment = align_to_t2w(pair, HEADER)
     if kind == "moved":
-        figures = {"mean_displacement_mm": 3.0, "max_displacement_mm": 3.0, "minimum_jacobian": 1.0}
+        figures = {
+            "mean_displacement_mm": 3.0,
+            "max_displacement_mm": 3.0,
+            "minimum_jacobian": 1.0,
+            "maximum_jacobian": 1.1,
+        }
         record = AlignmentRecord("rigid", "a test", "DWI b 50", {"header": 1.1, "rigid": 1.2}, figures, 0.0)
         field = displacement_mm(sitk.TranslationTransform(3, (3.0, 0.0, 0.0)), t2w.grid)
         alignment = Alignment(alignment.dwi, alignment.adc, record, {}, field)

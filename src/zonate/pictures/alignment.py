@@ -201,7 +201,8 @@ def _write_caption(figure: Figure, acquisition: Acquisition, alignment: Alignmen
         lines.append(
             f"gland's region moved {record.figures['mean_displacement_mm']:.1f} mm on average, "
             f"{record.figures['max_displacement_mm']:.1f} mm at most; "
-            f"Jacobian {record.figures['minimum_jacobian']:.2f} to {record.figures['maximum_jacobian']:.2f} (0 would fold)"
+            f"Jacobian {record.figures['minimum_jacobian']:.2f} to "
+            f"{record.figures['maximum_jacobian']:.2f} (0 would fold)"
         )
     for number, line in enumerate(lines):
         figure.text(0.015, 1 - (0.5 + 0.18 * number) / height, _shortened(line), fontsize=8.5, color=_QUIET)
