@@ -1,8 +1,11 @@
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from zonate.config import load_recipe
+from zonate.dataset.splits import split_patients
 from zonate.verbs.demo import demo
 
 
@@ -10,6 +13,11 @@ def test_too_few_studies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 5 studies"):
         demo(tmp_path / "demo", studies=4)
     assert not (tmp_path / "demo").exists()
+
+
+def test_of_twelve_patients_four_are_held_out() -> None:
+    sides = split_patients({f"p{i:02}": 20.0 + i for i in range(12)}, load_recipe("demo").split)
+    assert Counter(sides.values()) == {"train": 6, "validation": 2, "test": 4}
 
 
 @pytest.mark.slow
