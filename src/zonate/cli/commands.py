@@ -76,7 +76,7 @@ def _print_json(value: Any) -> None:
 
 
 @app.command()
-def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: int = 10, seed: int = 0) -> None:
+def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: int = 12, seed: int = 0) -> None:
     """Everything below on simulated studies, in minutes, on a CPU."""
     from zonate.verbs.demo import demo as run
 
