@@ -45,12 +45,11 @@ def open_study(
         yield replace(study, warnings=(*study.warnings, *absent(study.roles)))
 
 
-def read_acquisition(study: Study, settings: ReadingSettings = _DEFAULT_READING) -> Acquisition:  # noqa: ARG001
+def read_acquisition(study: Study) -> Acquisition:
     """Read the voxels of the roles, each on its own grid; ADC in 1e-6 mm²/s, fitted where there is no map.
 
     Args:
         study: As `open_study` yields it; its files must still be there.
-        settings: Nothing depends on it.
 
     Raises:
         CorruptSeriesError: A file is no longer there, the pixels of a role cannot be decoded, or the ADC map cannot

@@ -67,7 +67,7 @@ def align(
     check_output_folder(output, overwrite=overwrite, inputs=[study, *landmarks])
     pairs = read_landmark_pairs(landmarks) if landmarks else None
     with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
-        acquisition = read_acquisition(opened, settings.reading)
+        acquisition = read_acquisition(opened)
     alignment = align_to_t2w(acquisition, settings.alignment)
     grid, field = acquisition.t2w.grid, alignment.displacement_mm
     transform = HEADER if field is None else displacement_transform(field, grid)
