@@ -91,7 +91,11 @@ def show_study(study: "Study") -> None:
 
 def show_alignment(record: "AlignmentRecord") -> None:
     """One line that a technologist understands."""
+    from zonate.case import NO_ALIGNMENT
+
     verdict = {"none": "NOT USABLE", "header": "not registered", "given": "as given"}.get(record.chosen, "good")
+    if record == NO_ALIGNMENT:
+        verdict = "not needed"
     console.print(
         f"alignment {verdict}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True
     )
