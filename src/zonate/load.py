@@ -13,7 +13,7 @@ from zonate.io.nifti import is_volume_file
 from zonate.io.opening import case_id_of, opened
 from zonate.io.roles import absent
 from zonate.io.voxels import Voxels, read_role_file, read_voxels
-from zonate.study import Acquisition, Sequence, Study
+from zonate.study import Acquisition, Component, Sequence, Study
 
 _DEFAULT_READING = ReadingSettings()
 _DEFAULT_SETTINGS = Settings()
@@ -60,7 +60,7 @@ def read_acquisition(study: Study) -> Acquisition:
 
 
 def load_case(
-    source: Path | Mapping[Sequence, Path],
+    source: Path | Mapping[Sequence, Path | Component],
     settings: Settings = _DEFAULT_SETTINGS,
     *,
     case_id: str | None = None,
@@ -69,8 +69,8 @@ def load_case(
     """Read a study and bring DWI and ADC onto the T2W grid.
 
     Args:
-        source: A study (see `open_study`); or one path a role, each a NIfTI, MHA or NRRD file, or a study
-            (folder or zip of DICOM) from which that role is taken.
+        source: A study (see `open_study`); or one path a role, each a NIfTI, MHA or NRRD file (or one volume of a 4D
+            one), or a study (folder or zip of DICOM) from which that role is taken.
         settings: The tree; its sections `reading` and `alignment` are used.
         case_id: The name of the study, or of the T2W's path, where None.
         overrides: Series numbers that the user gives for roles.
@@ -112,7 +112,7 @@ def _acquisition(case_id: str, voxels: Voxels, warnings: tuple[str, ...]) -> Acq
 
 
 def _read_mapping(
-    source: Mapping[Sequence, Path],
+    source: Mapping[Sequence, Path | Component],
     settings: ReadingSettings,
     case_id: str | None,
     overrides: Mapping[Sequence, int],
@@ -120,14 +120,17 @@ def _read_mapping(
     """Take each role from its own path."""
     if Sequence.T2W not in source:
         raise ValueError("a case needs a path for T2W")
-    case = case_id or case_id_of(source[Sequence.T2W])
+    paths = {role: place.path if isinstance(place, Component) else place for role, place in sorted(source.items())}
+    case = case_id or case_id_of(paths[Sequence.T2W])
     together, warnings = Voxels(), list(absent(source))
     patients: dict[Sequence, str] = {}
-    for role, path in sorted(source.items()):
+    for role, path in paths.items():
         if is_volume_file(path) and not path.is_dir():
             if role in overrides:
                 raise StudyError(f"case {case}: {path.name} is a volume file and has no series {overrides[role]}")
-            together = together.joined(read_role_file(path, role, f"case {case}"))
+            place = source[role]
+            component = place.index if isinstance(place, Component) else None
+            together = together.joined(read_role_file(path, role, f"case {case}", component))
             continue
         wanted = {role: overrides[role]} if role in overrides else {}
         with opened(path, settings, case_id=case, overrides=wanted, only=role) as study:

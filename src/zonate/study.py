@@ -17,6 +17,19 @@ class Sequence(IntEnum):
 
 
 @dataclass(frozen=True)
+class Component:
+    """One volume of a file that holds several, such as a 4D NIfTI.
+
+    Attributes:
+        path: The file.
+        index: Which, from 0.
+    """
+
+    path: Path
+    index: int
+
+
+@dataclass(frozen=True)
 class Series:
     """What `inspect` says of one series.
 

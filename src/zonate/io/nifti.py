@@ -26,16 +26,20 @@ STEMS: dict[Sequence, tuple[str, ...]] = {
 }
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, component: int | None = None) -> Volume:
     """Read a volume in the file's own type, so that integer labels stay integers.
+
+    Args:
+        path: The file.
+        component: Which volume of a four-dimensional file, from 0; None: the file is one volume.
 
     Returns:
         Values (S, H, W) on their grid, without a frame of reference (these formats have none).
 
     Raises:
-        StudyError: The file does not exist, cannot be read, or is not three-dimensional.
+        StudyError: The file does not exist, cannot be read, or has not that form.
     """
-    shape = volume_shape(path)
+    shape = volume_shape(path, component)
     raw = _raw_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else None
     try:
         image = sitk.ReadImage(str(path))
@@ -44,15 +48,15 @@ def read_volume(path: Path) -> Volume:
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise StudyError(f"{path.name} has {image.GetNumberOfComponentsPerPixel()} values a voxel: give one volume")
     if image.GetDimension() == 4:
-        image = image[:, :, :, 0]
+        image = image[:, :, :, component or 0]
     volume = from_itk(image)
     if volume.values.shape != shape:
         raise StudyError(f"{path.name}: its header says {shape}, it holds {volume.values.shape}")
-    return volume if raw is None else volume.with_values(_with_nifti_nan(volume.values, raw))
+    return volume if raw is None else volume.with_values(_with_nifti_nan(volume.values, raw, component or 0))
 
 
-def volume_shape(path: Path) -> tuple[int, int, int]:
-    """(S, H, W) of a volume file, from its header alone.
+def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, int]:
+    """(S, H, W) of a volume file, or of one volume of a four-dimensional one, from its header alone.
 
     Raises:
         StudyError: As `read_volume`.
@@ -66,8 +70,10 @@ def volume_shape(path: Path) -> tuple[int, int, int]:
     except RuntimeError:
         raise StudyError(f"{path.name} is not a NIfTI, MHA or NRRD volume that can be read") from None
     size = reader.GetSize()
-    if len(size) == 4 and size[3] == 1:
+    if len(size) == 4 and (size[3] == 1 if component is None else 0 <= component < size[3]):
         size = size[:3]
+    elif component is not None:
+        raise StudyError(f"{path.name} has the size {tuple(size)}: there is no volume {component} (from 0) in it")
     if len(size) != 3:
         raise StudyError(
             f"{path.name} has {len(size)} dimensions {tuple(size)}, not three: give each role a volume of its own"
@@ -106,13 +112,14 @@ def _raw_nifti(path: Path) -> bytes:
     return raw
 
 
-def _with_nifti_nan(values: npt.NDArray[Any], raw: bytes) -> npt.NDArray[Any]:
+def _with_nifti_nan(values: npt.NDArray[Any], raw: bytes, component: int) -> npt.NDArray[Any]:
     """Put back what is not finite: the library beneath ITK turns it into zeros."""
     order, datatype, count, _, offset = _nifti_layout(raw)
     dtype = {_NIFTI_FLOAT32: "f4", _NIFTI_FLOAT64: "f8"}.get(datatype)
-    if dtype is None or count != values.size:
+    if dtype is None or count % values.size or component >= count // values.size:
         return values
-    stored = np.frombuffer(raw, np.dtype(f"{order}{dtype}"), count, offset).reshape(values.shape)  # (S, H, W)
+    stored = np.frombuffer(raw, np.dtype(f"{order}{dtype}"), count, offset)
+    stored = stored.reshape(-1, *values.shape)[component]  # (S, H, W)
     return np.where(np.isfinite(stored), values, stored).astype(values.dtype)
 
 

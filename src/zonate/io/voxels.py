@@ -67,19 +67,20 @@ def read_voxels(study: Study) -> Voxels:
     return together
 
 
-def read_role_file(path: Path, role: Sequence, case: str) -> Voxels:
+def read_role_file(path: Path, role: Sequence, case: str, component: int | None = None) -> Voxels:
     """Read a role from a NIfTI, MHA or NRRD file.
 
     Args:
         path: The file.
         role: What it holds.
         case: How messages name the study, such as `case X`.
+        component: Which volume of a four-dimensional file; None: the file is one volume.
 
     Raises:
         CorruptSeriesError: T2W holds values that are not finite, or another role no finite one.
         StudyError: The file cannot be read or is not one volume.
     """
-    volume = read_volume(path)
+    volume = read_volume(path, component)
     values = volume.values.astype(np.float32)
     finite = np.isfinite(values)
     if np.isinf(values).any() or not finite.any() or (role is Sequence.T2W and not finite.all()):

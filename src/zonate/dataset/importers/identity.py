@@ -8,6 +8,7 @@ from typing import Any
 from zonate.config import Settings
 from zonate.dataset.cases import CASE_FORMAT_VERSION
 from zonate.dataset.importers.source import Source
+from zonate.study import Component
 
 
 def source_key(source: Source, settings: Settings) -> str:
@@ -19,20 +20,36 @@ def source_key(source: Source, settings: Settings) -> str:
         "format": CASE_FORMAT_VERSION,
         "case_id": source.case_id,
         "patient_id": source.patient_id,
-        "label_codes": {str(value): code.name for value, code in sorted(source.label_codes.items())},
+        "label_codes": label_codes_json(source),
+        "rest": source.rest and source.rest.name,
+        "lenient_grid": source.lenient_grid,
         "dataset": source.dataset,
         "licence": source.licence,
+        "citation": source.citation,
+        "reader": source.reader,
+        "image_id": source.image_id,
         "use": source.use,
+        "components": _components(source),
         "settings": settings_json(settings),
         "files": {name: _stamps(path) for name, path in source.files.items()},
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+def label_codes_json(source: Source) -> list[dict[str, str]]:
+    """Of each layer, from the value to the code's name, as JSON values."""
+    return [{str(value): code.name for value, code in sorted(layer.codes.items())} for layer in source.labels]
+
+
 def settings_json(settings: Settings) -> dict[str, Any]:
     """The settings that a prepared case depends on, as JSON values."""
     sections = {"reading": settings.reading, "alignment": settings.alignment, "slicing": settings.slicing}
     return {name: section.model_dump(mode="json") for name, section in sections.items()}
+
+
+def _components(source: Source) -> list[int]:
+    places = [] if isinstance(source.inputs, Path) else [place for _, place in sorted(source.inputs.items())]
+    return [place.index for place in places if isinstance(place, Component)]
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:

@@ -5,7 +5,9 @@
 `t2w`, `dwi`, `adc` and `labels` are paths relative to the manifest: NIfTI, MHA, NRRD, or (not for labels) a folder or
 zip of DICOM. A row with a study in `t2w` and nothing in `dwi` and `adc` takes all roles from that study. `label_codes`
 reads `0=BACKGROUND;1=PZ;2=CENTRAL_GLAND`. `use` is `any` (also where empty) or `evaluation`. The columns `dwi`, `adc`
-and `use` may be left out; one more, `split` (`train`, `validation`, `test` or empty), fixes the side of a patient.
+and `use` may be left out. Further columns that may be there: `split` (`train`, `validation`, `test` or empty) fixes
+the side of a patient; `reader` names who drew the row's labels, and `image_id`, the same in every row of one image,
+says what they were drawn on; `citation` says how the data set wants to be cited.
 """
 
 import csv
@@ -13,14 +15,14 @@ from pathlib import Path
 from typing import get_args
 
 from zonate.dataset.cases import Use
-from zonate.dataset.importers.source import Source
+from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError, LabelError
-from zonate.study import Sequence
+from zonate.study import Component, Sequence
 from zonate.zones import LabelCode, parse_label_codes
 
 REQUIRED_COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence")
-OPTIONAL_COLUMNS = ("dwi", "adc", "use", "split")
+OPTIONAL_COLUMNS = ("dwi", "adc", "use", "split", "reader", "image_id", "citation")
 
 
 def read_manifest(manifest: Path) -> list[Source]:
@@ -84,12 +86,16 @@ def _source(cells: dict[str, str], manifest: Path, where: str) -> Source:
         case_id=cells["case_id"],
         patient_id=cells["patient_id"],
         inputs=_inputs({role: root / cells[role.name.lower()] for role in Sequence if cells.get(role.name.lower())}),
-        labels=root / cells["labels"] if cells["labels"] else None,
-        label_codes=_label_codes(cells["label_codes"], where) if cells["labels"] else {},
+        labels=(LabelLayer(root / cells["labels"], _label_codes(cells["label_codes"], where)),)
+        if cells["labels"]
+        else (),
         dataset=cells["dataset"],
         licence=cells["licence"],
         root=root,
         where=where,
+        citation=cells.get("citation", ""),
+        reader=cells.get("reader", ""),
+        image_id=cells.get("image_id", ""),
         use=use,
         side=side,
     )
@@ -102,7 +108,7 @@ def _label_codes(text: str, where: str) -> dict[int, LabelCode]:
         raise LabelError(f"{where}, column {error}") from None
 
 
-def _inputs(paths: dict[Sequence, Path]) -> Path | dict[Sequence, Path]:
+def _inputs(paths: dict[Sequence, Path]) -> Path | dict[Sequence, Path | Component]:
     t2w = paths[Sequence.T2W]
     is_study = t2w.is_dir() or t2w.suffix.lower() == ".zip"
-    return t2w if is_study and len(paths) == 1 else paths
+    return t2w if is_study and len(paths) == 1 else dict(paths)

@@ -13,16 +13,17 @@ Source: github A2Amir/Prostate-Segmentation.
 
 from pathlib import Path
 
-from zonate.dataset.importers.source import Source
+from zonate.dataset.importers.layout import Found, Layout
+from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
-from zonate.study import Sequence
+from zonate.study import Component, Sequence
 from zonate.zones import LabelCode, Zone
 
 LABEL_CODES = {int(zone): LabelCode(zone) for zone in Zone}
 LABEL_NAME = "label/Segmentation.nrrd"
 
 
-def read_seed(folder: Path) -> list[Source]:
+def read_seed(folder: Path) -> Found:
     """Find the patients of the layout, in the order of their numbers.
 
     Raises:
@@ -33,11 +34,16 @@ def read_seed(folder: Path) -> list[Source]:
     )
     if not found:
         raise DatasetError(f"{folder} has not the layout seed: it holds no folder named by a number, such as 107/T2W")
-    return [_source(patient) for patient in sorted(found, key=lambda entry: (int(entry.name), entry.name))]
+    return Found(tuple(_source(patient) for patient in sorted(found, key=lambda entry: (int(entry.name), entry.name))))
+
+
+def recognise_seed(folder: Path) -> bool:
+    """Whether a folder named by a number holds `T2W`."""
+    return any(t2w.parent.name.isdecimal() for t2w in folder.glob("*/T2W"))
 
 
 def _source(patient: Path) -> Source:
-    inputs = {Sequence.T2W: patient / "T2W"}
+    inputs: dict[Sequence, Path | Component] = {Sequence.T2W: patient / "T2W"}
     notes = []
     for role in (Sequence.DWI, Sequence.ADC):
         if (patient / role.name).is_dir():
@@ -49,11 +55,21 @@ def _source(patient: Path) -> Source:
         case_id=patient.name,
         patient_id=patient.name,
         inputs=inputs,
-        labels=label,
-        label_codes=LABEL_CODES,
-        dataset="seed",
-        licence="not stated by the layout",
+        labels=(LabelLayer(label, LABEL_CODES),),
+        dataset=SEED.title,
+        licence=SEED.licence,
         root=patient.parent,
         where=str(patient),
         notes=tuple(notes),
     )
+
+
+SEED = Layout(
+    name="seed",
+    title="seed",
+    licence="not stated by the layout",
+    citation="",
+    home="made by the user",
+    recognise=recognise_seed,
+    read=read_seed,
+)

@@ -1,4 +1,4 @@
-"""What an importer finds: one case's files and what is said of them."""
+"""What an importer finds: one reading's files and what is said of them."""
 
 import re
 from collections.abc import Mapping
@@ -8,43 +8,69 @@ from pathlib import Path
 from zonate.dataset.cases import Use
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
-from zonate.study import Sequence
+from zonate.study import Component, Sequence
 from zonate.zones import LabelCode
 
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True)
+class LabelLayer:
+    """One file of an annotation.
+
+    Several layers are combined voxel by voxel: what lies in two of them is what both allow, see
+    `zonate.dataset.labels.combine`.
+
+    Attributes:
+        path: A NIfTI, MHA or NRRD label volume, or a DICOM SEG (`.dcm`).
+        codes: From a value in the volume, or a segment's number in the SEG, to its label code. A value that
+            stands for BACKGROUND draws nothing.
+    """
+
+    path: Path
+    codes: Mapping[int, LabelCode]
+
+
+@dataclass(frozen=True)
 class Source:
-    """A labelled case as it lies on disk, before anything of it is read.
+    """A reading of a case as it lies on disk, before anything of it is read.
 
     Attributes:
         case_id: Unique in the dataset; becomes a folder's name.
-        patient_id: Whose case it is, as the data set calls the patient.
-        inputs: A study (folder or zip) in which the roles are found, or one path a role. A path may turn out not to
-            exist.
-        labels: The label volume; None where there is none.
-        label_codes: From a value in the label volume to its label code.
+        patient_id: Whose case it is: one name for a patient through all data sets.
+        inputs: A study (folder or zip) in which the roles are found, or for each role a path (a volume file, or a
+            folder or zip of DICOM) or one volume of a 4D file. A path may turn out not to exist.
+        labels: The annotation, layer by layer; empty where there is none.
         dataset: The public name of the data set.
-        licence: Of the data.
+        licence: Of the data, as the data set's page names it.
         root: The folder that file names are given relative to.
         where: The place to look at when something is wrong, such as `cases.csv, line 3`.
+        citation: How the data set wants to be cited.
+        reader: Who drew it, where the data set has several readings of an image; else empty.
+        image_id: What it was drawn on: readings of one image have the same; empty: the case has one reading.
+        rest: What a voxel is that a coarser layer holds and no finer one; None leaves it as coarse as it is.
         use: `evaluation` where nothing may be trained on it.
         side: The side of the split that the source asks for; None leaves that to `prepare`.
+        lenient_grid: Whether labels of the T2W's own shape are taken voxel for voxel where their header says a
+            place that is off, with a warning; for data sets whose label headers are known to be wrong.
         notes: What a person should know.
     """
 
     case_id: str
     patient_id: str
-    inputs: Path | Mapping[Sequence, Path]
-    labels: Path | None
-    label_codes: Mapping[int, LabelCode]
+    inputs: Path | Mapping[Sequence, Path | Component]
+    labels: tuple[LabelLayer, ...]
     dataset: str
     licence: str
     root: Path
     where: str
+    citation: str = ""
+    reader: str = ""
+    image_id: str = ""
+    rest: LabelCode | None = None
     use: Use = "any"
     side: Side | None = None
+    lenient_grid: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,10 +81,26 @@ class Source:
             )
 
     @property
+    def codes(self) -> tuple[LabelCode, ...]:
+        """The codes that the annotator could have drawn, ascending, without NOT_ANNOTATED.
+
+        Background is what nobody drew, so it is always among them where there are labels.
+        """
+        drawn = {code for layer in self.labels for code in layer.codes.values()} - {LabelCode.NOT_ANNOTATED}
+        if len(self.labels) > 1 or self.rest is not None:
+            drawn |= {LabelCode.BACKGROUND}
+        return tuple(sorted(drawn | ({self.rest} if self.rest is not None else set())))
+
+    @property
     def files(self) -> dict[str, Path]:
-        """Every path by what it is: `study` or the roles' names in small letters, and `labels`."""
+        """Every path by what it is: `study` or the roles' names in small letters, and `labels`, `labels2`, ..."""
         if isinstance(self.inputs, Path):
             found = {"study": self.inputs}
         else:
-            found = {role.name.lower(): path for role, path in sorted(self.inputs.items())}
-        return found if self.labels is None else {**found, "labels": self.labels}
+            found = {
+                role.name.lower(): source.path if isinstance(source, Component) else source
+                for role, source in sorted(self.inputs.items())
+            }
+        for number, layer in enumerate(self.labels, start=1):
+            found["labels" if number == 1 else f"labels{number}"] = layer.path
+        return found
