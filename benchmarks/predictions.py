@@ -11,26 +11,26 @@ import sys
 from pathlib import Path
 
 from zonate.config import EvaluationSettings
+from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.importers.source import Source
-from zonate.dataset.labels import map_labels, place_labels
 from zonate.io.nifti import read_volume
 from zonate.metrics.scoring import Score, score_case
-from zonate.zones import LabelCode, told_apart
+from zonate.zones import LabelCode
 
 
 def compare(folder: Path, source: Source) -> list[Score]:
     """Score one prediction folder against one labelled case."""
-    if source.labels is None:
+    if not source.labels:
         return []
     prediction = read_volume(folder / "zones.nii.gz")
     about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
     said = tuple(LabelCode[name] for name in about["model"]["codes"])
-    labels = place_labels(read_volume(source.labels), prediction.grid, source.case_id)
-    reference = labels.with_values(map_labels(labels.values, source.label_codes, source.case_id))
-    drawn = told_apart(source.label_codes.values())
+    reference, _ = read_annotation(source, prediction.grid)
     tolerance_mm = EvaluationSettings().surface_tolerance_mm
-    return score_case(source.case_id, source.patient_id, reference, drawn, prediction, said, tolerance_mm=tolerance_mm)
+    return score_case(
+        source.case_id, source.patient_id, reference, source.codes, prediction, said, tolerance_mm=tolerance_mm
+    )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
-from zonate.dataset.store import write_index
+from zonate.dataset.store import PlacedRecord, write_index
 from zonate.geometry import Grid, Volume
 from zonate.zones import LabelCode
 
@@ -47,6 +47,7 @@ def a_dataset(
         case = a_case(f"case{number}", seed=number, codes=codes, slices=slices)
         assert case.labels is not None
         origin = Origin(f"patient{number}", "made by a test", "CC0-1.0", "any", tuple(codes), "key", {"warnings": []})
-        records.append((write_case(folder, slice_case(case, settings.slicing), case.labels, origin), split))
+        record = write_case(folder, slice_case(case, settings.slicing), case.labels, origin)
+        records.append(PlacedRecord(record, split))
     write_index(folder, records, settings)
     return folder

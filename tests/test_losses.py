@@ -133,6 +133,14 @@ class TestCoarserAnnotation:
 
         assert terms(divided) == pytest.approx(terms(SPLIT), abs=1e-5)
 
+    def test_dice_of_a_zone_is_not_drowned_by_samples_that_do_not_tell_it(self) -> None:
+        labels = torch.cat([_labels([[0, 1], [2, 3]]), _labels([[5, 5], [5, 5]])])
+        p = torch.cat([UNIFORM, UNIFORM])
+        # In the full sample TZ and DPU: (2 · 0.2 + 1) / (0.8 + 1 + 1) = 1/2, AFS, absent: 1 / 1.8 = 5/9; BACKGROUND and
+        # PZ over both: (2 · 0.2 + 1) / (1.6 + 1 + 1) = 7/18; the central gland in the coarse one: (4.8 + 1) / (2.4 + 5)
+        expected = 1 - (2 / 2 + 5 / 9 + 2 * 7 / 18 + 5.8 / 7.4) / 6
+        assert losses.dice(p, Target.of_labels(labels, [FULL, COARSE])).item() == pytest.approx(expected)
+
     def test_samples_of_one_batch_may_be_annotated_differently(self) -> None:
         labels = torch.cat([_labels([[0, 1], [5, 5]]), _labels([[0, 1], [2, 3]])])
         both = Target.of_labels(labels, [COARSE, FULL])

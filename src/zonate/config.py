@@ -51,6 +51,13 @@ class AlignmentSettings(_Section):
     """A stage of the registration that takes longer is stopped, and the plainer alignment is used."""
 
 
+class CheckingSettings(_Section):
+    """What is asked of labels before they are learnt from."""
+
+    anatomy: Literal["refuse", "warn", "off"] = "refuse"
+    """`refuse` sets a case aside whose zones cannot lie as they do, such as swapped label numbers; `warn` says so."""
+
+
 class SlicingSettings(_Section):
     """The network's view of a case."""
 
@@ -64,6 +71,18 @@ class SplitSettings(_Section):
     validation_fraction: float = Field(default=0.15, ge=0, lt=1)
     test_fraction: float = Field(default=0.2, ge=0, lt=1)
     seed: int = 0
+    test_sets: tuple[str, ...] = ()
+    """Public names of data sets whose patients all test; given one, the other patients train and validate."""
+    folds: int = Field(default=5, ge=2)
+    """How many folds cross-validation has."""
+    fold: int | None = Field(default=None, ge=0)
+    """The fold, from 0, whose patients test in place of a `test_fraction` of all; unset: no cross-validation."""
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} is not one of 0 to {self.folds - 1}")
+        return self
 
     @model_validator(mode="after")
     def _someone_trains(self) -> Self:
@@ -126,6 +145,9 @@ class TrainingSettings(_Section):
 
     epochs: int = Field(default=300, gt=0)
     batch_size: int = Field(default=1, gt=0)
+    sampling: Literal["every", "balanced"] = "every"
+    """`every` visits each slice once an epoch. `balanced` draws as many slices, each by first drawing a label code
+    and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones."""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""
@@ -164,6 +186,7 @@ class Settings(_Section):
     """By the training set's mean and standard deviation, or each volume's own."""
     reading: ReadingSettings = ReadingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
+    checking: CheckingSettings = CheckingSettings()
     slicing: SlicingSettings = SlicingSettings()
     split: SplitSettings = SplitSettings()
     network: NetworkSettings = NetworkSettings()

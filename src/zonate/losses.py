@@ -31,14 +31,16 @@ class Target:
         member: (B, K, H, W) bool: whether the pixel's code holds the zone.
         annotated: (B, 1, H, W) float32: 1 where a code was drawn, else 0.
         same_class: (B, K, K) float32: 1 where two zones are not told apart, the diagonal included.
-        classes: (B, K) float32: 1 for a zone that some code of the sample holds.
+        class_zones: (C, K) float32: the distinct classes of the batch, 1 for each zone that a class holds.
+        has_class: (B, C) float32: 1 for the classes that the sample's codes tell apart.
     """
 
     zones: Tensor
     member: Tensor
     annotated: Tensor
     same_class: Tensor
-    classes: Tensor
+    class_zones: Tensor
+    has_class: Tensor
 
     @classmethod
     def of_labels(cls, labels: Tensor, codes: Sequence[Iterable[int]]) -> "Target":
@@ -51,10 +53,17 @@ class Target:
         table = torch.from_numpy(membership()).to(labels.device)  # (256, K)
         member = table[labels.long()].permute(0, 3, 1, 2)  # (B, K, H, W)
         held = member.sum(dim=1, keepdim=True)  # (B, 1, H, W)
-        matrices = [_class_matrix(tuple(sorted(declared))) for declared in codes]
-        same_class = torch.stack([matrix for matrix, _ in matrices]).to(labels.device)  # (B, K, K)
-        classes = torch.stack([known for _, known in matrices]).to(labels.device)  # (B, K)
-        return cls(member / held.clamp(min=1), member, (held > 0).float(), same_class, classes)
+        classes = [told_apart(declared) for declared in codes]
+        distinct = sorted({code for of_sample in classes for code in of_sample})
+        has_class = torch.tensor([[float(code in of_sample) for code in distinct] for of_sample in classes])
+        return cls(
+            zones=member / held.clamp(min=1),
+            member=member,
+            annotated=(held > 0).float(),
+            same_class=torch.stack([_same_class(of_sample) for of_sample in classes]).to(labels.device),
+            class_zones=table[distinct].float(),
+            has_class=has_class.to(labels.device),
+        )
 
     def level(self, probabilities: Tensor) -> Tensor:
         """Level a prediction (B, K, H, W) within each class, and within a pixel's code where that is coarser still.
@@ -107,40 +116,38 @@ def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigm
 
 
 def dice(probabilities: Tensor, target: Target) -> Tensor:
-    """One minus the soft Dice of each class over the batch, averaged over the classes.
+    """One minus the soft Dice of each class over the batch, averaged over the distinct classes of the batch.
 
     The slices of a batch are taken together, since most slices lack some class: alone, such a slice would have
-    nothing to overlap with. A pixel whose code holds more than one class, as well as one that nobody annotated, is
-    left out. One pixel is added above and below, so that a class that is absent from both costs nothing.
+    nothing to overlap with. A class is compared in the samples that tell it apart, on its merged probability: a
+    central gland that one sample leaves whole does not drown the urethra that another one draws. A pixel whose code
+    holds more than one class, as well as one that nobody annotated, is left out. One pixel is added above and below,
+    so that a class that is absent from both costs nothing.
 
     Source: Milletari et al., V-Net, 3DV 2016, section 3, without the squares; Isensee et al., nnU-Net, Nature Methods
-        2021, for the sum over the batch.
+        2021, for the sum over the batch; Fidon et al., Label-set loss functions, MICCAI 2021, and Shi et al., Marginal
+        loss and exclusion loss, Medical Image Analysis 2021, for the merged probabilities.
     """
-    p = torch.einsum("bkl,blhw->bkhw", target.same_class, probabilities)  # mass of the zone's class
-    t = target.member.float()
-    in_one_class = torch.einsum("bkl,blhw->bkhw", target.same_class, t) * t  # zones of the class held, (B, K, H, W)
-    held = t.sum(dim=1, keepdim=True)
-    exact = target.annotated * (in_one_class.amax(dim=1, keepdim=True) == held)  # (B, 1, H, W)
-    share = target.classes / target.same_class.sum(dim=2)  # (B, K): a class counts once, whatever its number of zones
-    overlap = (share * (p * t * exact).sum(dim=(2, 3))).sum(dim=0)  # (K,)
-    total = (share * ((p + t) * exact).sum(dim=(2, 3))).sum(dim=0)  # (K,)
-    weight = share.mean(dim=0)  # (K,)
-    smoothing = _DICE_SMOOTHING_PX * weight
-    score = (2 * overlap + smoothing) / (total + smoothing).clamp(min=1e-12)
-    return 1 - (score * weight).sum() / weight.sum()
+    p = torch.einsum("ck,bkhw->bchw", target.class_zones, probabilities)  # mass of each class
+    held = target.member.sum(dim=1, keepdim=True)  # (B, 1, H, W)
+    of_class = torch.einsum("ck,bkhw->bchw", target.class_zones, target.member.float())  # zones of the code in it
+    compared = target.has_class[:, :, None, None] * target.annotated  # (B, C, H, W)
+    t = compared * (of_class == held)
+    exact = t.amax(dim=1, keepdim=True) * compared  # where the code lies within one class
+    overlap = (p * t).sum(dim=(0, 2, 3))  # (C,)
+    total = ((p + t) * exact).sum(dim=(0, 2, 3))  # (C,)
+    return 1 - ((2 * overlap + _DICE_SMOOTHING_PX) / (total + _DICE_SMOOTHING_PX)).mean()
 
 
 @lru_cache
-def _class_matrix(codes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Which zones are not told apart (K, K), and which are annotated at all (K,).
+def _same_class(classes: tuple[LabelCode, ...]) -> Tensor:
+    """Which zones are not told apart (K, K).
 
     A zone that no code holds is a class of its own: whatever mass it is given is an error.
     """
     same = torch.eye(N_ZONES)
-    known = torch.zeros(N_ZONES)
-    for code in told_apart(codes):
-        zones = sorted(ZONES_OF_CODE[LabelCode(code)])
-        known[zones] = 1.0
+    for code in classes:
+        zones = sorted(ZONES_OF_CODE[code])
         for zone in zones:
             same[zone, zones] = 1.0
-    return same, known
+    return same

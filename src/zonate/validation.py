@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zonate.dataset.store import Dataset, Entry
 from zonate.geometry import Volume
 from zonate.model import Model
-from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, structure_codes, told_apart
+from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable, structure_codes, told_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +65,9 @@ def mean_dice(dices: Sequence[dict[str, float]]) -> dict[str, float]:
 def compared_structures(reference: Sequence[LabelCode], model: Sequence[LabelCode]) -> list[str]:
     """The gland and the structures of a single code, where both sets of codes can express them."""
     finest = told_apart(reference)
-    names = []
-    for structure in STRUCTURES:
-        drawn, known = structure_codes(structure, finest), structure_codes(structure, model)
-        if drawn and known and (structure == "GLAND" or len(drawn) == 1):
-            names.append(structure)
-    return names
+    single = {structure for structure in STRUCTURES if len(structure_codes(structure, finest) or ()) == 1}
+    shared = [name for name in STRUCTURES if drawable(name, reference) and drawable(name, model)]
+    return [name for name in shared if name == "GLAND" or name in single]
 
 
 def _dice(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structure: str) -> float | None:

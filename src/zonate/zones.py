@@ -149,6 +149,21 @@ def structure_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ..
     return chosen if covered == wanted else None
 
 
+def drawable(structure: str, codes: Iterable[int]) -> bool:
+    """Whether an annotator with these codes draws a structure's border.
+
+    Where the codes are WHOLE_GLAND and PZ, what is left of the gland may hold PZ that nobody drew: the central gland
+    is told apart, but not drawn, and cannot be measured.
+
+    Args:
+        structure: A key of STRUCTURES.
+        codes: Those that the annotator could have drawn.
+    """
+    wanted = STRUCTURES[structure]
+    inside = (ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED)
+    return frozenset[Zone]().union(*(zones for zones in inside if zones <= wanted)) == wanted
+
+
 def parse_label_codes(text: str) -> dict[int, LabelCode]:
     """Read a manifest's `label_codes` column, such as `0=BACKGROUND;1=PZ;2=CENTRAL_GLAND`.
 

@@ -3,7 +3,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from zonate.dataset.labels import gland_volume_ml, map_labels, place_labels
+from zonate.dataset.labels import combine, gland_volume_ml, map_labels, place_labels
 from zonate.errors import GeometryError, LabelError
 from zonate.geometry import Grid, Volume
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -40,15 +40,60 @@ def test_labels_stored_in_another_order_are_reordered_not_refused(
     grid = axial()
     labels = Volume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4), grid)
     placed = place_labels(flipped(labels, order, flips), grid, "a")
-    np.testing.assert_array_equal(placed.values, labels.values)
-    assert placed.grid is grid
+    np.testing.assert_array_equal(placed.volume.values, labels.values)
+    assert placed.volume.grid is grid
+    assert placed.covered.tolist() == [True, True]
 
 
 def test_rounding_is_forgiven_and_the_t2w_grid_is_kept() -> None:
     affine = axial().affine.copy()
     affine[0, 3] += 0.04
     placed = place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), axial(), "a")
-    np.testing.assert_array_equal(placed.grid.affine, axial().affine)
+    np.testing.assert_array_equal(placed.volume.grid.affine, axial().affine)
+    assert placed.notes == ()
+
+
+def test_fewer_slices_are_put_where_they_belong() -> None:
+    grid = axial((4, 3, 4))
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_mm([1, 0, 0])  # the label file begins at the second slice
+    placed = place_labels(Volume(np.full((2, 3, 4), 7, np.uint8), Grid((2, 3, 4), affine)), grid, "a")
+    assert placed.volume.values[:, 0, 0].tolist() == [0, 7, 7, 0]
+    assert placed.covered.tolist() == [False, True, True, False]
+    affine[:3, 3] = grid.to_mm([0.5, 0, 0])
+    with pytest.raises(GeometryError, match=r"case a: .* 2 × 3 × 4 voxels .* against 4 × 3 × 4"):
+        place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), grid, "a")
+
+
+def test_a_header_known_to_be_careless_is_not_believed_and_said() -> None:
+    grid = axial((2, 3, 4))
+    affine = grid.affine.copy()
+    cosine = np.sqrt(1 - 0.06**2)
+    turn = np.eye(4)
+    turn[:2, :2] = [[cosine, -0.06], [0.06, cosine]]  # about the patient's long axis
+    labels = Volume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4), Grid((2, 3, 4), turn @ affine))
+    with pytest.raises(GeometryError, match="do not lie on the T2W grid"):
+        place_labels(labels, grid, "a")
+    placed = place_labels(labels, grid, "a", lenient=True)
+    np.testing.assert_array_equal(placed.volume.values, labels.values)
+    assert placed.volume.grid is grid
+    assert "direction cosines by up to 0.060" in placed.notes[0]
+    far = affine.copy()
+    far[0, 3] += 15.1
+    with pytest.raises(GeometryError, match=r"a corner is 15\.10 mm off"):
+        place_labels(Volume(labels.values, Grid((2, 3, 4), far)), grid, "a", lenient=True)
+
+
+def test_layers_are_narrowed_down_to_what_all_of_them_allow() -> None:
+    wg, na, tz = LabelCode.WHOLE_GLAND, LabelCode.NOT_ANNOTATED, LabelCode.TZ
+    gland = np.array([0, wg, wg, wg, wg, 0, na], dtype=np.uint8)
+    central = np.array([0, 0, 0, CG, CG, 0, CG], dtype=np.uint8)
+    fine = np.array([0, 0, PZ, tz, PZ, PZ, PZ], dtype=np.uint8)
+    combined, contradicting = combine([gland, central, fine])
+    assert combined.tolist() == [0, wg, PZ, tz, na, PZ, na]
+    assert contradicting == 1  # central gland and PZ have nothing in common
+    again, _ = combine([fine, central, gland])
+    assert again.tolist() == combined.tolist()
 
 
 def test_labels_elsewhere_are_refused_with_figures() -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.config import AugmentationSettings
-from zonate.dataset.loader import SliceLoader, normalise_known
+from zonate.dataset.loader import SliceLoader, chances, normalise_known
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 
@@ -64,3 +64,10 @@ def test_a_reader_that_is_abandoned_stops(dataset: Dataset) -> None:
     batches = _loader(dataset, batch_size=1).epoch(1)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
+
+
+def test_balanced_sampling_draws_a_code_first_and_then_a_slice_that_holds_it() -> None:
+    # BACKGROUND in all four slices, PZ in two, WHOLE_GLAND in one; nothing is annotated in the last.
+    found = chances([(0, 1), (0, 1), (0, 6), (0,), (255,)])
+    assert found.tolist() == pytest.approx([(1 / 4 + 1 / 2) / 3, (1 / 4 + 1 / 2) / 3, (1 / 4 + 1) / 3, 1 / 12, 0])
+    assert chances([(), ()]).tolist() == [0.5, 0.5]

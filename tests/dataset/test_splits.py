@@ -5,8 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zonate.config import SplitSettings
-from zonate.dataset.splits import Candidate, check_no_leakage, split_cases, split_patients
-from zonate.errors import LeakageError
+from zonate.dataset.splits import (
+    Candidate,
+    Placed,
+    check_no_leakage,
+    fold_of_patients,
+    joined_patients,
+    split_cases,
+    split_patients,
+)
+from zonate.errors import DatasetError, LeakageError
 
 
 def patients(n: int) -> dict[str, float | None]:
@@ -113,16 +121,16 @@ def test_a_source_may_ask_for_a_side() -> None:
     assert sorted(splits[2:]) == ["test", "train", "validation"]
 
 
-def test_a_patient_on_two_sides_is_refused_by_name() -> None:
-    with pytest.raises(LeakageError, match=r"P7 \(train, test\); P9 \(train, validation, test\)"):
+def test_a_patient_on_two_sides_is_refused_with_the_pair_named() -> None:
+    with pytest.raises(LeakageError, match=r"P7 \(train: case c, test: case b\); P9 \(train: case e, "):
         check_no_leakage(
             [
-                ("P9", "test"),
-                ("P7", "test"),
-                ("P7", "train"),
-                ("P8", "train"),
-                ("P9", "train"),
-                ("P9", "validation"),
+                Placed("P9", "test", "a"),
+                Placed("P7", "test", "b"),
+                Placed("P7", "train", "c"),
+                Placed("P8", "train", "d"),
+                Placed("P9", "train", "e"),
+                Placed("P9", "validation", "f"),
             ]
         )
     with pytest.raises(LeakageError, match="P7"):
@@ -130,4 +138,42 @@ def test_a_patient_on_two_sides_is_refused_by_name() -> None:
 
 
 def test_evaluation_is_no_side() -> None:
-    check_no_leakage([("P7", "evaluation"), ("P7", "train"), ("P7", "train")])
+    check_no_leakage([Placed("P7", "evaluation"), Placed("P7", "train"), Placed("P7", "train")])
+
+
+def test_a_test_set_tests_with_all_that_its_patients_have_elsewhere() -> None:
+    cases = [
+        Candidate("P1", 30.0, dataset="A"),
+        Candidate("P2", 40.0, dataset="A"),
+        Candidate("P3", 50.0, dataset="A"),
+        Candidate("P2", 40.0, dataset="B"),
+        Candidate("P4", 60.0, dataset="B"),
+    ]
+    splits = split_cases(cases, SplitSettings(test_sets=("B",)))
+    assert splits[1] == splits[3] == splits[4] == "test"
+    assert sorted([splits[0], splits[2]]) == ["train", "validation"]
+    with pytest.raises(DatasetError, match="no case is of the test set C: there are A, B"):
+        split_cases(cases, SplitSettings(test_sets=("C",)))
+    trains = Candidate("P4", 60.0, side="train", dataset="A", case_id="official")
+    with pytest.raises(LeakageError, match=r"P4 \(train: case official"):
+        split_cases([*cases, trains], SplitSettings(test_sets=("B",)))
+
+
+def test_every_patient_tests_in_one_fold_and_the_folds_span_the_volumes() -> None:
+    volumes = patients(20)
+    folds = fold_of_patients(volumes, SplitSettings())
+    assert Counter(folds.values()) == {0: 4, 1: 4, 2: 4, 3: 4, 4: 4}
+    for first in range(0, 20, 5):  # of five neighbours by volume, each is in another fold
+        assert sorted(folds[f"p{i:03}"] for i in range(first, first + 5)) == [0, 1, 2, 3, 4]
+    tested: list[str] = []
+    for fold in range(5):
+        splits = split_cases([Candidate(p, v) for p, v in volumes.items()], SplitSettings(fold=fold))
+        assert Counter(splits) == {"train": 14, "validation": 2, "test": 4}
+        tested += [p for p, split in zip(volumes, splits, strict=True) if split == "test"]
+    assert sorted(tested) == sorted(volumes)
+
+
+def test_a_patient_known_by_two_names_is_one() -> None:
+    cases = [("P3", "x"), ("P1", "y"), ("P2", "x"), ("P1", "z"), ("P3", "z"), ("P4", "w")]
+    assert joined_patients(cases) == {"P1": "P1", "P2": "P1", "P3": "P1", "P4": "P4"}
+    assert joined_patients([]) == {}

@@ -14,7 +14,7 @@ from tests.dataset.synthetic import SETTINGS, grid, labelled_case, store
 from zonate.dataset import store as store_module
 from zonate.dataset.cases import read_record
 from zonate.dataset.splits import Split
-from zonate.dataset.store import Dataset, write_index
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import DatasetError, LeakageError
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -26,7 +26,7 @@ def made(path: Path) -> Path:
     records = []
     for i, (case_id, split) in enumerate(SPLITS.items(), start=1):
         case = labelled_case(case_id, level=100.0 * i, adc=case_id == "b")
-        records.append((store(path, case, patient_id=f"P-{case_id}"), split))
+        records.append(PlacedRecord(store(path, case, patient_id=f"P-{case_id}"), split))
     write_index(path, records, SETTINGS)
     return path
 
@@ -115,14 +115,17 @@ def test_it_can_be_read_from_other_processes(tmp_path: Path) -> None:
 def test_the_fingerprint_follows_what_could_change_the_learning(tmp_path: Path) -> None:
     first = Dataset.open(made(tmp_path / "1")).fingerprint
     assert Dataset.open(made(tmp_path / "2")).fingerprint == first
-    records = [(read_record(tmp_path / "2", case_id), split) for case_id, split in SPLITS.items()]
-    swapped = [(record, {"validation": "test", "test": "validation"}.get(split, split)) for record, split in records]
-    write_index(tmp_path / "2", swapped, SETTINGS)  # type: ignore[arg-type]
+    swapped: list[Any] = []
+    for case_id, split in SPLITS.items():
+        record = read_record(tmp_path / "2", case_id)
+        assert record is not None
+        swapped.append(PlacedRecord(record, {"validation": "test", "test": "validation"}.get(split, split)))  # type: ignore[arg-type]
+    write_index(tmp_path / "2", swapped, SETTINGS)
     assert Dataset.open(tmp_path / "2").fingerprint != first
 
 
 def test_an_index_without_training_patients_normalises_nothing(tmp_path: Path) -> None:
-    write_index(tmp_path, [(store(tmp_path, labelled_case()), "evaluation")], SETTINGS)
+    write_index(tmp_path, [PlacedRecord(store(tmp_path, labelled_case()), "evaluation")], SETTINGS)
     assert Dataset.open(tmp_path).statistics.std == (1.0, 1.0, 1.0)
 
 
@@ -130,15 +133,15 @@ def test_a_patient_on_two_sides_is_refused_when_written_and_when_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records: list[Any] = [
-        (store(tmp_path, labelled_case("a"), "P1"), "train"),
-        (store(tmp_path, labelled_case("b"), "P1"), "test"),
+        PlacedRecord(store(tmp_path, labelled_case("a"), "P1"), "train"),
+        PlacedRecord(store(tmp_path, labelled_case("b"), "P1"), "test"),
     ]
-    with pytest.raises(LeakageError, match=r"P1 \(train, test\)"):
+    with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\)"):
         write_index(tmp_path, records, SETTINGS)
     with monkeypatch.context() as patch:
         patch.setattr(store_module, "check_no_leakage", lambda _: None)
         write_index(tmp_path, records, SETTINGS)
-    with pytest.raises(LeakageError, match=r"P1 \(train, test\)"):
+    with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\)"):
         Dataset.open(tmp_path)
 
 
@@ -159,7 +162,7 @@ def _edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object
         (lambda path: (path / "dataset.json").write_text("[]", encoding="utf-8"), "is damaged"),
         (_edit(lambda index: index.pop("settings")), "is damaged"),
         (_edit(lambda index: index["entries"][0].pop("split")), "is damaged"),
-        (_edit(lambda index: index.update(format_version=2)), "of version 2; this Zonate reads .* of version 1"),
+        (_edit(lambda index: index.update(format_version=3)), "of version 3; this Zonate reads .* of version 2"),
         (lambda path: shutil.rmtree(path / "cases" / "c"), "has lost or changed the cases c"),
         (lambda path: store(path, labelled_case("c", level=1.0)), "has lost or changed the cases c"),
     ],

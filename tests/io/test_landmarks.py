@@ -55,7 +55,7 @@ def test_two_files_are_paired_by_label_in_the_order_of_the_first(tmp_path: Path)
     assert pairs.names == ("apex", "cyst")
     assert pairs.t2w_mm.tolist() == [[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]]
     assert pairs.diffusion_mm.tolist() == [[1.5, -2.5, 3.5], [4.5, 5.5, -6.5]]
-    assert (pairs.t2w_mm.dtype, pairs.diffusion_mm.dtype) == (np.float64, np.float64)
+    assert pairs.t2w_mm.dtype == pairs.diffusion_mm.dtype == np.float64
 
 
 def test_case_and_spaces_of_a_label_do_not_count(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
-from zonate.config import Settings, SlicingSettings
+from zonate.config import Settings, SlicingSettings, SplitSettings
 from zonate.dataset.slices import Slices, slice_case
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Entry
@@ -68,6 +68,7 @@ class StandInDataset:
     references: Mapping[str, Volume]
     entries: tuple[Entry, ...]
     fingerprint: str = "0" * 64
+    splitting: SplitSettings = field(default_factory=SplitSettings)
 
     def split(self, name: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.split == name)

@@ -14,7 +14,7 @@ from zonate.config import EvaluationSettings, NetworkSettings, Settings
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
-from zonate.dataset.store import write_index
+from zonate.dataset.store import PlacedRecord, write_index
 from zonate.errors import LeakageError
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
@@ -45,7 +45,7 @@ def dataset(tmp_path: Path) -> Path:
         slices = slice_case(Case(case_id, t2w(), labels=gland()), SETTINGS.slicing)
         origin = Origin(f"patient-{case_id}", "boxes", "none", "any", ALL_ZONE_CODES, "", {"warnings": []})
         records.append(write_case(folder, slices, gland(), origin))
-    write_index(folder, [(record, "test") for record in records], SETTINGS)
+    write_index(folder, [PlacedRecord(record, "test") for record in records], SETTINGS)
     return folder
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
-from zonate.dataset.store import Dataset, write_index
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import DatasetError, OutputError
 from zonate.verbs import export as module
 from zonate.verbs.export import export
@@ -21,12 +21,10 @@ def dataset(path: Path) -> Path:
     values[:, 1, 1] = LabelCode.NOT_ANNOTATED
     object.__setattr__(coarse, "labels", coarse.labels.with_values(values))
     codes = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
-    records = [
-        store(path, labelled_case("a", 100.0), "P1"),
-        store(path, labelled_case("b", 200.0, slices=3, adc=True), "P2"),
-        store(path, coarse, "P3", codes=codes),
-    ]
-    write_index(path, list(zip(records, ("train", "test", "evaluation"), strict=True)), SETTINGS)
+    a = store(path, labelled_case("a", 100.0), "P1")
+    b = store(path, labelled_case("b", 200.0, slices=3, adc=True), "P2")
+    c = store(path, coarse, "P3", codes=codes)
+    write_index(path, [PlacedRecord(a, "train"), PlacedRecord(b, "test"), PlacedRecord(c, "evaluation")], SETTINGS)
     return path
 
 

@@ -112,7 +112,7 @@ def test_a_patient_whom_manifests_put_on_two_sides_is_refused_before_anything_is
         {**write_study(tmp_path, name, 1.0), "patient_id": "P1", "split": side}
         for name, side in (("a", "test"), ("b", "train"))
     ]
-    with pytest.raises(LeakageError, match=r"P1 \(train, test\)"):
+    with pytest.raises(LeakageError, match=r"P1 \(train: case b, test: case a\)"):
         prepare(tmp_path / "out", manifests=[write_manifest(tmp_path / "cases.csv", *rows)], settings=SETTINGS)
     assert not (tmp_path / "out").exists()
 
@@ -124,7 +124,7 @@ def test_a_failing_case_is_set_aside_and_the_rest_finished(tmp_path: Path) -> No
     }
     labels = read_volume(tmp_path / "values" / "zones.nii.gz")
     write_volume(tmp_path / "values" / "zones.nii.gz", labels.with_values(labels.values + np.uint8(4)))
-    cut = Volume(labels.values[:1], type(labels.grid)((1, 10, 10), labels.grid.affine))
+    cut = Volume(labels.values[:, :9], type(labels.grid)((labels.grid.shape[0], 9, 10), labels.grid.affine))
     write_volume(tmp_path / "grid" / "zones.nii.gz", cut)
     (tmp_path / "file" / "t2w.nii.gz").unlink()
     rows["none"]["labels"] = ""
@@ -138,7 +138,7 @@ def test_a_failing_case_is_set_aside_and_the_rest_finished(tmp_path: Path) -> No
         "case values: the labels hold values that were not declared: 5 (2 voxels), 6 (2 voxels)"
         in result.failed["values"]
     )
-    assert "case grid: the labels do not lie on the T2W grid: 1 × 10 × 10 voxels" in result.failed["grid"]
+    assert "case grid: the labels do not lie on the T2W grid: 2 × 9 × 10 voxels" in result.failed["grid"]
     assert "cases.csv, line 5, t2w" in result.failed["file"]
     assert "does not exist" in result.failed["file"]
     assert "case none" in result.failed["none"]
@@ -323,9 +323,9 @@ def test_a_dataset_of_other_cases_is_not_lost_by_mistake(tmp_path: Path) -> None
 def test_a_call_without_cases_is_refused(tmp_path: Path) -> None:
     for arguments, message in (
         ({}, "nothing to prepare"),
-        ({"source": tmp_path}, "needs a layout"),
-        ({"layout": "seed"}, "a layout a source folder: known are seed"),
-        ({"source": tmp_path, "layout": "roots"}, "no layout 'roots': known are seed"),
+        ({"source": tmp_path}, "has no layout that is known"),
+        ({"layout": "seed"}, "1 layouts are given for 0 source folders"),
+        ({"source": tmp_path, "layout": "roots"}, "no layout 'roots': known are .*seed"),
     ):
         with pytest.raises(DatasetError, match=message):
             prepare(tmp_path / "out", **arguments)

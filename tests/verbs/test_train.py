@@ -54,6 +54,7 @@ def _assert_same_result(run: Path, unbroken: Path) -> None:
     names = {path.name for path in run.iterdir()}
     assert names == {
         "best.safetensors",
+        "card.md",
         "last.safetensors",
         "settings.json",
         "metrics.jsonl",

@@ -169,9 +169,14 @@ def align(
 @app.command()
 def prepare(
     output: Output,
-    source: Annotated[Path | None, typer.Argument(help="Folder of a public layout; needs --layout.")] = None,
-    layout: Annotated[str | None, typer.Option(help="The layout of SOURCE, such as seed.")] = None,
+    source: Annotated[list[Path] | None, typer.Argument(help="Folders of public data sets, see --layout.")] = None,
+    layout: Annotated[
+        list[str] | None, typer.Option(help="The layout of each SOURCE (see `zonate info`); none: it is recognised.")
+    ] = None,
     manifest: Annotated[list[Path] | None, typer.Option(help="A table of cases; may be given often.")] = None,
+    test_set: Annotated[
+        list[str] | None, typer.Option(help="A data set whose patients all test; may be given often.", metavar="NAME")
+    ] = None,
     jobs: Jobs = 0,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
@@ -179,13 +184,13 @@ def prepare(
     """Turn studies with labels into a dataset; done again, it goes on where it stopped."""
     from zonate.verbs.prepare import prepare as run
 
-    settings = _settings(assignments)
+    settings = _settings([*(assignments or []), *([f"split.test_sets={json.dumps(test_set)}"] if test_set else [])])
     with render.progress_bar("prepare") as progress:
         result = run(
             output,
             manifests=manifest or [],
-            source=source,
-            layout=layout,
+            source=source or [],
+            layout=layout or [],
             settings=settings,
             overwrite=overwrite,
             jobs=jobs,
@@ -194,6 +199,7 @@ def prepare(
     render.console.print(
         f"{len(result.done)} cases prepared, {len(result.skipped)} were there already", markup=False, soft_wrap=True
     )
+    render.show_taken(result)
     render.show_warnings(result.warnings)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
@@ -220,6 +226,7 @@ def train(
     output: Output,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
     recipe: Annotated[str, typer.Option(help="A recipe's name (see `zonate info`) or a TOML file.")] = "pix2pix",
+    fold: Annotated[int | None, typer.Option(help="Leave this fold of cross-validation out, from 0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUTPUT stopped.")] = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
@@ -230,7 +237,7 @@ def train(
 
     settings = load_recipe(recipe).override(assignments or [])
     with render.progress_bar(settings.name) as progress:
-        best = run(data, output, settings, resume=resume, overwrite=overwrite, progress=progress)
+        best = run(data, output, settings, fold=fold, resume=resume, overwrite=overwrite, progress=progress)
     render.console.print(f"best model: {best}", markup=False, soft_wrap=True)
 
 
@@ -240,14 +247,22 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
     output: Output,
     split: Annotated[str, typer.Option(help="test, validation, train or evaluation.")] = "test",
+    fold: Annotated[int | None, typer.Option(help="Fold of cross-validation; the model's own by default.")] = None,
+    compare_readers: Annotated[
+        bool, typer.Option("--compare-readers", help="Also model against reader, and reader against reader.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure a model per patient in 3D on the original grid."""
     from zonate.verbs.evaluate import evaluate as run
 
     with render.progress_bar("evaluate") as progress:
-        summary = run(model, data, output, split=split, overwrite=overwrite, progress=progress)
-    render.show_summary(json.loads((output / "summary.json").read_text(encoding="utf-8")))
+        summary = run(
+            model, data, output, split=split, fold=fold, readers=compare_readers, overwrite=overwrite, progress=progress
+        )
+    about = json.loads((output / "summary.json").read_text(encoding="utf-8"))
+    render.show_summary(about)
+    render.show_readers(about.get("readers", []))
     render.show_failures(summary.failed)
     sys.exit(SOME_FAILED if summary.failed else DONE)
 

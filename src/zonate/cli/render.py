@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zonate.alignment.landmarks import LandmarkErrors
     from zonate.case import AlignmentRecord
     from zonate.study import Study
+    from zonate.verbs.prepare import PrepareResult
 
 console = Console(stderr=True, soft_wrap=False)
 
@@ -136,6 +137,7 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     console.print(table)
 
 
+_NAMES = 5
 _SHOWN = ("hd95_mm", "volume_error_ml")
 
 
@@ -151,6 +153,38 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         return
     headings = ["structure", "n", "Dice", "95 % interval", *(name.replace("_", " ") for name in _SHOWN)]
     show_table(f"Per patient, split {summary['split']}", headings, rows)
+
+
+def show_readers(comparisons: list[dict[str, Any]]) -> None:
+    """The table of `evaluate --compare-readers`: mean ± standard deviation of Dice, a row a pair."""
+    if not comparisons:
+        return
+    structures = list(dict.fromkeys(name for pair in comparisons for name in pair["structures"]))
+    rows = [
+        [
+            f"{pair['compared']} against {pair['reference']}",
+            str(pair["n_images"]),
+            *(_spread(pair["structures"][name]["dice"]) if name in pair["structures"] else "–" for name in structures),
+        ]
+        for pair in comparisons
+    ]
+    show_table("Dice on images that were read more than once", ["who", "images", *structures], rows)
+
+
+def show_taken(result: "PrepareResult") -> None:
+    """What `prepare` took of each data set, and what it left and why."""
+    rows = [
+        [of["dataset"], of["licence"], str(of["patients"]), str(of["cases"]), ", ".join(of["codes"])]
+        for of in result.taken
+    ]
+    if rows:
+        show_table("Taken", ["data set", "licence", "patients", "cases", "label codes"], rows)
+    reasons: dict[str, list[str]] = {}
+    for left in result.left_out:
+        reasons.setdefault(left.reason, []).append(left.name)
+    for reason, names in reasons.items():
+        shown = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+        console.print(f"left out: {shown}: {reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _spread(measure: Mapping[str, Any]) -> str:

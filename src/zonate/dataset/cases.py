@@ -28,7 +28,7 @@ from zonate.geometry import Crop, Grid, Volume
 from zonate.io.files import atomic_path
 from zonate.zones import LabelCode
 
-CASE_FORMAT_VERSION = 1
+CASE_FORMAT_VERSION = 2
 CASES_FOLDER = "cases"
 COMPLETE = "zonate_complete"
 """The attribute that is written after everything else."""
@@ -47,7 +47,10 @@ class Origin:
         use: `evaluation` where nothing may be trained on it.
         codes: Those that the annotator could have drawn, ascending, without NOT_ANNOTATED.
         source_key: Changes when the source's files, what is said of it, or the settings change.
-        provenance: File names relative to the manifest, alignment, b-value, versions, settings (JSON values).
+        provenance: File names relative to the manifest, alignment, b-value, anatomy, versions, settings (JSON values).
+        citation: How the data set wants to be cited; may be empty.
+        reader: Who drew it, where the image was read several times; else empty.
+        image_id: The same for all readings of one image; empty where there is one.
     """
 
     patient_id: str
@@ -57,6 +60,9 @@ class Origin:
     codes: tuple[LabelCode, ...]
     source_key: str
     provenance: Mapping[str, Any]
+    citation: str = ""
+    reader: str = ""
+    image_id: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The origin as JSON values."""
@@ -83,6 +89,8 @@ class CaseRecord:
         crop: How the slices were cut out of it.
         moments: Of this volume's slices.
         content: SHA-256 of the three arrays.
+        slice_codes: The label codes that each slice holds, ascending.
+        image_digest: SHA-256 of the T2W as it was read: the same image has the same under any name.
     """
 
     case_id: str
@@ -94,6 +102,8 @@ class CaseRecord:
     crop: Crop
     moments: Moments
     content: str
+    slice_codes: tuple[tuple[int, ...], ...]
+    image_digest: str
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -116,6 +126,8 @@ class CaseRecord:
             "moments": self.moments.to_json(),
             "statistics": self.moments.statistics.to_json(),
             "content_sha256": self.content,
+            "slice_codes": [list(codes) for codes in self.slice_codes],
+            "image_sha256": self.image_digest,
         }
 
     @classmethod
@@ -133,6 +145,8 @@ class CaseRecord:
             crop=Crop(_grid_from_json(crop["source"]), crop["size_px"], crop["spacing_mm"]),
             moments=Moments.from_json(value["moments"]),
             content=value["content_sha256"],
+            slice_codes=tuple(tuple(codes) for codes in value["slice_codes"]),
+            image_digest=value["image_sha256"],
         )
 
 
@@ -141,7 +155,9 @@ def case_folder(dataset: Path, case_id: str) -> Path:
     return dataset / CASES_FOLDER / case_id
 
 
-def write_case(dataset: Path, slices: Slices, reference: Volume, origin: Origin) -> CaseRecord:
+def write_case(
+    dataset: Path, slices: Slices, reference: Volume, origin: Origin, *, image_digest: str = ""
+) -> CaseRecord:
     """Write a case under a temporary name and rename it once it is whole.
 
     Args:
@@ -149,6 +165,7 @@ def write_case(dataset: Path, slices: Slices, reference: Volume, origin: Origin)
         slices: With labels.
         reference: Label codes (S, H, W) uint8 on the original T2W grid.
         origin: Kept with it.
+        image_digest: SHA-256 of the T2W as it was read; empty: that of the slices.
 
     Returns:
         The record as stored.
@@ -169,6 +186,8 @@ def write_case(dataset: Path, slices: Slices, reference: Volume, origin: Origin)
         crop=slices.crop,
         moments=moments_of(slices.images),
         content=_digest(arrays),
+        slice_codes=tuple(tuple(np.unique(plane).tolist()) for plane in slices.labels),
+        image_digest=image_digest or _digest({"t2w": slices.images[:, 0]}),
     )
     target = case_folder(dataset, slices.case_id)
     with atomic_path(target) as temporary:

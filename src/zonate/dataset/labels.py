@@ -1,6 +1,7 @@
 """From what lies in a label file to label codes on the T2W grid, without ever interpolating a label."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,34 +15,94 @@ LABEL_GRID_TOLERANCE_MM = 0.05
 which shifts the far corner of a 384×384 volume by up to some hundredths of a millimetre, a tenth of a pixel."""
 
 
-def place_labels(labels: Volume, t2w: Grid, case_id: str) -> Volume:
+LENIENT_GRID_MM = 15.0
+"""How far a label header known to be careless may put a corner off; direction cosines off by 0.06 come to about 11."""
+_SAME_SPACING = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Labels on the T2W grid.
+
+    Attributes:
+        volume: (S, H, W) in the T2W's own order of axes.
+        covered: (S,) bool: whether the label file says anything about the slice.
+        notes: What was odd about the place that the file names.
+    """
+
+    volume: Volume
+    covered: npt.NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+
+
+def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = False) -> Placed:
     """Bring a label volume that lies on the T2W grid into the T2W's order of axes.
 
     Flipped or permuted axes are undone by moving voxels, never by resampling. The result has the T2W's own grid, so
-    rounding in the label file does not travel further.
+    rounding in the label file does not travel further. A volume of fewer slices, each of which is one of the T2W's,
+    is put where it belongs; the slices that it lacks are not covered.
 
     Args:
         labels: As read.
         t2w: The grid of the case's T2W.
         case_id: For messages.
+        lenient: Take labels of the T2W's shape and spacing voxel for voxel where their header puts them elsewhere, by
+            no more than LENIENT_GRID_MM, and say so.
 
     Raises:
         GeometryError: The labels do not lie on the T2W grid.
     """
     found = to_canonical(labels)
     wanted = to_canonical(Volume(np.broadcast_to(np.uint8(0), t2w.shape), t2w)).grid
-    if found.grid.shape != wanted.shape:
-        raise GeometryError(
-            f"case {case_id}: the labels do not lie on the T2W grid: {_size(found.grid)} voxels (slices × rows × "
-            f"columns) against {_size(wanted)}; give labels that were drawn on this T2W series"
+    notes: tuple[str, ...] = ()
+    if found.grid.shape == wanted.shape:
+        slices = np.arange(wanted.shape[0])
+        notes = _check_place(found.grid, wanted, case_id, lenient=lenient)
+    else:
+        slices = _slices_among(found.grid, wanted, case_id)
+    values = np.zeros(wanted.shape, dtype=found.values.dtype)
+    values[slices] = found.values
+    covered = np.zeros(wanted.shape, dtype=np.bool_)
+    covered[slices] = True
+    told = np.asarray(from_canonical(covered, t2w).any(axis=(1, 2)))  # (S,)
+    return Placed(Volume(from_canonical(values, t2w), t2w), told, notes)
+
+
+def _check_place(found: Grid, wanted: Grid, case_id: str, *, lenient: bool) -> tuple[str, ...]:
+    """Notes on labels of the T2W's shape; none where their corners lie on the T2W's."""
+    apart_mm = float(np.linalg.norm(found.corners_mm() - wanted.corners_mm(), axis=1).max())
+    if apart_mm <= LABEL_GRID_TOLERANCE_MM:
+        return ()
+    same_spacing = np.allclose(found.spacing_mm, wanted.spacing_mm, rtol=_SAME_SPACING)
+    if lenient and same_spacing and apart_mm <= LENIENT_GRID_MM:
+        turned = float(np.abs(found.direction - wanted.direction).max())
+        return (
+            f"the label file's header is off the image's: a corner by {apart_mm:.2f} mm, direction cosines by up to "
+            f"{turned:.3f}; its voxels were taken one for one, as its data set is known to need",
         )
-    apart_mm = float(np.linalg.norm(found.grid.corners_mm() - wanted.corners_mm(), axis=1).max())
-    if apart_mm > LABEL_GRID_TOLERANCE_MM:
-        raise GeometryError(
-            f"case {case_id}: the labels do not lie on the T2W grid: a corner is {apart_mm:.2f} mm off, more than "
-            f"the {LABEL_GRID_TOLERANCE_MM} mm that rounding explains; give labels that were drawn on this T2W series"
-        )
-    return Volume(from_canonical(found.values, t2w), t2w)
+    raise GeometryError(
+        f"case {case_id}: the labels do not lie on the T2W grid: a corner is {apart_mm:.2f} mm off, more than "
+        f"the {LABEL_GRID_TOLERANCE_MM} mm that rounding explains; give labels that were drawn on this T2W series"
+    )
+
+
+def _slices_among(found: Grid, wanted: Grid, case_id: str) -> npt.NDArray[np.intp]:
+    """Which slices of the T2W the label's slices are, where they have the same pixels."""
+    n, rows, columns = found.shape
+    if (rows, columns) == wanted.shape[1:] and n < wanted.shape[0]:
+        corners = [(0, 0), (0, columns - 1), (rows - 1, 0)]
+        placed = np.array([[(s, *corner) for corner in corners] for s in range(n)], dtype=np.float64)  # (n, 3, 3)
+        index = wanted.to_index(found.to_mm(placed))  # of the T2W
+        slices = np.rint(index[:, 0, 0]).astype(np.intp)
+        exact = placed.copy()
+        exact[..., 0] = slices[:, None]
+        apart_mm = float(np.linalg.norm((index - exact) * wanted.spacing_mm, axis=-1).max())
+        if apart_mm <= LABEL_GRID_TOLERANCE_MM and slices.min() >= 0 and slices.max() < wanted.shape[0]:
+            return slices
+    raise GeometryError(
+        f"case {case_id}: the labels do not lie on the T2W grid: {_size(found)} voxels (slices × rows × "
+        f"columns) against {_size(wanted)}; give labels that were drawn on this T2W series"
+    )
 
 
 def map_labels(values: npt.NDArray[np.generic], table: Mapping[int, LabelCode], case_id: str) -> npt.NDArray[np.uint8]:
@@ -72,6 +133,34 @@ def map_labels(values: npt.NDArray[np.generic], table: Mapping[int, LabelCode], 
             f"{', …' if len(unknown) > 8 else ''}; declared are {declared}"
         )
     return codes
+
+
+def combine(layers: Iterable[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], int]:
+    """Bring the layers of an annotation together: each voxel is what all layers that draw it allow.
+
+    A voxel in the gland's mask and in the PZ's is PZ, since that is in both sets of zones; what no layer draws is
+    background. A voxel that is drawn as zones with nothing in common cannot be known.
+
+    Args:
+        layers: Label codes (S, H, W), one shape; BACKGROUND where a layer draws nothing.
+
+    Returns:
+        Label codes, NOT_ANNOTATED where layers contradict each other or one of them says so; and how many voxels
+        contradict.
+    """
+    bits = np.zeros(256, dtype=np.uint8)
+    code_of_bits = np.full(256, LabelCode.NOT_ANNOTATED, dtype=np.uint8)
+    for code, zones in ZONES_OF_CODE.items():
+        bits[code] = sum(1 << zone for zone in zones)
+        code_of_bits[bits[code]] = code
+    bits[LabelCode.BACKGROUND] = bits[LabelCode.NOT_ANNOTATED] = 0xFF  # neither narrows anything down
+    stacked = list(layers)
+    allowed = np.bitwise_and.reduce([bits[layer] for layer in stacked])
+    drawn = np.logical_or.reduce([layer != LabelCode.BACKGROUND for layer in stacked])
+    unknown = np.logical_or.reduce([layer == LabelCode.NOT_ANNOTATED for layer in stacked])
+    codes = np.where(drawn, code_of_bits[allowed], np.uint8(LabelCode.BACKGROUND))
+    contradicting = drawn & ~unknown & (codes == LabelCode.NOT_ANNOTATED)
+    return np.where(unknown, np.uint8(LabelCode.NOT_ANNOTATED), codes), int(np.count_nonzero(contradicting))
 
 
 def gland_volume_ml(reference: Volume, codes: tuple[LabelCode, ...]) -> float | None:

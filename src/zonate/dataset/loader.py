@@ -1,5 +1,6 @@
 """Training batches from a prepared dataset: an order and an augmentation that follow from seed and epoch alone."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class SliceLoader:
         normalisation: Literal["dataset", "volume"],
         channels: tuple[bool, bool, bool],
         augmentation: AugmentationSettings,
+        sampling: Literal["every", "balanced"] = "every",
     ) -> None:
         self._dataset = dataset
         self._places = [(entry, s) for entry in entries for s in range(entry.slices)]
@@ -58,15 +60,21 @@ class SliceLoader:
         self._normalisation = normalisation
         self._channels = channels
         self._augmentation = augmentation
+        held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
+        self._chances = chances(held) if sampling == "balanced" else None
 
     def __len__(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
         return -(-len(self._places) // self._batch_size)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Visit every slice once, in an order drawn from (seed, epoch)."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._places))
-        chunks = [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
+        """Visit every slice once, or as many slices by chance, in an order drawn from (seed, epoch)."""
+        n, random = len(self._places), np.random.default_rng((self._seed, epoch))
+        order = random.permutation(n) if self._chances is None else random.choice(n, n, p=self._chances)
+        # A slice that is drawn twice is augmented in two ways; one that comes once is known by its place alone.
+        visits = order if self._chances is None else np.arange(n, 2 * n)
+        pairs = np.stack([order, visits], axis=1)  # (N, 2)
+        chunks = [pairs[first : first + self._batch_size] for first in range(0, n, self._batch_size)]
         with ThreadPoolExecutor(max_workers=1) as reader:
             waiting = [reader.submit(self._batch, chunk, epoch) for chunk in chunks[:_AHEAD]]
             for number in range(len(chunks)):
@@ -77,15 +85,31 @@ class SliceLoader:
 
     def _batch(self, chunk: npt.NDArray[np.intp], epoch: int) -> Batch:
         images, labels, codes = [], [], []
-        for index in chunk:
+        for index, visit in chunk.tolist():
             entry, s = self._places[index]
             image, label = self._dataset.slice(entry.case_id, s)
-            image, label = augment(image, label, self._augmentation, visit=(self._seed, epoch, int(index)))
+            image, label = augment(image, label, self._augmentation, visit=(self._seed, epoch, visit))
             statistics = entry.statistics if self._normalisation == "volume" else self._dataset.statistics
             images.append(torch.from_numpy(normalise_known(image, statistics, self._channels)))
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
         return Batch(torch.stack(images), torch.stack(labels), tuple(codes))
+
+
+def chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+    """How likely each slice is drawn when a label code is drawn first and then a slice that holds it.
+
+    Args:
+        held: The label codes of each slice; NOT_ANNOTATED is no code.
+
+    Returns:
+        (N,), summing to 1: of C codes, the mean over codes of 1/n_c for each of the n_c slices that hold code c. A
+        slice without any code is never drawn; where no slice has one, all are as likely.
+    """
+    sets = [{code for code in codes if code != LabelCode.NOT_ANNOTATED} for codes in held]
+    counts = Counter(code for codes in sets for code in codes)
+    weights = np.array([sum(1 / counts[code] for code in sorted(codes)) for codes in sets], dtype=np.float64)
+    return weights / weights.sum() if weights.sum() > 0 else np.full(len(sets), 1 / max(len(sets), 1))
 
 
 def normalise_known(

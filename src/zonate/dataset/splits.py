@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from zonate.config import SplitSettings
-from zonate.errors import LeakageError
+from zonate.errors import DatasetError, LeakageError
 
 Side = Literal["train", "validation", "test"]
 Split = Literal["train", "validation", "test", "evaluation"]
@@ -24,39 +24,93 @@ class Candidate:
     """A case that wants a split.
 
     Attributes:
-        patient_id: Whose case it is.
+        patient_id: Whose case it is, one name through all data sets.
         gland_volume_ml: None where it is not known.
         evaluation: Whether nothing may be trained, validated or tested on it.
         side: Where its source wants it; None leaves that to the split.
+        dataset: The public name of its data set.
+        case_id: For messages.
     """
 
     patient_id: str
     gland_volume_ml: float | None
     evaluation: bool = False
     side: Side | None = None
+    dataset: str = ""
+    case_id: str = ""
 
 
 def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]:
     """Give each case its split.
 
     A case for evaluation gets `evaluation` and counts for nothing else. A patient with a side of their own stands
-    there with all their cases. The other patients are divided among themselves, each by the mean gland volume of
-    their cases.
+    there with all their cases; so does, on the test side, one who has a case in a test set, whatever other sets they
+    are in. The other patients are divided among themselves, each by the mean gland volume of their cases: by the
+    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests.
 
     Raises:
         LeakageError: A patient would stand on two sides.
+        DatasetError: No case is of a test set that is named.
     """
     ordinary = [case for case in cases if not case.evaluation]
-    check_no_leakage((case.patient_id, case.side) for case in ordinary if case.side is not None)
-    given = {case.patient_id: case.side for case in ordinary if case.side is not None}
+    missing = sorted(set(settings.test_sets) - {case.dataset for case in ordinary})
+    if missing:
+        known = ", ".join(sorted({case.dataset for case in ordinary}))
+        raise DatasetError(f"no case is of the test set {', '.join(missing)}: there are {known}")
+    given = _given_sides(ordinary, settings.test_sets)
     volumes: defaultdict[str, list[float]] = defaultdict(list)
     for case in ordinary:
         if case.patient_id not in given:
-            known = [] if case.gland_volume_ml is None else [case.gland_volume_ml]
-            volumes[case.patient_id].extend(known)
+            known_volume = [] if case.gland_volume_ml is None else [case.gland_volume_ml]
+            volumes[case.patient_id].extend(known_volume)
     means = {patient: sum(known) / len(known) if known else None for patient, known in volumes.items()}
-    sides = {**split_patients(means, settings), **given}
+    if settings.fold is None:
+        fractions = settings.model_copy(update={"test_fraction": 0.0}) if settings.test_sets else settings
+        sides = split_patients(means, fractions)
+    else:
+        sides = _leave_out(means, settings, settings.fold)
+    sides |= given
     return ["evaluation" if case.evaluation else sides[case.patient_id] for case in cases]
+
+
+def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Side]:
+    """The patients whose side is not drawn."""
+    wanted = [(case, "test" if case.dataset in test_sets else case.side) for case in cases]
+    external = {case.patient_id for case in cases if case.dataset in test_sets}
+    given = [(case, side) for case, side in wanted if side is not None]
+    check_no_leakage(
+        Placed(case.patient_id, side, case.case_id)
+        for case, side in given
+        if case.patient_id not in external or side == "test" or case.side is not None
+    )
+    return {case.patient_id: side for case, side in given}
+
+
+def fold_of_patients(gland_volumes_ml: Mapping[str, float | None], settings: SplitSettings) -> dict[str, int]:
+    """Divide patients into folds that each span the range of gland volumes, as `split_patients` does for sides.
+
+    Args:
+        gland_volumes_ml: From patient id to gland volume; the order does not matter.
+        settings: Number of folds, and seed.
+
+    Returns:
+        From patient id to fold, in the order of the ids; the sizes of the folds differ by one patient at most.
+    """
+    random = np.random.default_rng(settings.seed)
+    ranked = _ranked(gland_volumes_ml, random)
+    folds: dict[str, int] = {}
+    for first in range(0, len(ranked), settings.folds):
+        stratum = ranked[first : first + settings.folds]
+        folds |= dict(zip(stratum, random.permutation(settings.folds).tolist(), strict=False))
+    return {patient: folds[patient] for patient in sorted(folds)}
+
+
+def _leave_out(gland_volumes_ml: Mapping[str, float | None], settings: SplitSettings, fold: int) -> dict[str, Side]:
+    """One fold tests; of the others some validate and the rest train."""
+    folds = fold_of_patients(gland_volumes_ml, settings)
+    rest = {patient: volume for patient, volume in gland_volumes_ml.items() if folds[patient] != fold}
+    sides = split_patients(rest, settings.model_copy(update={"test_fraction": 0.0}))
+    return {**sides, **{patient: "test" for patient, number in folds.items() if number == fold}}
 
 
 def split_patients(gland_volumes_ml: Mapping[str, float | None], settings: SplitSettings) -> dict[str, Side]:
@@ -77,41 +131,81 @@ def split_patients(gland_volumes_ml: Mapping[str, float | None], settings: Split
     """
     n_validation, n_test = _counts(len(gland_volumes_ml), settings)
     random = np.random.default_rng(settings.seed)
-    patients = sorted(gland_volumes_ml)
-    tie_break = dict(zip(patients, random.permutation(len(patients)).tolist(), strict=True))
-    volumes = {patient: math.inf if volume is None else volume for patient, volume in gland_volumes_ml.items()}
-    ranked = sorted(patients, key=lambda patient: (volumes[patient], tie_break[patient]))
+    ranked = _ranked(gland_volumes_ml, random)
     test = _one_of_each_stratum(ranked, n_test, random)
     ranked = [patient for patient in ranked if patient not in test]
     validation = _one_of_each_stratum(ranked, n_validation, random)
     sides: dict[str, Side] = {}
-    for patient in patients:
+    for patient in sorted(gland_volumes_ml):
         sides[patient] = "test" if patient in test else "validation" if patient in validation else "train"
     return sides
 
 
-def check_no_leakage(sides: Iterable[tuple[str, Split]]) -> None:
+class Placed(NamedTuple):
+    """A case on a side."""
+
+    patient_id: str
+    side: Split
+    case_id: str = ""
+
+
+def check_no_leakage(cases: Iterable[Placed]) -> None:
     """Refuse a patient on two sides of a split.
 
     `evaluation` is no side: a patient may have rows for evaluation beside others, since those rows are never
     trained, validated or tested on. A score on them is then not one of an unseen patient; `prepare` says so.
 
     Args:
-        sides: Patient id and split of every case.
+        cases: Every case with its patient and side.
 
     Raises:
-        LeakageError: Names each such patient and the sides.
+        LeakageError: Names each such patient, the sides, and a case on each.
     """
-    found: defaultdict[str, set[Split]] = defaultdict(set)
-    for patient, side in sides:
+    found: defaultdict[str, dict[Split, str]] = defaultdict(dict)
+    for patient, side, case_id in cases:
         if side != "evaluation":
-            found[patient].add(side)
-    leaks = [f"{p} ({', '.join(s for s in SIDES if s in found[p])})" for p in sorted(found) if len(found[p]) > 1]
+            found[patient].setdefault(side, case_id)
+    leaks = [
+        f"{patient} ({', '.join(f'{side}: case {found[patient][side]}' for side in SIDES if side in found[patient])})"
+        for patient in sorted(found)
+        if len(found[patient]) > 1
+    ]
     if leaks:
         raise LeakageError(
             f"a patient may stand on one side of the split only, but {'; '.join(leaks)}: "
             "give all cases of a patient the same split, or none"
         )
+
+
+def joined_patients(cases: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Which patients are one, because an image is known under both names.
+
+    Args:
+        cases: Patient id and a digest of the image, of every case.
+
+    Returns:
+        From patient id to the first, in alphabetical order, of the names that the patient goes by.
+    """
+    joined: dict[str, str] = {}
+
+    def root(patient: str) -> str:
+        while joined.setdefault(patient, patient) != patient:
+            patient = joined[patient]
+        return patient
+
+    seen: dict[str, str] = {}
+    for patient, image in cases:
+        one, other = root(patient), root(seen.setdefault(image, patient))
+        joined[max(one, other)] = min(one, other)
+    return {patient: root(patient) for patient in list(joined)}
+
+
+def _ranked(gland_volumes_ml: Mapping[str, float | None], random: np.random.Generator) -> list[str]:
+    """The patients by gland volume, those of unknown volume last; ties are drawn."""
+    patients = sorted(gland_volumes_ml)
+    tie_break = dict(zip(patients, random.permutation(len(patients)).tolist(), strict=True))
+    volumes = {patient: math.inf if volume is None else volume for patient, volume in gland_volumes_ml.items()}
+    return sorted(patients, key=lambda patient: (volumes[patient], tie_break[patient]))
 
 
 def _counts(patients: int, settings: SplitSettings) -> tuple[int, int]:

@@ -9,7 +9,8 @@ The index is written last, so a folder without one is not a dataset (yet).
 import hashlib
 import json
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,15 +21,15 @@ from pydantic import ValidationError
 from zonate.config import AlignmentSettings, ReadingSettings, Settings, SlicingSettings, SplitSettings
 from zonate.dataset.cases import CaseRecord, open_group, read_record
 from zonate.dataset.slices import Slices
-from zonate.dataset.splits import SPLITS, Split, check_no_leakage
+from zonate.dataset.splits import SPLITS, Candidate, Placed, Side, Split, check_no_leakage, split_cases
 from zonate.dataset.statistics import Statistics, pooled
-from zonate.errors import DatasetError
+from zonate.errors import ConfigError, DatasetError
 from zonate.geometry import Volume
 from zonate.io.files import write_json
 from zonate.zones import LabelCode
 
 FORMAT = "zonate-dataset"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 INDEX_NAME = "dataset.json"
 
 
@@ -48,6 +49,11 @@ class Entry:
         licence: Of the data.
         statistics: Of this volume alone.
         content: SHA-256 of the case's arrays.
+        citation: How the data set wants to be cited; may be empty.
+        reader: Who drew it, where the image was read several times; else empty.
+        image_id: The same for all readings of one image; empty where there is one.
+        slice_codes: The label codes that each slice holds, ascending.
+        given_side: The side that its source asked for.
     """
 
     case_id: str
@@ -61,14 +67,20 @@ class Entry:
     licence: str
     statistics: Statistics
     content: str = ""
+    citation: str = ""
+    reader: str = ""
+    image_id: str = ""
+    slice_codes: tuple[tuple[int, ...], ...] = ()
+    given_side: Side | None = None
 
     @classmethod
-    def of_record(cls, record: CaseRecord, split: Split) -> Self:
+    def of_record(cls, placed: "PlacedRecord") -> Self:
         """The entry of a stored case."""
+        record, split = placed.record, placed.split
         origin = record.origin
         return cls(
             case_id=record.case_id,
-            patient_id=origin.patient_id,
+            patient_id=placed.patient_id or origin.patient_id,
             slices=record.slices,
             codes=origin.codes,
             split=split,
@@ -78,6 +90,11 @@ class Entry:
             licence=origin.licence,
             statistics=record.moments.statistics,
             content=record.content,
+            citation=origin.citation,
+            reader=origin.reader,
+            image_id=origin.image_id,
+            slice_codes=record.slice_codes,
+            given_side=placed.given_side,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +104,7 @@ class Entry:
             "codes": [code.name for code in self.codes],
             "channels_present": list(self.channels_present),
             "statistics": self.statistics.to_json(),
+            "slice_codes": [list(codes) for codes in self.slice_codes],
         }
 
     @classmethod
@@ -97,8 +115,26 @@ class Entry:
             "codes": tuple(LabelCode[name] for name in value["codes"]),
             "channels_present": (t2w, dwi, adc),
             "statistics": Statistics.from_json(value["statistics"]),
+            "slice_codes": tuple(tuple(codes) for codes in value["slice_codes"]),
         }
         return cls(**{**value, **read})
+
+
+@dataclass(frozen=True)
+class PlacedRecord:
+    """A prepared case and where it stands.
+
+    Attributes:
+        record: The case.
+        split: Its side.
+        patient_id: The one name of its patient, where the case itself knows another; None: the case's own.
+        given_side: The side that its source asked for.
+    """
+
+    record: CaseRecord
+    split: Split
+    patient_id: str | None = None
+    given_side: Side | None = None
 
 
 class Dataset:
@@ -143,8 +179,31 @@ class Dataset:
                 f"the dataset {path} has lost or changed the cases {', '.join(missing)} since its index was "
                 "written: run `zonate prepare` again, it makes only what is missing"
             )
-        check_no_leakage((entry.patient_id, entry.split) for entry in dataset.entries)
+        check_no_leakage(Placed(entry.patient_id, entry.split, entry.case_id) for entry in dataset.entries)
         return dataset
+
+    def folded(self, fold: int) -> "Dataset":
+        """The same cases, divided for one fold of cross-validation.
+
+        Its patients test, and the statistics are those of the patients who then train. Cases for evaluation, and
+        patients with a side of their own, stay where they are.
+
+        Args:
+            fold: From 0; there are `splitting.folds`.
+
+        Raises:
+            ConfigError: There is no such fold.
+        """
+        splitting = self.splitting.model_copy(update={"fold": fold})
+        if not 0 <= fold < splitting.folds:
+            raise ConfigError(f"there is no fold {fold}: the dataset {self.path} has folds 0 to {splitting.folds - 1}")
+        splits = split_cases([_candidate(entry) for entry in self.entries], splitting)
+        view = copy(self)
+        view.entries = tuple(replace(entry, split=split) for entry, split in zip(self.entries, splits, strict=True))
+        view.splitting = splitting
+        view.statistics = pooled(self.record(entry.case_id).moments for entry in view.split("train")).statistics
+        view.fingerprint = hashlib.sha256(f"{self.fingerprint} fold {fold}".encode()).hexdigest()
+        return view
 
     def split(self, name: Split) -> tuple[Entry, ...]:
         """The cases of one side; empty where it has none.
@@ -214,19 +273,20 @@ class Dataset:
         return {**vars(self), "_arrays": {}}
 
 
-def write_index(path: Path, records: Items[tuple[CaseRecord, Split]], settings: Settings) -> None:
+def write_index(path: Path, placed: Items[PlacedRecord], settings: Settings) -> None:
     """Write the index of a dataset whose cases are all complete.
 
     Args:
         path: The dataset's folder.
-        records: The cases with their splits; the statistics come from those that train.
+        placed: The cases with their splits; the statistics come from those that train.
         settings: reading, alignment, slicing and split are kept.
 
     Raises:
         LeakageError: A patient stands on two sides.
     """
-    check_no_leakage((record.origin.patient_id, split) for record, split in records)
-    moments = pooled(record.moments for record, split in records if split == "train")
+    entries = [Entry.of_record(item) for item in placed]
+    check_no_leakage(Placed(entry.patient_id, entry.split, entry.case_id) for entry in entries)
+    moments = pooled(item.record.moments for item in placed if item.split == "train")
     index: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -234,14 +294,25 @@ def write_index(path: Path, records: Items[tuple[CaseRecord, Split]], settings: 
             "reading": settings.reading.model_dump(),
             "alignment": settings.alignment.model_dump(),
             "slicing": settings.slicing.model_dump(),
-            "split": settings.split.model_dump(),
+            "split": settings.split.model_dump(mode="json"),
         },
         "statistics": moments.statistics.to_json(),
-        "entries": [Entry.of_record(record, split).to_json() for record, split in records],
+        "entries": [entry.to_json() for entry in entries],
     }
     canonical = json.dumps(index, sort_keys=True, ensure_ascii=True)
     index["fingerprint"] = hashlib.sha256(canonical.encode()).hexdigest()
     write_json(path / INDEX_NAME, index)
+
+
+def _candidate(entry: Entry) -> Candidate:
+    return Candidate(
+        entry.patient_id,
+        entry.gland_volume_ml,
+        entry.split == "evaluation",
+        entry.given_side,
+        entry.dataset,
+        entry.case_id,
+    )
 
 
 def _read_index(path: Path) -> dict[str, Any]:

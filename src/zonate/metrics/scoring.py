@@ -12,7 +12,7 @@ from zonate.errors import GeometryError
 from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
 from zonate.metrics.structure import Mask, StructureMetrics, structure_metrics
-from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, structure_codes, told_apart
+from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def score_case(
             f"case {case_id}: the reference ({reference.grid.shape}) and the prediction ({prediction.grid.shape}) "
             "do not lie on one grid: compare them on the grid of the original T2W"
         )
-    reference_finest, prediction_finest = told_apart(reference_codes), told_apart(prediction_codes)
+    drawn, given = list(reference_codes), list(prediction_codes)
     scores = []
     for structure in STRUCTURES:
-        if structure_codes(structure, reference_finest) and structure_codes(structure, prediction_finest):
+        if drawable(structure, drawn) and drawable(structure, given):
             reference_mask, reference_known = _structure_mask(reference, structure)
             prediction_mask, prediction_known = _structure_mask(prediction, structure)
             metrics = structure_metrics(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from zonate.metrics.scoring import Score, StructureSummary, measure_names
-from zonate.zones import STRUCTURES, LabelCode, structure_codes, told_apart
+from zonate.zones import STRUCTURES, LabelCode, drawable
 
 EMPTY_RULE = (
     "missed (reference there, prediction empty) and spurious (the reverse): Dice and NSD are 0, surface distances are "
@@ -57,8 +57,8 @@ def not_compared(
     """
     counts = {}
     for structure in STRUCTURES:
-        unknown = sum(structure_codes(structure, told_apart(codes)) is None for codes in reference_codes)
-        model_unknown = 0 if structure_codes(structure, model_codes) else len(reference_codes)
+        unknown = sum(not drawable(structure, codes) for codes in reference_codes)
+        model_unknown = 0 if drawable(structure, model_codes) else len(reference_codes)
         if unknown or model_unknown:
             counts[structure] = {"reference_does_not_tell": unknown, "model_does_not_tell": model_unknown}
     return counts

@@ -21,6 +21,7 @@ from zonate.model import Model
 from zonate.pictures.boxplots import draw_boxplots
 from zonate.pictures.worst import draw_worst
 from zonate.progress import Progress, silent
+from zonate.verbs.compare_readers import compare_readers, comparisons_csv, comparisons_json, read_more_than_once
 from zonate.verbs.model_json import model_to_json
 from zonate.zones import LabelCode
 
@@ -68,6 +69,8 @@ def evaluate(
     output: Path,
     *,
     split: str = "test",
+    fold: int | None = None,
+    readers: bool = False,
     settings: EvaluationSettings | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -82,13 +85,17 @@ def evaluate(
         dataset: What `prepare` wrote.
         output: Folder for the results.
         split: `train`, `validation`, `test` or `evaluation`.
+        fold: The fold of cross-validation, from 0; None: the one that the model left out, where it was trained on a
+            fold of this dataset, else the dataset's own split.
+        readers: Whether model and readers are compared on the images that were read more than once.
         settings: None: those that the model carries.
         overwrite: Whether an output that holds something may be replaced.
         progress: Told of each case.
 
     Raises:
         ValueError: There is no split of that name.
-        DatasetError: The split is empty, or none of its cases could be measured.
+        DatasetError: The split is empty, none of its cases could be measured, or readers are to be compared and no
+            image was read twice.
         LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
         ModelError: The model cannot be read.
         OutputError: The output holds something already.
@@ -98,10 +105,14 @@ def evaluate(
     check_output_folder(output, overwrite=overwrite, inputs=[model, dataset])
     opened, trained = Dataset.open(dataset), Model.load(model)
     settings = settings or trained.settings.evaluation
+    opened = _folded(opened, trained, fold)
     entries = opened.split(cast("Split", split))
     if not entries:
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
     seen = _seen_patients(trained.provenance, entries, split)
+    images = read_more_than_once(entries) if readers else {}
+    if readers and not images:
+        raise DatasetError(f"no image of the split {split!r} was read by two readers: there is nobody to compare")
 
     scores: list[Score] = []
     worst: list[_Shown] = []
@@ -120,21 +131,34 @@ def evaluate(
     if not scores and failed:
         raise DatasetError(f"no case of the split {split!r} could be measured; the last error: {failed.popitem()[1]}")
 
+    comparisons = compare_readers(trained, opened, images, settings)
     measured = [entry for entry in entries if entry.case_id not in failed]
     summary = EvaluationSummary(
         split, summarise(scores, settings), len(measured), len({entry.patient_id for entry in measured}), failed, output
     )
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_text(folder / "metrics.csv", scores_csv(scores, settings.surface_tolerance_mm))
-        write_json(
-            folder / "summary.json",
-            _summary_json(summary, model_to_json(trained, model), trained.codes, opened, measured, seen, settings),
-        )
+        about = _summary_json(summary, model_to_json(trained, model), trained.codes, opened, measured, seen, settings)
+        if readers:
+            about["readers"] = comparisons_json(comparisons, settings)
+            write_text(folder / "readers.csv", comparisons_csv(comparisons, settings))
+        write_json(folder / "summary.json", about)
         _draw_boxplots(folder / "boxplots.png", scores, summary, measured, settings)
         for rank, case in enumerate(worst, start=1):
             file = folder / f"worst-{rank}-{case.case_id}.png"
             draw_worst(file, case.t2w, case.reference, case.prediction, case.scores, rank)
     return summary
+
+
+def _folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
+    """The dataset as one fold divides it, where one is asked for or is the one that the model was trained by."""
+    if fold is not None:
+        return dataset.folded(fold)
+    own = model.settings.split.fold
+    if own is None or own >= dataset.splitting.folds:
+        return dataset
+    view = dataset.folded(own)
+    return view if view.fingerprint == model.provenance.get("dataset_fingerprint") else dataset
 
 
 def _seen_patients(provenance: Mapping[str, Any], entries: Iterable[Entry], split: str) -> int | None:
@@ -184,6 +208,7 @@ def _summary_json(
     return {
         "zonate_version": version("zonate"),
         "split": summary.split,
+        "fold": dataset.splitting.fold,
         "n_cases": summary.n_cases,
         "n_patients": summary.n_patients,
         "n_patients_seen_in_training": seen,

@@ -1,5 +1,6 @@
 """`zonate prepare`: from studies with labels to a dataset."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,23 +14,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zonate.case import Case
-from zonate.config import Settings
+from zonate.config import Settings, SplitSettings
+from zonate.dataset.anatomy import examine
+from zonate.dataset.annotation import read_annotation
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, Origin, case_folder, read_record, write_case
-from zonate.dataset.importers import LAYOUTS, Source, read_manifest
-from zonate.dataset.importers.identity import settings_json, source_key
-from zonate.dataset.labels import map_labels, place_labels
+from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
+from zonate.dataset.importers.identity import label_codes_json, settings_json, source_key
 from zonate.dataset.slices import slice_case
-from zonate.dataset.splits import Candidate, Split, check_no_leakage, split_cases
-from zonate.dataset.store import INDEX_NAME, write_index
+from zonate.dataset.splits import Candidate, Placed, check_no_leakage, joined_patients, split_cases
+from zonate.dataset.store import INDEX_NAME, Entry, PlacedRecord, write_index
 from zonate.errors import DatasetError, LabelError, OutputError
-from zonate.geometry import Volume
+from zonate.geometry import Volume, to_canonical
 from zonate.io.files import claim_output_folder
-from zonate.io.nifti import read_volume
 from zonate.load import load_case
 from zonate.progress import Progress, silent
+from zonate.verbs.card import sources_of
 from zonate.verbs.parallel import SetAside, cases_at_a_time, each_case
-from zonate.zones import LabelCode, told_apart
+from zonate.zones import told_apart
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")  # as io.files.atomic_path names them
 
@@ -43,6 +47,8 @@ class PrepareResult:
         done: Cases prepared now.
         skipped: Cases that were complete already, of unchanged sources and settings.
         failed: From case id to the reason; these are not in the dataset.
+        taken: Of each data set and licence in the dataset, its cases and patients, as `zonate.verbs.card.sources_of`.
+        left_out: What lay in a source folder and was not taken, with the reason.
         warnings: What a person should know, case by case.
     """
 
@@ -51,14 +57,16 @@ class PrepareResult:
     skipped: tuple[str, ...]
     failed: Mapping[str, str]
     warnings: tuple[str, ...]
+    taken: tuple[Mapping[str, Any], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def prepare(
     output: Path,
     *,
     manifests: Items[Path] = (),
-    source: Path | None = None,
-    layout: str | None = None,
+    source: Path | Items[Path] = (),
+    layout: str | Items[str] = (),
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     overwrite: bool = False,
     jobs: int = 1,
@@ -73,8 +81,8 @@ def prepare(
     Args:
         output: The dataset's folder: new, empty, or one that `prepare` began.
         manifests: CSV files of cases, see `zonate.dataset.importers.manifest`.
-        source: A folder that has a public layout.
-        layout: The name of that layout, a key of `LAYOUTS`.
+        source: A folder that has a public layout, or several.
+        layout: The name of each one's layout, a key of `LAYOUTS`; none: each is recognised.
         settings: reading, alignment, slicing and split are used.
         overwrite: Whether an output that holds something is emptied first.
         jobs: How many cases at a time, each in a process of its own, see `zonate.verbs.parallel`; 0: as many as cores
@@ -88,7 +96,11 @@ def prepare(
         LeakageError: Manifests put a patient on two sides of the split.
         OutputError: The output holds something else, or cases that this call does not name.
     """
-    sources = _sources(manifests, source, layout)
+    sources, left_out = _sources(
+        manifests,
+        [source] if isinstance(source, Path) else source,
+        [layout] if isinstance(layout, str) else layout,
+    )
     jobs = cases_at_a_time(jobs, len(sources))
     _claim(output, sources, overwrite)
     kept = _unchanged(output, sources, settings)
@@ -98,36 +110,61 @@ def prepare(
     by_id = sorted(sources, key=lambda case: case.case_id)  # so that the order of the sources changes nothing
     records = [(case, complete[case.case_id]) for case in by_id if case.case_id in complete]
     warnings = [f"case {r.case_id}: {text}" for _, r in records for text in r.origin.provenance["warnings"]]
+    taken: list[Mapping[str, Any]] = []
     if records:
-        splits = split_cases([_candidate(case, record) for case, record in records], settings.split)
-        split_records = [(record, split) for (_, record), split in zip(records, splits, strict=True)]
-        warnings += _seen_in_training(split_records)
-        write_index(output, split_records, settings)
+        placed, joined = _place(records, settings.split)
+        warnings += [*joined, *_seen_in_training(placed)]
+        write_index(output, placed, settings)
+        taken += sources_of(Entry.of_record(case) for case in placed)
     else:
         (output / INDEX_NAME).unlink(missing_ok=True)
-    return PrepareResult(output, tuple(made), tuple(kept), failed, tuple(warnings))
+    return PrepareResult(output, tuple(made), tuple(kept), failed, tuple(warnings), tuple(taken), left_out)
 
 
-def _sources(manifests: Items[Path], source: Path | None, layout: str | None) -> list[Source]:
+def _sources(
+    manifests: Items[Path], folders: Items[Path], layouts: Items[str]
+) -> tuple[list[Source], tuple[LeftOut, ...]]:
+    """What there is to prepare, and what the layouts' readers left out."""
+    if layouts and len(layouts) != len(folders):
+        raise DatasetError(
+            f"{len(layouts)} layouts are given for {len(folders)} source folders: give one for each, or none, so that "
+            "each is recognised"
+        )
+    unknown = [name for name in layouts if name not in LAYOUTS]
+    if unknown:
+        raise DatasetError(f"there is no layout {unknown[0]!r}: known are {', '.join(sorted(LAYOUTS))}")
+    chosen = [LAYOUTS[name] for name in layouts] or [recognise(folder) for folder in folders]
+    found = [layout.read(folder) for layout, folder in zip(chosen, folders, strict=True)]
     sources = [case for manifest in manifests for case in read_manifest(manifest)]
-    if (source is None) != (layout is None):
-        raise DatasetError(f"a source folder needs a layout, and a layout a source folder: known are {_known()}")
-    if source is not None and layout is not None:
-        if layout not in LAYOUTS:
-            raise DatasetError(f"there is no layout {layout!r}: known are {_known()}")
-        sources += LAYOUTS[layout](source)
+    sources += [case for part in found for case in part.sources]
     if not sources:
-        raise DatasetError("there is nothing to prepare: give a manifest, or a source folder and its layout")
+        raise DatasetError("there is nothing to prepare: give a manifest, or a source folder with a public layout")
     for case_id, count in Counter(case.case_id for case in sources).items():
         if count > 1:
             places = "; ".join(case.where for case in sources if case.case_id == case_id)
             raise DatasetError(f"the case id {case_id} is given {count} times: {places}. Give each case its own")
-    check_no_leakage((case.patient_id, case.side) for case in sources if case.side and case.use != "evaluation")
-    return sources
+    check_no_leakage(
+        Placed(case.patient_id, case.side, case.case_id) for case in sources if case.side and case.use != "evaluation"
+    )
+    return sources, tuple(left for part in found for left in part.left_out)
 
 
-def _known() -> str:
-    return ", ".join(sorted(LAYOUTS))
+def _place(records: Items[tuple[Source, CaseRecord]], settings: SplitSettings) -> tuple[list[PlacedRecord], list[str]]:
+    """The side of each case; and what was found about patients who go by two names."""
+    names = joined_patients((record.origin.patient_id, record.image_digest) for _, record in records)
+    warnings = [
+        f"case {record.case_id}: its T2W image is also one of patient {names[record.origin.patient_id]}, so that "
+        f"{record.origin.patient_id} counts as the same patient"
+        for _, record in records
+        if names[record.origin.patient_id] != record.origin.patient_id
+    ]
+    candidates = [_candidate(source, record, names[record.origin.patient_id]) for source, record in records]
+    splits = split_cases(candidates, settings)
+    placed = [
+        PlacedRecord(record, split, candidate.patient_id, candidate.side)
+        for (_, record), candidate, split in zip(records, candidates, splits, strict=True)
+    ]
+    return placed, warnings
 
 
 def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
@@ -148,8 +185,7 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
 
 def _inputs(case: Source) -> list[Path]:
     """Everything that is read for a case."""
-    images = [case.inputs] if isinstance(case.inputs, Path) else list(case.inputs.values())
-    return [case.root, *images, *([case.labels] if case.labels is not None else [])]
+    return [case.root, *case.files.values()]
 
 
 def _remove_leftovers(cases: Path) -> None:
@@ -200,39 +236,51 @@ def _make_each(
 
 def _make(output: Path, source: Source, settings: Settings) -> CaseRecord:
     """Prepare one case; in a process of its own where there are several jobs."""
-    labels = _checked_labels(source)
+    _check_files(source)
     key = source_key(source, settings)
-    codes = tuple(sorted({code for code in source.label_codes.values() if code != LabelCode.NOT_ANNOTATED}))
-    told_apart(codes)  # refuse codes that no network could learn from before the long part
+    told_apart(source.codes)  # refuse codes that no network could learn from before the long part
     case = load_case(source.inputs, settings, case_id=source.case_id)
-    reference = _reference(source, labels, case)
+    reference, notes = read_annotation(source, case.t2w.grid)
+    anatomy = examine(reference, source.codes, case.t2w)
+    if anatomy.refusals and settings.checking.anatomy == "refuse":
+        raise LabelError(
+            f"case {source.case_id} ({source.where}): {'; '.join(anatomy.refusals)}. Correct the labels or their "
+            'declared codes; checking.anatomy = "warn" takes them as they are'
+        )
+    doubts = [] if settings.checking.anatomy == "off" else [*anatomy.refusals, *anatomy.warnings]
     slices = slice_case(replace(case, labels=reference), settings.slicing)
     origin = Origin(
         patient_id=source.patient_id,
         dataset=source.dataset,
         licence=source.licence,
         use=source.use,
-        codes=codes,
+        codes=source.codes,
         source_key=key,
-        provenance=_provenance(source, case, settings),
+        provenance={
+            **_provenance(source, case, settings),
+            "anatomy": dict(anatomy.figures),
+            "warnings": [*source.notes, *case.warnings, *notes, *doubts],
+        },
+        citation=source.citation,
+        reader=source.reader,
+        image_id=source.image_id,
     )
-    return write_case(output, slices, reference, origin)
+    return write_case(output, slices, reference, origin, image_digest=_digest(case.t2w))
 
 
-def _checked_labels(source: Source) -> Path:
-    """The label file, once it is sure that every file is there."""
-    if source.labels is None:
+def _check_files(source: Source) -> None:
+    """Make sure that there are labels and that every file is there."""
+    if not source.labels:
         raise LabelError(f"case {source.case_id} ({source.where}): there are no labels to learn from")
     for name, path in source.files.items():
         if not path.exists():
             raise DatasetError(f"case {source.case_id} ({source.where}, {name}): {path} does not exist")
-    return source.labels
 
 
-def _reference(source: Source, labels: Path, case: Case) -> Volume:
-    """The label codes (S, H, W) on the T2W grid."""
-    volume = place_labels(read_volume(labels), case.t2w.grid, source.case_id)
-    return volume.with_values(map_labels(volume.values, source.label_codes, source.case_id))
+def _digest(t2w: Volume) -> str:
+    """SHA-256 of the voxels, in one order of axes: an image is the same in DICOM, NIfTI and MHA."""
+    values = np.ascontiguousarray(to_canonical(t2w).values, dtype=np.float32)
+    return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()
 
 
 def _provenance(source: Source, case: Case, settings: Settings) -> dict[str, Any]:
@@ -241,25 +289,31 @@ def _provenance(source: Source, case: Case, settings: Settings) -> dict[str, Any
     return {
         "source": Path(source.where).name.partition(", line ")[0],  # a row may move
         "files": {name: Path(os.path.relpath(path, source.root)).as_posix() for name, path in source.files.items()},
-        "label_codes": {str(value): code.name for value, code in sorted(source.label_codes.items())},
+        "label_codes": label_codes_json(source),
         "alignment": alignment,
         "dwi_b_value_s_mm2": case.dwi_b_value_s_mm2,
-        "warnings": [*source.notes, *case.warnings],
         "versions": {name: metadata.version(name) for name in ("zonate", "numpy", "SimpleITK-SimpleElastix", "zarr")},
         "settings": settings_json(settings),
     }
 
 
-def _candidate(source: Source, record: CaseRecord) -> Candidate:
-    return Candidate(source.patient_id, record.gland_volume_ml, source.use == "evaluation", source.side)
+def _candidate(source: Source, record: CaseRecord, patient_id: str) -> Candidate:
+    return Candidate(
+        patient_id,
+        record.gland_volume_ml,
+        source.use == "evaluation",
+        source.side,
+        record.origin.dataset,
+        record.case_id,
+    )
 
 
-def _seen_in_training(records: Items[tuple[CaseRecord, Split]]) -> list[str]:
+def _seen_in_training(placed: Items[PlacedRecord]) -> list[str]:
     """Evaluation rows of patients who train: allowed, but no score of an unseen patient."""
-    trained = {record.origin.patient_id for record, split in records if split == "train"}
+    trained = {case.patient_id for case in placed if case.split == "train"}
     return [
-        f"case {record.case_id}: it is for evaluation, but other cases of its patient train, so that a score on it is "
-        "not one of an unseen patient"
-        for record, split in records
-        if split == "evaluation" and record.origin.patient_id in trained
+        f"case {case.record.case_id}: it is for evaluation, but other cases of its patient train, so that a score on "
+        "it is not one of an unseen patient"
+        for case in placed
+        if case.split == "evaluation" and case.patient_id in trained
     ]

@@ -18,7 +18,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, ModelError
-from zonate.io.files import atomic_path
+from zonate.io.files import atomic_path, write_text
 from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
 from zonate.networks.generator import SIZE_PX
@@ -26,6 +26,7 @@ from zonate.pictures.training import draw_validation
 from zonate.progress import Progress, silent
 from zonate.run_folder import RunState, begin_run, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
+from zonate.verbs.card import card, sources_of, terms_of_use
 from zonate.zones import LabelCode, told_apart
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def train(
     run: Path,
     settings: Settings,
     *,
+    fold: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -45,7 +47,8 @@ def train(
     """Learn from the training patients of a dataset; keep the model that serves the validation patients best.
 
     The run folder holds `settings.json`, `metrics.jsonl` (a line an epoch), `tensorboard/`, `pictures/` of validation
-    patients, `last.safetensors` to resume from, and `best.safetensors`, the model. Order, augmentation and random
+    patients, `last.safetensors` to resume from, `best.safetensors`, the model, and `card.md`, which says whose data it
+    learnt from and under which terms. Order, augmentation and random
     state of an epoch follow from the seed and its number, so that a run which was killed at any moment and resumed
     gives what an unbroken one gives: on a CPU with the same number of threads, bit for bit.
 
@@ -54,6 +57,7 @@ def train(
             settings.
         run: Folder of the run.
         settings: Such as `load_recipe` gives.
+        fold: The fold of cross-validation, from 0, that is left out for testing; None: the dataset's own split.
         resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
             differ.
         overwrite: Whether a folder that holds something may be emptied.
@@ -70,7 +74,12 @@ def train(
         OutputError: The run folder holds something already.
     """
     opened = Dataset.open(dataset)
+    if fold is not None:
+        opened = opened.folded(fold)
     settings, taught = _resolve(settings, opened)
+    terms = terms_of_use(taught.provenance["sources"])
+    if terms is not None:
+        _LOG.warning("%s", terms)
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
     fabric = Fabric(accelerator=accelerator, devices=1, precision=settings.training.precision)
     with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
@@ -79,6 +88,7 @@ def train(
         start = begin_run(run, settings, opened, learner, resume=resume, overwrite=overwrite)
         with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
             _learn(run, opened, settings, taught, learner, start, board, progress)
+        write_text(run / "card.md", card(Model.load(run)))
     return run / BEST_NAME
 
 
@@ -111,6 +121,7 @@ def _learn(
         normalisation=settings.normalisation,
         channels=taught.channels,
         augmentation=settings.augmentation,
+        sampling=training.sampling,
     )
     if not dataset.split("validation"):
         _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
@@ -176,6 +187,7 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
     provenance = {
         "datasets": sorted({entry.dataset for entry in entries}),
         "licences": sorted({entry.licence for entry in entries}),
+        "sources": sources_of(entries),
         "training_cases": len(entries),
         "training_slices": sum(entry.slices for entry in entries),
         "training_patients": sorted({entry.patient_id for entry in entries}),

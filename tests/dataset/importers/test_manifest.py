@@ -21,8 +21,10 @@ def test_a_row_becomes_a_source(tmp_path: Path) -> None:
     (source,) = read_manifest(write(tmp_path, HEADER, ROW))
     assert (source.case_id, source.patient_id) == ("a", "P1")
     assert source.inputs == {Sequence.T2W: tmp_path / "a/t2w.nii.gz"}
-    assert source.labels == tmp_path / "a/zones.nrrd"
-    assert source.label_codes == {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
+    (layer,) = source.labels
+    assert layer.path == tmp_path / "a/zones.nrrd"
+    assert layer.codes == {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
+    assert source.codes == (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
     assert (source.dataset, source.licence, source.use, source.side) == ("NCI", "CC BY 3.0", "any", None)
     assert source.where == f"{tmp_path / 'cases.csv'}, line 2"
     assert source.files == {"t2w": tmp_path / "a/t2w.nii.gz", "labels": tmp_path / "a/zones.nrrd"}
@@ -69,7 +71,7 @@ def test_a_row_for_evaluation_says_so(tmp_path: Path) -> None:
 
 def test_a_row_without_labels_is_kept_for_prepare_to_name(tmp_path: Path) -> None:
     (source,) = read_manifest(write(tmp_path, HEADER, "a,P1,t.nii,,,,,D,L,any"))
-    assert source.labels is None
+    assert source.labels == ()
     assert source.files == {"t2w": tmp_path / "t.nii"}
 
 

@@ -43,7 +43,12 @@ def label_codes_json(source: Source) -> list[dict[str, str]]:
 
 def settings_json(settings: Settings) -> dict[str, Any]:
     """The settings that a prepared case depends on, as JSON values."""
-    sections = {"reading": settings.reading, "alignment": settings.alignment, "slicing": settings.slicing}
+    sections = {
+        "reading": settings.reading,
+        "alignment": settings.alignment,
+        "checking": settings.checking,
+        "slicing": settings.slicing,
+    }
     return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
 

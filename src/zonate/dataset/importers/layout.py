@@ -46,7 +46,7 @@ class Layout:
         recognise: Whether a folder has this layout, from names alone, quickly, without raising.
         read: The readings in a folder.
 
-            Raises:
+    Raises:
                 DatasetError: The folder has not this layout; the message says what was looked for.
     """
 
