@@ -37,7 +37,7 @@ from zonate.zones import ALL_ZONE_CODES, ZONES_OF_CODE, LabelCode
 
 STUDY_SEED = 4
 N_TRAIN, N_TEST = 30, 24
-STEPS, BATCH = 1400, 8
+STEPS, BATCH = 1500, 8
 STRUCTURES = ("PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND")
 ANNOTATIONS: dict[str, tuple[LabelCode, ...]] = {
     "four zones": ALL_ZONE_CODES,
@@ -94,6 +94,7 @@ def settings_of(seed: int, epochs: int) -> Settings:
             "network.dropout=0.1",
             "optimiser.learning_rate=1e-3",
             "optimiser.beta_1=0.9",
+            "optimiser.decay_from=0.4",
             "augmentation.rotate_90=false",
             "augmentation.flip_vertical=false",
             "normalisation=volume",

@@ -7,10 +7,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from zonate import losses
-from zonate.config import Settings
+from zonate.config import OptimiserSettings, Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
-from zonate.learner import Learner
+from zonate.learner import Learner, learning_rate
 from zonate.networks.generator import probabilities
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -153,3 +153,11 @@ def test_a_state_of_another_network_is_refused() -> None:
     state = _learner(PIX2PIX.override(["network.base_channels=8"])).state()
     with pytest.raises(ModelError, match="does not fit the networks"):
         _learner().load_state(state)
+
+
+def test_the_learning_rate_falls_by_equal_steps_and_stays_above_zero() -> None:
+    settings = OptimiserSettings(learning_rate=0.1, decay_from=0.5)
+    rates = [learning_rate(settings, epoch, 8) for epoch in range(1, 9)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.08, 0.06, 0.04, 0.02])
+    assert [learning_rate(OptimiserSettings(learning_rate=0.1), epoch, 3) for epoch in (1, 2, 3)] == [0.1] * 3
+    assert learning_rate(OptimiserSettings(learning_rate=0.1, decay_from=0), 3, 3) == pytest.approx(0.025)

@@ -1,5 +1,6 @@
 """The two networks with their optimisers, and the one step that both take on a batch."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -41,6 +42,13 @@ class Learner:
     def learning_rate(self) -> float:
         """Of the generator's optimiser."""
         return float(self.optimisers["generator"].param_groups[0]["lr"])
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set both learning rates for an epoch, counted from 1, as `optimiser.decay_from` says."""
+        rate = learning_rate(self._settings.optimiser, epoch, self._settings.training.epochs)
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Let both networks learn from a batch.
@@ -131,6 +139,13 @@ class Learner:
         except (RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"the checkpoint does not fit the networks: {reason}. Train with --overwrite") from None
+
+
+def learning_rate(settings: OptimiserSettings, epoch: int, epochs: int) -> float:
+    """The learning rate of an epoch, counted from 1: constant, then falling by equal steps to the last one above 0."""
+    steady = math.floor(settings.decay_from * epochs)
+    falling = epochs - steady
+    return settings.learning_rate * min(1.0, (epochs - epoch + 1) / (falling + 1))
 
 
 def _adam(network: nn.Module, settings: OptimiserSettings) -> Adam:

@@ -86,6 +86,11 @@ ALL_ZONE_CODES = tuple(LabelCode(zone) for zone in Zone)
 """The codes of a full annotation: background and the four zones."""
 
 
+def code_name(code: LabelCode) -> str:
+    """How a label code is called in pictures and messages."""
+    return code.name.replace("_", " ").lower() if code > max(Zone) else ZONE_INFO[Zone(code)].name
+
+
 def membership() -> npt.NDArray[np.bool_]:
     """The membership matrix: row = label code (256 of them), column = zone.
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zonate.case import Case
-from zonate.pictures.zones import Reading, code_name, draw_zones
+from zonate.pictures.zones import Reading, draw_zones
 from zonate.zonemap import ZoneMap
-from zonate.zones import STRUCTURES, LabelCode, structure_codes
+from zonate.zones import STRUCTURES, LabelCode, code_name, structure_codes
 
 _LINE_LENGTH = 120
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from zonate.geometry import Volume
-from zonate.pictures.zones import Reading, code_name, draw_zones
-from zonate.zones import LabelCode
+from zonate.pictures.zones import Reading, draw_zones
+from zonate.zones import LabelCode, code_name
 
 _N_SLICES = 4
 

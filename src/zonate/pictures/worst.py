@@ -8,8 +8,8 @@ import numpy as np
 
 from zonate.geometry import Volume
 from zonate.metrics import Score
-from zonate.pictures.zones import Reading, code_name, draw_zones
-from zonate.zones import LabelCode
+from zonate.pictures.zones import Reading, draw_zones
+from zonate.zones import LabelCode, code_name
 
 
 def draw_worst(

@@ -93,11 +93,6 @@ def code_colour(code: LabelCode) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def code_name(code: LabelCode) -> str:
-    """How a label code is called in a picture."""
-    return code.name.replace("_", " ").lower() if code > max(Zone) else ZONE_INFO[Zone(code)].name
-
-
 def _sheet(rows: int, columns: int, n_lines: int) -> tuple[Figure, npt.NDArray[Any]]:
     """A figure with room for the header, and its axes (rows, columns), all switched off."""
     side, header = 2.6, 0.95 + 0.2 * n_lines  # inches

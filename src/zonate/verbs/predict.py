@@ -19,14 +19,14 @@ from zonate.io.opening import case_id_of
 from zonate.load import load_case
 from zonate.model import Model
 from zonate.pictures.qc import draw_qc
-from zonate.pictures.zones import RESEARCH_USE, code_name
+from zonate.pictures.zones import RESEARCH_USE
 from zonate.plausibility import implausibilities
 from zonate.progress import Progress, silent
 from zonate.study import Sequence
 from zonate.verbs.model_json import model_to_json
 from zonate.verbs.parallel import SetAside, attempt, cases_at_a_time, each_case
 from zonate.zonemap import ZoneMap
-from zonate.zones import STRUCTURES, structure_codes
+from zonate.zones import STRUCTURES, code_name, structure_codes
 
 DICOM_OUTPUTS = ("zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm")
 

@@ -129,6 +129,7 @@ def _learn(
     for epoch in range(start.epoch + 1, training.epochs + 1):
         began = time.perf_counter()
         _seed_epoch(training.seed, epoch)
+        learner.begin_epoch(epoch)
         learner.train()
         sums: dict[str, torch.Tensor] = {}
         for number, batch in enumerate(loader.epoch(epoch), start=1):  # images (B, 3, H, W), labels (B, H, W)
