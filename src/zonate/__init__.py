@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from zonate.model import Model
     from zonate.study import Acquisition, Sequence, Study
     from zonate.verbs.align import align
+    from zonate.verbs.check import check
     from zonate.verbs.demo import demo
+    from zonate.verbs.download import download
     from zonate.verbs.evaluate import evaluate
     from zonate.verbs.export import export
     from zonate.verbs.info import info
@@ -55,7 +57,9 @@ _HOME = {
     "ZonateError": "zonate.errors",
     "ZoneMap": "zonate.zonemap",
     "align": "zonate.verbs.align",
+    "check": "zonate.verbs.check",
     "demo": "zonate.verbs.demo",
+    "download": "zonate.verbs.download",
     "evaluate": "zonate.verbs.evaluate",
     "export": "zonate.verbs.export",
     "info": "zonate.verbs.info",
@@ -87,7 +91,9 @@ __all__ = [
     "ZoneMap",
     "__version__",
     "align",
+    "check",
     "demo",
+    "download",
     "evaluate",
     "export",
     "info",

@@ -9,7 +9,20 @@ import pytest
 from zonate.cli import commands
 from zonate.verbs.simulate import simulate
 
-VERBS = ("demo", "simulate", "inspect", "align", "prepare", "export", "train", "evaluate", "predict", "info")
+VERBS = (
+    "demo",
+    "simulate",
+    "inspect",
+    "align",
+    "prepare",
+    "check",
+    "download",
+    "export",
+    "train",
+    "evaluate",
+    "predict",
+    "info",
+)
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

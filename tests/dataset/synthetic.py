@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from zonate.case import Case
-from zonate.config import Settings, SlicingSettings
+from zonate.config import CheckingSettings, Settings, SlicingSettings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
 from zonate.zones import ALL_ZONE_CODES
 
-SETTINGS = Settings(slicing=SlicingSettings(size_px=8))
+SETTINGS = Settings(slicing=SlicingSettings(size_px=8), checking=CheckingSettings(anatomy="off"))  # no anatomy
 
 
 def grid(slices: int = 2, size: int = 10) -> Grid:

@@ -7,8 +7,8 @@ from matplotlib.image import imread
 from tests.verbs.standins import GRID, SHAPE, gland, t2w
 from zonate.geometry import Volume
 from zonate.pictures import zones as picture
-from zonate.pictures.zones import Reading, code_colour, code_name, draw_zones
-from zonate.zones import LabelCode
+from zonate.pictures.zones import Reading, code_colour, draw_zones
+from zonate.zones import LabelCode, code_name
 
 
 def test_each_zone_is_drawn_in_its_colour(tmp_path: Path) -> None:
@@ -43,13 +43,13 @@ def test_a_volume_without_a_measured_pixel_can_be_drawn(tmp_path: Path) -> None:
 def test_the_slices_run_evenly_through_the_gland(holding: list[int], n: int, expected: list[int]) -> None:
     drawn = np.zeros((20, 2, 2), dtype=np.bool_)
     drawn[list(holding)] = True
-    assert picture._key_slices(drawn, n) == expected
+    assert picture.key_slices(drawn, n) == expected
 
 
 def test_the_window_is_square_in_millimetres_about_the_gland() -> None:
     drawn = np.zeros((2, 400, 400), dtype=np.bool_)
     drawn[:, 180:220, 150:250] = True  # 20 × 50 mm, with a margin of 15 mm on each side: 80 mm
-    rows, columns = picture._window(drawn, (3.0, 0.5, 0.5))
+    rows, columns = picture.window_about(drawn, (3.0, 0.5, 0.5))
     assert (rows.start, rows.stop, columns.start, columns.stop) == (120, 281, 120, 281)
 
 

@@ -125,6 +125,6 @@ def test_progress_is_told_case_by_case(tmp_path: Path) -> None:
 
 def test_another_form_or_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the only one is npy"):
-        export(tmp_path, tmp_path / "out", to="nnunet")  # type: ignore[arg-type]
+        export(tmp_path, tmp_path / "out", to="nnunet")
     with pytest.raises(DatasetError, match="not a complete dataset"):
         export(tmp_path, tmp_path / "out")

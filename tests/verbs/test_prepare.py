@@ -12,7 +12,7 @@ import pytest
 from tests.dataset.synthetic import SETTINGS, labelled_case
 from tests.verbs.synthetic import all_files, write_cohort, write_manifest, write_study
 from zonate.case import Case
-from zonate.config import Settings, SlicingSettings
+from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.errors import CorruptSeriesError, DatasetError, LeakageError, OutputError
 from zonate.geometry import Volume
@@ -277,7 +277,7 @@ def test_only_what_changed_is_made_anew(tmp_path: Path) -> None:
 def test_other_settings_make_every_case_anew(tmp_path: Path) -> None:
     manifest = write_cohort(tmp_path / "in", 2)
     prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
-    result = prepare(tmp_path / "out", manifests=[manifest], settings=Settings(slicing=SlicingSettings(size_px=6)))
+    result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS.override(["slicing.size_px=6"]))
     assert result.done == ("c1", "c2")
     assert Dataset.open(result.path).slices("c1").images.shape == (2, 3, 6, 6)
     reseeded = SETTINGS.override(["slicing.size_px=6", "split.seed=5"])
@@ -295,7 +295,7 @@ def test_a_kill_while_cases_are_replaced_leaves_no_index_that_lies(
 
     monkeypatch.setattr(module, "write_index", killed)
     with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path / "out", manifests=[manifest], settings=Settings(slicing=SlicingSettings(size_px=6)))
+        prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS.override(["slicing.size_px=6"]))
     with pytest.raises(DatasetError, match="not a complete dataset"):
         Dataset.open(tmp_path / "out")
 

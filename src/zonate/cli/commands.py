@@ -206,19 +206,55 @@ def prepare(
 
 
 @app.command()
+def check(
+    dataset: Annotated[Path, typer.Argument(help="What `prepare` wrote.")],
+    output: Output,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where anything stands out.")] = False,
+    as_json: AsJson = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show which cases of a dataset stand out, and draw every case on contact sheets."""
+    from zonate.verbs.check import check as run
+
+    with render.progress_bar("check") as progress:
+        result = run(dataset, output, overwrite=overwrite, progress=progress)
+    if as_json:
+        _print_json(json.loads((output / "check.json").read_text(encoding="utf-8")))
+    else:
+        render.show_checked(result)
+    render.console.print(f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)", soft_wrap=True)
+    sys.exit(SOME_FAILED if strict and result.outliers else DONE)
+
+
+@app.command()
 def export(
     dataset: Annotated[Path, typer.Argument(help="What `prepare` wrote.")],
     output: Output,
-    to: Annotated[str, typer.Option(help="npy: images, labels, codes, channels and an index.")] = "npy",
+    to: Annotated[str, typer.Option(help="npy (plain arrays), nnunet (nnU-Net raw) or bids (derivatives).")] = "npy",
     overwrite: Overwrite = False,
 ) -> None:
     """Write a dataset in another form."""
     from zonate.verbs.export import export as run
 
-    if to != "npy":
-        raise ConfigError(f"--to {to} is not known: npy is")
     with render.progress_bar("export") as progress:
-        run(dataset, output, to="npy", overwrite=overwrite, progress=progress)
+        run(dataset, output, to=to, overwrite=overwrite, progress=progress)
+
+
+@app.command()
+def download(
+    collection: Annotated[str, typer.Argument(help="A public data set, by its layout's name (see `zonate info`).")],
+    output: Output,
+    yes: Annotated[bool, typer.Option("--yes", help="Fetch it; without, only say what there is.")] = False,
+    patients: Annotated[int | None, typer.Option(help="Only so many patients.", min=1)] = None,
+) -> None:
+    """Say what a public data set holds, weighs and asks for; fetch it with --yes."""
+    from zonate.verbs.download import download as run
+
+    with render.progress_bar("download") as progress:
+        result = run(collection, output, fetch=yes, patients=patients, progress=progress)
+    render.show_collection(result, fetched=yes)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)
 
 
 @app.command()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zonate.alignment.landmarks import LandmarkErrors
     from zonate.case import AlignmentRecord
     from zonate.study import Study
+    from zonate.verbs.check import CheckResult
+    from zonate.verbs.download import DownloadResult
     from zonate.verbs.prepare import PrepareResult
 
 console = Console(stderr=True, soft_wrap=False)
@@ -185,6 +187,39 @@ def show_taken(result: "PrepareResult") -> None:
     for reason, names in reasons.items():
         shown = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
         console.print(f"left out: {shown}: {reason}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_checked(result: "CheckResult") -> None:
+    """The cases that stand out, with what was found about each."""
+    console.print(f"{len(result.outliers)} of {len(result.cases)} cases stand out", highlight=False)
+    if not result.outliers:
+        return
+    table = Table(title="Look at these", title_justify="left")
+    table.add_column("case", overflow="fold")
+    table.add_column("data set")
+    table.add_column("findings")
+    for case in result.outliers:
+        table.add_row(escape(case.case_id), escape(case.dataset), escape("\n".join(case.findings)))
+    console.print(table)
+
+
+def show_collection(result: "DownloadResult", *, fetched: bool) -> None:
+    """What a public data set holds and asks for, and what of it lies here."""
+    of = result.collection
+    console.print(f"{of.title}, {', '.join(result.licences)}: {of.home}", highlight=False, soft_wrap=True, markup=False)
+    if of.citation:
+        console.print(f"cite: {of.citation}", highlight=False, soft_wrap=True, markup=False)
+    if of.idc_collection is None:
+        console.print("it is not in the NCI Imaging Data Commons: fetch it from there by hand", highlight=False)
+        return
+    console.print(
+        f"{result.patients} patients with labels, {len(result.series)} series, {result.size_gb:.1f} GB; "
+        f"{len(result.kept)} series are here already, {len(result.fetched)} were fetched now",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not fetched:
+        console.print("nothing was fetched: add --yes", highlight=False)
 
 
 def _spread(measure: Mapping[str, Any]) -> str:

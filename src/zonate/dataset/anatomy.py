@@ -22,8 +22,8 @@ Gradient = npt.NDArray[np.float32]
 GLAND_ML = (10.0, 400.0)
 """Glands outside are rare; FACTS of the field put nearly all prostates inside."""
 POSSIBLE_GLAND_ML = (1.0, 1000.0)
-MAIN_PIECE = 0.99
-"""At least this share of a zone hangs together."""
+MAIN_PIECE, MAIN_PIECE_OF_ZONE = 0.99, 0.95
+"""At least this share of the gland, and of a zone, hangs together; at the base PZ may part into two horns."""
 BEHIND_MM = 2.0
 """PZ nearer to the central gland's level than this is odd, and as far in front of it is impossible."""
 APEX_SHARE = 0.15
@@ -171,7 +171,7 @@ def _pieces(found: _Findings, values: npt.NDArray[np.uint8], declared: list[Labe
             continue
         share = float(np.bincount(pieces[mask]).max() / mask.sum())
         text = f"in {n} pieces, of which the largest holds {share:.1%}"
-        if share < MAIN_PIECE and text not in said:
+        if share < (MAIN_PIECE if name == "gland" else MAIN_PIECE_OF_ZONE) and text not in said:
             said.add(text)
             found.warnings.append(f"the {name} is {text}")
 
@@ -245,14 +245,14 @@ def _gradient(values: npt.NDArray[np.float32], sigma_mm: float, spacing_mm: Arra
     sigma = (0, sigma_mm / spacing_mm[1], sigma_mm / spacing_mm[2])
     down = ndimage.gaussian_filter(values, sigma, order=(0, 1, 0)) / spacing_mm[1]
     across = ndimage.gaussian_filter(values, sigma, order=(0, 0, 1)) / spacing_mm[2]
-    return np.stack([down, across]).astype(np.float32)
+    return np.asarray(np.stack([down, across]), dtype=np.float32)
 
 
 def _scaled(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The grey values between the 1st and the 99th percentile as 0 to 1."""
     low, high = np.nanpercentile(image, [1, 99])
     scaled = np.clip((np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-9), 0, 1)
-    return scaled.astype(np.float32)
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def _window(gland: Mask, spacing_mm: Array) -> tuple[slice, slice, slice]:
@@ -269,4 +269,4 @@ def _window(gland: Mask, spacing_mm: Array) -> tuple[slice, slice, slice]:
 
 def _centre(mask: Mask) -> Array:
     """The centroid as an index (S, H, W)."""
-    return np.argwhere(mask).mean(axis=0)
+    return np.asarray(np.argwhere(mask).mean(axis=0), dtype=np.float64)

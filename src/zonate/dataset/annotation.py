@@ -65,6 +65,8 @@ def _read_layer(
         return
     segments = read_segments(layer.path)
     for number, code in sorted(layer.codes.items()):
+        if code == LabelCode.BACKGROUND:
+            continue
         if number not in segments:
             raise LabelError(f"case {source.case_id}: {layer.path.name} has no segment {number} ({code.name})")
         placed = _place_segment(segments[number], t2w, source)

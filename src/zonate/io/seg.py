@@ -1,10 +1,110 @@
-"""DICOM SEG."""
+"""DICOM SEG: what its segments are called, and where they lie."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from zonate.geometry import Volume
+import highdicom
+import numpy as np
+import pydicom
+
+from zonate.errors import StudyError
+from zonate.geometry import Grid, Volume
+
+SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What a SEG says of a segment.
+
+    Attributes:
+        number: From 1.
+        label: Free text.
+        code: Of the segmented property's type, such as `279706003` (SNOMED CT); empty where there is none.
+        scheme: Whose code it is, such as `SCT`.
+    """
+
+    number: int
+    label: str
+    code: str
+    scheme: str
+
+
+@dataclass(frozen=True)
+class SegHeader:
+    """A SEG without its pixels.
+
+    Attributes:
+        series_uid: The SEG's own series.
+        referenced_series_uids: The series that it was drawn on, as far as it says.
+        segments: In the order of their numbers.
+    """
+
+    series_uid: str
+    referenced_series_uids: tuple[str, ...]
+    segments: tuple[Segment, ...]
+
+
+def read_segment_header(path: Path) -> SegHeader:
+    """Read what a SEG says of itself; the pixels are not touched.
+
+    Raises:
+        StudyError: The file is not a DICOM SEG.
+    """
+    with _readable(path):
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if header.get("SOPClassUID") != SEG_STORAGE:
+            raise StudyError(f"{path.name} is no DICOM SEG")
+        return SegHeader(
+            str(header.SeriesInstanceUID),
+            tuple(str(item.SeriesInstanceUID) for item in header.get("ReferencedSeriesSequence", [])),
+            tuple(_segment(item) for item in sorted(header.SegmentSequence, key=lambda item: item.SegmentNumber)),
+        )
 
 
 def read_segments(path: Path) -> dict[int, Volume]:
-    """Placeholder."""
-    raise NotImplementedError
+    """Read where each segment lies.
+
+    Returns:
+        By segment number, (S, H, W) bool on one grid, which spans the frames that the file holds: slices in which
+        nothing is drawn may be missing at either end. An empty segment is False everywhere; a file without any frame
+        gives no volume at all for its segments, an empty dictionary.
+
+    Raises:
+        StudyError: The file is not a DICOM SEG, is truncated, or its frames do not form a volume.
+    """
+    with _readable(path):
+        seg = highdicom.seg.segread(path)
+        if not seg.get("NumberOfFrames"):
+            return {}
+        volume = seg.get_volume(dtype=np.uint8, rescale_fractional=False)
+        drawn = np.asarray(volume.array) > 0  # (S, H, W, segments)
+        slices, rows, columns = (int(n) for n in drawn.shape[:3])
+        grid = Grid((slices, rows, columns), np.asarray(volume.affine), volume.frame_of_reference_uid)
+        numbers = [int(number) for number in seg.segment_numbers]
+        return {number: Volume(drawn[..., i], grid) for i, number in enumerate(numbers)}
+
+
+def _segment(item: Any) -> Segment:
+    codes = item.get("SegmentedPropertyTypeCodeSequence") or []
+    code, scheme = ("", "")
+    if codes:
+        code, scheme = str(codes[0].get("CodeValue", "")), str(codes[0].get("CodingSchemeDesignator", ""))
+    return Segment(int(item.SegmentNumber), str(item.get("SegmentLabel", "")), code, scheme)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever the libraries raise about a file is said without its header's values."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except Exception as error:  # noqa: BLE001  (of three libraries)
+        raise StudyError(
+            f"{path.name} cannot be read as a DICOM SEG ({type(error).__name__}): it is truncated or corrupt, or its "
+            "frames do not form a volume; fetch it again"
+        ) from None

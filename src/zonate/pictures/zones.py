@@ -18,7 +18,7 @@ RESEARCH_USE = "Research use only. Not for diagnosis."
 _MARGIN_MM = 15.0
 _MIN_SIDE_MM = 60.0
 _GREY_PERCENTILES = (1.0, 99.5)
-_PAPER, _INK, _QUIET = "#111418", "#f2f2f2", "#a9b0b8"
+PAPER, INK, QUIET = "#111418", "#f2f2f2", "#a9b0b8"
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def draw_zones(
     """
     image = to_canonical(t2w)
     labels = [to_canonical(reading.labels).values for reading in readings]  # each (S, H, W)
-    drawn = np.logical_or.reduce([_drawn(values) for values in labels])  # (S, H, W)
-    chosen = _key_slices(drawn, slices)
-    window = _window(drawn, image.grid.spacing_mm)
-    low, high = _grey_window(image.values[:, window[0], window[1]])
+    drawn = np.logical_or.reduce([anything_drawn(values) for values in labels])  # (S, H, W)
+    chosen = key_slices(drawn, slices)
+    window = window_about(drawn, image.grid.spacing_mm)
+    low, high = grey_window(image.values[:, window[0], window[1]])
     columns = min(columns, len(chosen))
     rows_each = -(-len(chosen) // columns)
     figure, axes = _sheet(rows_each * len(readings), columns, len(lines))
@@ -77,10 +77,10 @@ def draw_zones(
         for axis, s in zip(cells, chosen, strict=False):
             pixels = image.values[s][window]
             axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="bilinear")
-            _outline(axis, values[s][window])
+            outline(axis, values[s][window])
             name = f"{reading.name}, " if reading.name else ""
-            axis.set_title(f"{name}slice {s + 1} of {image.grid.shape[0]}", fontsize=8, color=_QUIET, pad=3)
-    figure.savefig(file, dpi=110, facecolor=_PAPER)
+            axis.set_title(f"{name}slice {s + 1} of {image.grid.shape[0]}", fontsize=8, color=QUIET, pad=3)
+    figure.savefig(file, dpi=110, facecolor=PAPER)
 
 
 def code_colour(code: LabelCode) -> tuple[float, float, float]:
@@ -115,17 +115,17 @@ def _sheet(rows: int, columns: int, n_lines: int) -> tuple[Figure, npt.NDArray[A
     )
     for axis in axes.ravel():
         axis.axis("off")
-    figure.text(0.012, 0.1 / height, RESEARCH_USE, fontsize=8, color=_QUIET)
+    figure.text(0.012, 0.1 / height, RESEARCH_USE, fontsize=8, color=QUIET)
     right = "viewed from the feet, the patient's left on the right; slices count from below"
-    figure.text(0.988, 0.1 / height, right, fontsize=8, color=_QUIET, ha="right")
+    figure.text(0.988, 0.1 / height, right, fontsize=8, color=QUIET, ha="right")
     return figure, axes
 
 
 def _write_header(figure: Figure, title: str, lines: Sequence[str], legend: Sequence[tuple[LabelCode, str]]) -> None:
     height = float(figure.get_size_inches()[1])
-    figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=_INK, weight="bold")
+    figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
     for number, line in enumerate(lines):
-        figure.text(0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=_QUIET)
+        figure.text(0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=QUIET)
     handles = [Line2D([], [], color=code_colour(code), linewidth=3, label=text) for code, text in legend]
     if handles:
         figure.legend(
@@ -134,18 +134,19 @@ def _write_header(figure: Figure, title: str, lines: Sequence[str], legend: Sequ
             bbox_to_anchor=(0.005, 1 - (0.42 + 0.2 * len(lines)) / height),
             ncols=min(len(handles), 4 if figure.get_size_inches()[0] < 10 else 5),
             fontsize=8.5,
-            labelcolor=_INK,
+            labelcolor=INK,
             frameon=False,
             handlelength=1.4,
             columnspacing=1.6,
         )
 
 
-def _drawn(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def anything_drawn(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Where a label other than background lies."""
     return np.asarray((values != LabelCode.BACKGROUND) & (values != LabelCode.NOT_ANNOTATED))
 
 
-def _key_slices(drawn: npt.NDArray[np.bool_], n: int) -> list[int]:
+def key_slices(drawn: npt.NDArray[np.bool_], n: int) -> list[int]:
     """Up to n slices, evenly from the lowest to the highest that holds anything; the middle ones where none does."""
     holding = np.flatnonzero(drawn.any(axis=(1, 2)))
     if len(holding) == 0:
@@ -155,7 +156,7 @@ def _key_slices(drawn: npt.NDArray[np.bool_], n: int) -> list[int]:
     return [int(s) for s in holding[np.unique(np.rint(places).astype(np.intp))]]
 
 
-def _window(drawn: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[slice, slice]:
+def window_about(drawn: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[slice, slice]:
     """Rows and columns of a square about what is drawn, with a margin; about the centre where nothing is."""
     shape = drawn.shape[1:]
     flat = np.asarray(drawn.any(axis=0))  # (H, W)
@@ -173,7 +174,8 @@ def _window(drawn: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
     return found[0], found[1]
 
 
-def _grey_window(values: npt.NDArray[Any]) -> tuple[float, float]:
+def grey_window(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """The values to be shown as black and white."""
     measured = values[np.isfinite(values)]
     if measured.size == 0:
         return 0.0, 1.0
@@ -181,7 +183,7 @@ def _grey_window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-6))
 
 
-def _outline(axis: Any, labels: npt.NDArray[Any]) -> None:
+def outline(axis: Any, labels: npt.NDArray[Any]) -> None:
     """Draw the border of each code, with a breath of its colour inside."""
     for code in ZONES_OF_CODE:
         mask = labels == code

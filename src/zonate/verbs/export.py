@@ -1,106 +1,38 @@
-"""`zonate export`: a dataset as plain arrays, as the described method had them.
+"""`zonate export`: a dataset in the form of another tool."""
 
-images.npy      (N, H, W, 3) float32, normalised by the dataset's statistics; an absent channel is 0
-channels.npy    (N, 3) bool, whether T2W, DWI and ADC are there
-labels.npy      (N, H, W, 5) uint8 membership: a CENTRAL_GLAND pixel has ones in TZ, DPU and AFS, a pixel that is
-                not annotated has none
-codes.npy       (N, H, W) uint8 label codes
-index.csv       row, case_id, patient_id, slice, split
-statistics.json what the images were normalised by, and what identifies the dataset
-"""
-
-import csv
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-
-from zonate.dataset.statistics import normalise
+from zonate.dataset.exporters import EXPORTERS
 from zonate.dataset.store import Dataset
-from zonate.io.files import atomic_folder, write_json
+from zonate.io.files import atomic_folder
 from zonate.progress import Progress, silent
-from zonate.zones import N_ZONES, Zone, membership
 
 
 def export(
     dataset: Path,
     output: Path,
     *,
-    to: Literal["npy"] = "npy",
+    to: str = "npy",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> None:
-    """Write every slice of a dataset into arrays on disk, one slice in memory at a time.
-
-    The rows follow the dataset's cases, and their slices from inferior to superior. The folder appears whole or not
-    at all.
+    """Write a dataset in another form; the folder appears whole or not at all.
 
     Args:
         dataset: The dataset's folder.
         output: The folder to write.
-        to: The form; `npy` is the only one.
+        to: `npy` (plain arrays), `nnunet` (raw data of nnU-Net 2) or `bids` (BIDS derivatives); what each writes
+            stands in `zonate.dataset.exporters`.
         overwrite: Whether an output that holds something is replaced.
         progress: Told after each case.
 
     Raises:
-        DatasetError: The dataset cannot be opened.
+        DatasetError: The dataset cannot be opened, or does not fit the form.
         OutputError: The output holds something and may not be replaced.
         ValueError: The form is unknown.
     """
-    if to != "npy":
-        raise ValueError(f"there is no form {to!r} to export to: the only one is npy")
+    if to not in EXPORTERS:
+        raise ValueError(f"there is no form {to!r} to export to: choose one of {', '.join(sorted(EXPORTERS))}")
     opened = Dataset.open(dataset)
     with atomic_folder(output, overwrite=overwrite, inputs=[dataset]) as folder:
-        _write_arrays(opened, folder, progress)
-        _write_index(opened, folder)
-        _write_statistics(opened, folder)
-
-
-def _write_arrays(dataset: Dataset, folder: Path, progress: Progress) -> None:
-    n, size = sum(entry.slices for entry in dataset.entries), dataset.slicing.size_px
-    images = _array(folder / "images.npy", np.float32, (n, size, size, 3))
-    channels = _array(folder / "channels.npy", np.bool_, (n, 3))
-    labels = _array(folder / "labels.npy", np.uint8, (n, size, size, N_ZONES))
-    codes = _array(folder / "codes.npy", np.uint8, (n, size, size))
-    zones_of_code = membership().astype(np.uint8)  # (256, K)
-    row = 0
-    for done, entry in enumerate(dataset.entries, start=1):
-        for s in range(entry.slices):
-            image, code = dataset.slice(entry.case_id, s)  # (C, H, W), (H, W)
-            images[row] = normalise(image, dataset.statistics).transpose(1, 2, 0)
-            channels[row] = entry.channels_present
-            labels[row] = zones_of_code[code]
-            codes[row] = code
-            row += 1
-        progress(done, len(dataset.entries), entry.case_id)
-    for array in (images, channels, labels, codes):
-        array.flush()
-
-
-def _array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-def _write_index(dataset: Dataset, folder: Path) -> None:
-    with (folder / "index.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("row", "case_id", "patient_id", "slice", "split"))
-        row = 0
-        for entry in dataset.entries:
-            for s in range(entry.slices):
-                writer.writerow((row, entry.case_id, entry.patient_id, s, entry.split))
-                row += 1
-
-
-def _write_statistics(dataset: Dataset, folder: Path) -> None:
-    write_json(
-        folder / "statistics.json",
-        {
-            **dataset.statistics.to_json(),
-            "channels": ["T2W", "DWI", "ADC"],
-            "zones": [zone.name for zone in Zone],
-            "spacing_mm": dataset.slicing.spacing_mm,
-            "dataset_fingerprint": dataset.fingerprint,
-            "licences": sorted({entry.licence for entry in dataset.entries}),
-        },
-    )
+        EXPORTERS[to](opened, folder, progress)

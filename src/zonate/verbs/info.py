@@ -6,13 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from zonate.config import recipe_names
+from zonate.dataset.importers import LAYOUTS
 from zonate.zones import ZONE_INFO, LabelCode
 
 _LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
 
 
 def info() -> dict[str, Any]:
-    """Collect the versions, the machine, the recipes and the zones.
+    """Collect the versions, the machine, the recipes, the layouts and the zones.
 
     Returns:
         JSON values; a library that is not installed has the version None.
@@ -25,6 +26,7 @@ def info() -> dict[str, Any]:
         "accelerator": _accelerator(),
         "libraries": {name: _version_of(name) for name in _LIBRARIES},
         "recipes": recipe_names(),
+        "layouts": sorted(LAYOUTS),
         "zones": {str(int(zone)): {"abbreviation": zone.name, "name": about.name} for zone, about in ZONE_INFO.items()},
         "label_codes": {code.name: int(code) for code in LabelCode},
     }

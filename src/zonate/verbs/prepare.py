@@ -258,7 +258,7 @@ def _make(output: Path, source: Source, settings: Settings) -> CaseRecord:
         source_key=key,
         provenance={
             **_provenance(source, case, settings),
-            "anatomy": dict(anatomy.figures),
+            "anatomy": {"figures": dict(anatomy.figures), "doubts": [*anatomy.refusals, *anatomy.warnings]},
             "warnings": [*source.notes, *case.warnings, *notes, *doubts],
         },
         citation=source.citation,

@@ -4,11 +4,22 @@ from pathlib import Path
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.manifest import read_manifest
+from zonate.dataset.importers.msd import MSD
+from zonate.dataset.importers.nci_isbi import NCI_ISBI
+from zonate.dataset.importers.nnunet import NNUNET
+from zonate.dataset.importers.picai import PICAI
+from zonate.dataset.importers.promise12 import PROMISE12
+from zonate.dataset.importers.prostate158 import PROSTATE158
+from zonate.dataset.importers.prostatex import PROSTATEX
+from zonate.dataset.importers.prostatex_masks import MASKS
+from zonate.dataset.importers.prostatezones import ZONES
+from zonate.dataset.importers.qin import QIN
 from zonate.dataset.importers.seed import SEED
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (SEED,)}
+_ALL = (MASKS, MSD, NCI_ISBI, NNUNET, PICAI, PROMISE12, PROSTATE158, PROSTATEX, QIN, SEED, ZONES)
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 """By the name that `--layout` takes."""
 
 

@@ -1,0 +1,92 @@
+"""A dataset as raw data of nnU-Net version 2.
+
+    Dataset501_Zonate/imagesTr/CASE_0000.nii.gz (T2W), _0001 (DWI), _0002 (ADC)     cases that train or validate
+    Dataset501_Zonate/labelsTr/CASE.nii.gz
+    Dataset501_Zonate/imagesTs, labelsTs                                            cases that test
+    Dataset501_Zonate/dataset.json, splits_final.json                               the split as fold 0
+
+Images and labels are the slices that Zonate's own networks see. Only channels that every case has are written, since
+nnU-Net knows no absent ones. The labels are the finest that all sets tell apart between them; a pixel whose code is
+coarser than that is `ignore`, which nnU-Net's loss leaves out, and so is one that was not annotated. Cases for
+evaluation are not written: nothing may be trained on them.
+
+Source: nnU-Net's documentation, dataset_format.md and ignore_label.md.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zonate.dataset.slices import Slices
+from zonate.dataset.store import Dataset, Entry
+from zonate.errors import DatasetError
+from zonate.geometry import Volume
+from zonate.io.nifti import write_volume
+from zonate.progress import Progress
+from zonate.study import Sequence
+from zonate.zones import LabelCode, code_name, told_apart
+
+NAME = "Dataset501_Zonate"
+_PARTS = {"train": "Tr", "validation": "Tr", "test": "Ts"}
+
+
+def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
+    """Write the cases that train, validate or test.
+
+    Raises:
+        DatasetError: No case trains.
+    """
+    entries = [entry for entry in dataset.entries if entry.split in _PARTS]
+    if not any(entry.split == "train" for entry in entries):
+        raise DatasetError(f"the dataset {dataset.path} has no training case: nnU-Net has nothing to learn from")
+    roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
+    codes = told_apart({code for entry in entries for code in entry.codes})
+    ignored = False
+    for done, entry in enumerate(entries, start=1):
+        ignored |= _write_case(folder / NAME, dataset.slices(entry.case_id), entry, roles, codes)
+        progress(done, len(entries), entry.case_id)
+    about = _about(entries, roles, codes, ignored=ignored)
+    (folder / NAME / "dataset.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+    split = {
+        "train": [entry.case_id for entry in entries if entry.split == "train"],
+        "val": [entry.case_id for entry in entries if entry.split == "validation"],
+    }
+    (folder / NAME / "splits_final.json").write_text(json.dumps([split], indent=2), encoding="utf-8")
+
+
+def _write_case(root: Path, slices: Slices, entry: Entry, roles: list[Sequence], codes: tuple[LabelCode, ...]) -> bool:
+    """Write images and labels; say whether any pixel is ignored."""
+    part, grid = _PARTS[entry.split], slices.crop.grid
+    for channel, role in enumerate(roles):
+        image = np.nan_to_num(slices.images[:, role], nan=0.0)  # (S, H, W)
+        file = root / f"images{part}" / f"{entry.case_id}_{channel:04d}.nii.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_volume(file, Volume(image, grid))
+    table = np.full(256, len(codes), dtype=np.uint8)
+    table[list(codes)] = range(len(codes))
+    if slices.labels is None:
+        raise DatasetError(f"case {entry.case_id} has no labels: prepare the dataset again")
+    numbers = table[slices.labels]
+    file = root / f"labels{part}" / f"{entry.case_id}.nii.gz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_volume(file, Volume(numbers, grid))
+    return bool((numbers == len(codes)).any())
+
+
+def _about(
+    entries: list[Entry], roles: list[Sequence], codes: tuple[LabelCode, ...], *, ignored: bool
+) -> dict[str, Any]:
+    labels = {code_name(code).replace(" ", "_"): number for number, code in enumerate(codes)}
+    if ignored:
+        labels["ignore"] = len(codes)
+    return {
+        "channel_names": {str(channel): role.name for channel, role in enumerate(roles)},
+        "labels": labels,
+        "numTraining": sum(_PARTS[entry.split] == "Tr" for entry in entries),
+        "file_ending": ".nii.gz",
+        "name": NAME,
+        "licence": "; ".join(sorted({f"{entry.dataset}: {entry.licence}" for entry in entries})),
+        "reference": "; ".join(sorted({entry.citation for entry in entries if entry.citation})),
+    }

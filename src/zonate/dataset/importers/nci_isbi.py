@@ -1,0 +1,83 @@
+"""NCI-ISBI 2013 (Prostate-3T and Prostate-Diagnosis): T2W in DICOM, and NRRD labels, 1 = PZ, 2 = central gland.
+
+    Prostate-3T/Prostate3T-01-0001/<study>/<series>/*.dcm       images, a folder a patient
+    Training/Prostate3T-01-0001.nrrd                            labels, named by the patient
+    Training/ProstateDx-01-0006_correctedLabels.nrrd            a label that was corrected later: it is preferred
+
+Label headers of some cases are off their images' (direction cosines by 0.06): their voxels are taken one for one, and
+a note says so.
+"""
+
+import re
+from pathlib import Path
+
+from zonate.dataset.importers.dicom_tree import series_folders
+from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.errors import DatasetError
+from zonate.study import Sequence
+from zonate.zones import LabelCode
+
+_LABEL = re.compile(r"((?:Prostate3T|ProstateDx)-\d{2}-\d{4})(_.*)?\.nrrd", re.IGNORECASE)
+CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
+
+
+def recognise_nci(folder: Path) -> bool:
+    """Whether there is a label file named like a patient."""
+    return any(_LABEL.fullmatch(file.name) for file in folder.rglob("Prostate*.nrrd"))
+
+
+def read_nci(folder: Path) -> Found:
+    """Bring labels and T2W series together by the patient's name.
+
+    Raises:
+        DatasetError: There is no label file named like `Prostate3T-01-0001.nrrd`.
+    """
+    labels: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("Prostate*.nrrd")):
+        if match := _LABEL.fullmatch(file.name):
+            labels.setdefault(match.group(1), []).append(file)
+    if not labels:
+        raise DatasetError(f"{folder} has not the layout nci-isbi-2013: it holds no Prostate3T-01-0001.nrrd")
+    series, unreadable = series_folders(folder)
+    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    sources = []
+    for patient, files in sorted(labels.items()):
+        images = [one for one in series if one.patient_id == patient and one.modality == "MR"]
+        if len(images) != 1:
+            left.append(LeftOut(patient, f"{len(images)} series of its images are there: it needs exactly the T2W one"))
+            continue
+        corrected = sorted(files, key=lambda file: ("corrected" not in file.name, file.name))
+        left += [LeftOut(file.name, f"{corrected[0].name} is there in its place") for file in corrected[1:]]
+        sources.append(
+            Source(
+                case_id=patient,
+                patient_id=patient,
+                inputs={Sequence.T2W: images[0].path},
+                labels=(LabelLayer(corrected[0], CODES),),
+                dataset=NCI_ISBI.title,
+                licence=NCI_ISBI.licence,
+                citation=NCI_ISBI.citation,
+                root=folder,
+                where=str(corrected[0]),
+                lenient_grid=True,
+            )
+        )
+    drawn = set(labels)
+    others = sorted({one.patient_id for one in series if one.modality == "MR"} - drawn)
+    left += [LeftOut(patient, "there are no labels of the patient") for patient in others]
+    return Found(tuple(sources), tuple(left))
+
+
+NCI_ISBI = Layout(
+    name="nci-isbi-2013",
+    title="NCI-ISBI 2013",
+    licence="CC BY 3.0",
+    citation=(
+        "Bloch N, Madabhushi A, Huisman H, et al. NCI-ISBI 2013 Challenge: Automated Segmentation of Prostate "
+        "Structures. The Cancer Imaging Archive 2015, doi:10.7937/K9/TCIA.2015.zF0vlOPv"
+    ),
+    home="https://www.cancerimagingarchive.net/analysis-result/isbi-mr-prostate-2013/",
+    recognise=recognise_nci,
+    read=read_nci,
+)

@@ -1,0 +1,72 @@
+"""PROMISE12: MetaImage volumes and the gland.
+
+    training_data/Case00.mhd, Case00.raw, Case00_segmentation.mhd, …
+    test_data/Case00.mhd, …                                         without segmentations, unless they were given out
+
+The two parts use the same names, so the folder tells them apart: one with `test` in its path is the test part.
+"""
+
+import re
+from pathlib import Path
+
+from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.patients import NCI_ISBI_OF_PROMISE12
+from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.errors import DatasetError
+from zonate.study import Sequence
+from zonate.zones import LabelCode
+
+_IMAGE = re.compile(r"(Case\d{2})\.mh[ad]")
+CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.WHOLE_GLAND}
+
+
+def recognise_promise12(folder: Path) -> bool:
+    """Whether there is a file `Case00_segmentation.mhd` or its like."""
+    return any(True for file in folder.rglob("Case[0-9][0-9]_segmentation.mh[ad]"))
+
+
+def read_promise12(folder: Path) -> Found:
+    """Find the cases whose gland was drawn.
+
+    Raises:
+        DatasetError: There is no file `Case00.mhd` or its like.
+    """
+    images = sorted(file for file in folder.rglob("Case[0-9][0-9].mh[ad]") if _IMAGE.fullmatch(file.name))
+    if not images:
+        raise DatasetError(f"{folder} has not the layout promise12: it holds no Case00.mhd or its like")
+    sources, left = [], []
+    for image in images:
+        part = "test" if "test" in image.relative_to(folder).parent.as_posix().lower() else "train"
+        name = f"{part}_{image.stem}"
+        label = image.with_name(f"{image.stem}_segmentation{image.suffix}")
+        if not label.is_file():
+            left.append(LeftOut(name, "there is no segmentation of it"))
+            continue
+        sources.append(
+            Source(
+                case_id=f"promise12-{name}",
+                patient_id=NCI_ISBI_OF_PROMISE12.get(name, f"PROMISE12-{name}"),
+                inputs={Sequence.T2W: image},
+                labels=(LabelLayer(label, CODES),),
+                dataset=PROMISE12.title,
+                licence=PROMISE12.licence,
+                citation=PROMISE12.citation,
+                root=folder,
+                where=str(image),
+            )
+        )
+    return Found(tuple(sources), tuple(left))
+
+
+PROMISE12 = Layout(
+    name="promise12",
+    title="PROMISE12",
+    licence="research use",
+    citation=(
+        "Litjens G, Toth R, van de Ven W, et al. Evaluation of prostate segmentation algorithms for MRI: the PROMISE12 "
+        "challenge. Medical Image Analysis 2014;18:359-373, doi:10.1016/j.media.2013.12.002"
+    ),
+    home="https://promise12.grand-challenge.org",
+    recognise=recognise_promise12,
+    read=read_promise12,
+)

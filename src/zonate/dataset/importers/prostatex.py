@@ -1,0 +1,123 @@
+"""PROSTATEx with PROSTATEx-Seg-Zones: DICOM studies, and a DICOM SEG of four zones for 98 of the patients.
+
+    PROSTATEx/ProstateX-0004/<study>/4.000000-t2tsetra-98209/1-01.dcm
+    PROSTATEx-Seg-Zones/ProstateX-0004/<study>/<series>/1-1.dcm
+
+The two collections may lie in one tree or side by side. A segment is known by its SNOMED CT code, else by its text; the
+T2W series is the one that the SEG refers to, since some studies have the axial T2W twice. The central zone counts as
+TZ in this set.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.errors import DatasetError, StudyError
+from zonate.io.seg import Segment, read_segment_header
+from zonate.zones import ZONE_INFO, LabelCode, Zone
+
+_BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
+_BY_TEXT = {
+    "peripheral zone of prostate": LabelCode.PZ,
+    "transition zone of prostate": LabelCode.TZ,
+    "distal prostatic urethra": LabelCode.DPU,
+    "anterior fibromuscular stroma of prostate": LabelCode.AFS,
+    "fibromuscular stroma of prostate": LabelCode.AFS,
+}
+
+
+def code_of_segment(segment: Segment) -> LabelCode | None:
+    """The zone that a segment stands for; None where neither its code nor its text tells."""
+    if segment.scheme in {"SCT", "SRT", "SNM3"} and segment.code in _BY_CODE:
+        return _BY_CODE[segment.code]
+    text = segment.label.strip().lower()
+    return next((code for words, code in _BY_TEXT.items() if text.startswith(words)), None)
+
+
+def recognise_prostatex(folder: Path) -> bool:
+    """Whether there are folders named like PROSTATEx patients, and one of the SEG collection or of a SEG series."""
+    patient = "ProstateX-[0-9][0-9][0-9][0-9]"
+    patients = any(True for depth in ("", "*/", "*/*/") for _ in folder.glob(f"{depth}{patient}"))
+    masks = any(True for _ in folder.rglob("mask_pz")) or any(True for _ in folder.rglob("Seg-*.nrrd"))
+    return patients and not masks and any(True for _ in folder.rglob("*.dcm"))
+
+
+def read_prostatex(folder: Path) -> Found:
+    """Find the SEG series, and the T2W series that each refers to.
+
+    Raises:
+        DatasetError: There is no DICOM SEG.
+    """
+    series, unreadable = series_folders(folder)
+    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    segs = [one for one in series if one.modality == "SEG"]
+    if not segs:
+        raise DatasetError(
+            f"{folder} has not the layout prostatex-seg-zones: there is no DICOM SEG in it; put the "
+            "PROSTATEx-Seg-Zones collection beside the PROSTATEx one"
+        )
+    by_uid = {one.series_uid: one for one in series if one.modality == "MR"}
+    counts: defaultdict[str, int] = defaultdict(int)
+    sources = []
+    for seg in sorted(segs, key=lambda one: (one.patient_id, one.path)):
+        counts[seg.patient_id] += 1
+        found = _source(seg, by_uid, series, folder, counts[seg.patient_id])
+        if isinstance(found, LeftOut):
+            left.append(found)
+        else:
+            sources.append(found)
+    drawn = {seg.patient_id for seg in segs}
+    others = sorted({one.patient_id for one in series} - drawn)
+    left += [LeftOut(patient, "the patient has no DICOM SEG") for patient in others]
+    return Found(tuple(sources), tuple(left))
+
+
+def _source(
+    seg: SeriesFolder, by_uid: dict[str, SeriesFolder], series: list[SeriesFolder], root: Path, number: int
+) -> Source | LeftOut:
+    try:
+        header = read_segment_header(seg.first)
+    except StudyError as error:
+        return LeftOut(seg.patient_id, str(error))
+    t2w = next((by_uid[uid] for uid in header.referenced_series_uids if uid in by_uid), None)
+    if t2w is None:
+        return LeftOut(seg.patient_id, "the image series that its SEG refers to is not there: fetch it")
+    named = {segment.number: code_of_segment(segment) for segment in header.segments}
+    codes = {segment: code for segment, code in named.items() if code is not None}
+    if len(codes) != len(named) or len(set(codes.values())) != len(codes) or not codes:
+        return LeftOut(seg.patient_id, "neither code nor text of its SEG's segments tells which zones they are")
+    inputs, notes = inputs_around(t2w, series)
+    return Source(
+        case_id=seg.patient_id if number == 1 else f"{seg.patient_id}-{number}",
+        patient_id=seg.patient_id,
+        inputs=dict(inputs),
+        labels=(LabelLayer(seg.first, {0: LabelCode.BACKGROUND, **codes}),),
+        dataset=PROSTATEX.title,
+        licence=PROSTATEX.licence,
+        citation=PROSTATEX.citation,
+        root=root,
+        where=str(seg.first),
+        notes=(*notes, *_missing(set(codes.values()))),
+    )
+
+
+def _missing(codes: set[LabelCode]) -> list[str]:
+    absent = [zone.name for zone in Zone if zone and LabelCode(zone) not in codes]
+    return [f"its SEG has no segment for {', '.join(absent)}"] if absent else []
+
+
+PROSTATEX = Layout(
+    name="prostatex-seg-zones",
+    title="PROSTATEx-Seg-Zones",
+    licence="CC BY 3.0",
+    citation=(
+        "Meyer A, Schindele D, von Reibnitz D, et al. PROSTATEx Zone Segmentations. The Cancer Imaging Archive 2020, "
+        "doi:10.7937/TCIA.NBB4-4655; Litjens G, et al. ProstateX Challenge data. The Cancer Imaging Archive 2017, "
+        "doi:10.7937/K9TCIA.2017.MURS5CL"
+    ),
+    home="https://www.cancerimagingarchive.net/analysis-result/prostatex-seg-zones/",
+    recognise=recognise_prostatex,
+    read=read_prostatex,
+)

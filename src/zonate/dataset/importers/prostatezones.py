@@ -1,0 +1,159 @@
+"""ProstateZones 2024 (Zenodo 10718469): NRRD segmentations of 200 PROSTATEx patients, 40 of them read twice.
+
+    Singles/Seg-0000.nrrd                       patient ProstateX-0000
+    Duplicates/R1/Seg-0015_R1.nrrd              the same image by reader 1
+    Duplicates/R2/Seg-0015_R2.nrrd              and by reader 2
+    Support Files/list_of_PROSTATEx_files.txt   a line a patient: ProstateX-0000:T2_Ax:T2_Sag:T2_Cor:DWI:ADC:HBV,
+                                                each a pattern of the series folder's name
+    PROSTATEx/ProstateX-0000/…                  the images, anywhere in the same tree
+
+or as the set's own script arranges them, `Train/ProstateX-0000/{tra-0000,adc-0000,hbv-0000,Seg-0000.nrrd}`.
+
+Which value is which structure is read from the names in the NRRD header, as 3D Slicer writes them. CZ counts as TZ, as
+in PROSTATEx-Seg-Zones; the urethra, which is not only its distal part here, as {TZ, DPU, AFS}: what is sure.
+"""
+
+import re
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.errors import DatasetError
+from zonate.study import Component, Sequence
+from zonate.zones import LabelCode
+
+_FILE = re.compile(r"Seg-(\d{4})(?:_(R\d))?\.nrrd")
+_SEGMENT = re.compile(r"Segment(\d+)_Name")
+_NAMES = (
+    (re.compile(r"\bpz\b|peripheral"), LabelCode.PZ),
+    (re.compile(r"\btz\b|transition"), LabelCode.TZ),
+    (re.compile(r"\bcz\b|central zone"), LabelCode.TZ),
+    (re.compile(r"\bafs\b|\bafms\b|stroma"), LabelCode.AFS),
+    (re.compile(r"urethra"), LabelCode.CENTRAL_GLAND),
+    (re.compile(r"gland|prostate"), LabelCode.WHOLE_GLAND),
+)
+_ARRANGED = {Sequence.T2W: "tra", Sequence.DWI: "hbv", Sequence.ADC: "adc"}
+_COLUMNS = {Sequence.T2W: 1, Sequence.DWI: 6, Sequence.ADC: 5}
+
+
+def recognise_zones(folder: Path) -> bool:
+    """Whether there is a file `Seg-0000.nrrd` or its like."""
+    return any(_FILE.fullmatch(file.name) for file in folder.rglob("Seg-*.nrrd"))
+
+
+def read_zones(folder: Path) -> Found:
+    """Bring segmentations and images together; the readers are kept apart.
+
+    Raises:
+        DatasetError: There is no file `Seg-0000.nrrd` or its like.
+    """
+    files = [(match, file) for file in sorted(folder.rglob("Seg-*.nrrd")) if (match := _FILE.fullmatch(file.name))]
+    if not files:
+        raise DatasetError(f"{folder} has not the layout prostatezones: it holds no Singles/Seg-0000.nrrd or its like")
+    series, unreadable = series_folders(folder)
+    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    patterns = _patterns(folder)
+    sources: dict[str, Source] = {}
+    for match, file in files:
+        number, reader = match.group(1), (match.group(2) or "")
+        patient = f"ProstateX-{number}"
+        case_id = f"{patient}-zones{f'-{reader}' if reader else ''}"
+        if case_id in sources:
+            left.append(LeftOut(file.relative_to(folder).as_posix(), "the same segmentation lies there twice"))
+            continue
+        images = _images(patient, file, series, patterns.get(patient, []))
+        codes = _codes(file)
+        if isinstance(images, str) or isinstance(codes, str):
+            reason = images if isinstance(images, str) else str(codes)
+            left.append(LeftOut(file.relative_to(folder).as_posix(), reason))
+            continue
+        inputs, notes = images
+        sources[case_id] = Source(
+            case_id=case_id,
+            patient_id=patient,
+            inputs=inputs,
+            labels=(LabelLayer(file, codes),),
+            dataset=ZONES.title,
+            licence=ZONES.licence,
+            citation=ZONES.citation,
+            root=folder,
+            where=str(file),
+            reader=reader.lower(),
+            image_id=f"{patient}-zones" if reader else "",
+            notes=notes,
+        )
+    return Found(tuple(sources.values()), tuple(left))
+
+
+def _patterns(folder: Path) -> dict[str, list[str]]:
+    """Of each patient the line of the support file, at its colons."""
+    lines = [
+        line.strip().split(":")
+        for file in sorted(folder.rglob("list_of_PROSTATEx_files.txt"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    return {cells[0]: cells for cells in lines if len(cells) > max(_COLUMNS.values())}
+
+
+def _images(
+    patient: str, file: Path, series: list[SeriesFolder], cells: list[str]
+) -> tuple[dict[Sequence, Path | Component], tuple[str, ...]] | str:
+    """Role to folder, and notes; or why the images are not known."""
+    number = patient.removeprefix("ProstateX-")
+    if (file.parent / f"tra-{number}").is_dir():
+        arranged = {role: file.parent / f"{name}-{number}" for role, name in _ARRANGED.items()}
+        absent = [role.name for role, path in arranged.items() if not path.is_dir()]
+        notes = tuple(f"there is no folder of {name}: the channel is absent" for name in absent)
+        return {role: path for role, path in arranged.items() if path.is_dir()}, notes
+    own = [one for one in series if one.patient_id == patient and one.modality == "MR"]
+    if not own:
+        return "the patient's images are not there: fetch them from PROSTATEx"
+    if not cells:
+        return "list_of_PROSTATEx_files.txt, which names the T2W series, is not there or lacks the patient"
+    named = {
+        role: [one for one in own if cells[column] and re.search(cells[column], str(one.path))]
+        for role, column in _COLUMNS.items()
+    }
+    if len(named[Sequence.T2W]) != 1:
+        return f"{len(named[Sequence.T2W])} of the patient's series fit the T2W that the support file names"
+    inputs, notes = inputs_around(named[Sequence.T2W][0], series)
+    for role in (Sequence.DWI, Sequence.ADC):
+        if len(named[role]) == 1:
+            inputs[role] = named[role][0].path
+    return dict(inputs), notes
+
+
+def _codes(file: Path) -> dict[int, LabelCode] | str:
+    """From the values of a Slicer segmentation to label codes; or why they cannot be told."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return "its NRRD header cannot be read"
+    keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    codes = {0: LabelCode.BACKGROUND}
+    for key, name in keys.items():
+        match = _SEGMENT.fullmatch(key)
+        if match is None:
+            continue
+        value = keys.get(f"Segment{match.group(1)}_LabelValue", "")
+        code = next((code for pattern, code in _NAMES if pattern.search(name.strip().lower())), None)
+        if code is None or not value.isdecimal():
+            return f"a segment in its header is called {name!r}, which is none of the zones"
+        codes[int(value)] = code
+    return codes if len(codes) > 1 else "its header does not name its segments, so that its values mean nothing certain"
+
+
+ZONES = Layout(
+    name="prostatezones",
+    title="ProstateZones",
+    licence="CC BY 4.0",
+    citation="Holmlund W, et al. ProstateZones. Zenodo 2024, doi:10.5281/zenodo.10718469",
+    home="https://zenodo.org/records/10718469",
+    recognise=recognise_zones,
+    read=read_zones,
+)

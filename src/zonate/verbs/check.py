@@ -1,0 +1,204 @@
+"""`zonate check`: what stands out in a dataset, as a table, and every case in a picture.
+
+check.csv           a row a case: its findings and its figures
+check.json          the same for programs
+contact-01.png, …   every case, those with findings first
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zonate.dataset.store import Dataset, Entry
+from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
+from zonate.pictures.contact import CASES_PER_SHEET, ContactRow, draw_contact_sheet
+from zonate.progress import Progress, silent
+from zonate.zones import GLAND, ZONES_OF_CODE
+
+FAR_OUT = 3.5
+"""Limit of the modified z-score; Iglewicz and Hoaglin, How to detect and handle outliers, 1993."""
+ENOUGH_CASES = 8
+"""With fewer values of a figure, none stands out."""
+CUT_OFF = 0.98
+"""At least this share of the gland lies within the slices that the network sees."""
+
+
+@dataclass(frozen=True)
+class CheckedCase:
+    """A case and what was found about it.
+
+    Attributes:
+        case_id: As in the dataset.
+        dataset: The public name of its data set.
+        split: Its side.
+        findings: What a person should look at, each a sentence; empty where nothing stands out.
+        figures: By name, with units.
+    """
+
+    case_id: str
+    dataset: str
+    split: str
+    findings: tuple[str, ...]
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What `check` found.
+
+    Attributes:
+        output: Folder of check.csv, check.json and the contact sheets.
+        cases: All cases, those with findings first.
+        sheets: Names of the contact sheets.
+    """
+
+    output: Path
+    cases: tuple[CheckedCase, ...]
+    sheets: tuple[str, ...]
+
+    @property
+    def outliers(self) -> tuple[CheckedCase, ...]:
+        """The cases about which something was found."""
+        return tuple(case for case in self.cases if case.findings)
+
+
+def check(dataset: Path, output: Path, *, overwrite: bool = False, progress: Progress = silent) -> CheckResult:
+    """Look for cases that stand out: by anatomy, by the gland's place in the slices, and among the other cases.
+
+    Args:
+        dataset: What `prepare` wrote.
+        output: Folder for the results; it appears whole or not at all.
+        overwrite: Whether an output that holds something may be replaced.
+        progress: Told of each case.
+
+    Raises:
+        DatasetError: The dataset cannot be opened.
+        OutputError: The output holds something already.
+    """
+    check_output_folder(output, overwrite=overwrite, inputs=[dataset])
+    opened = Dataset.open(dataset)
+    figures = {entry.case_id: _figures(opened, entry) for entry in opened.entries}
+    findings = {entry.case_id: _findings(opened, entry, figures[entry.case_id]) for entry in opened.entries}
+    for case_id, sentence in _far_out(figures):
+        findings[case_id].append(sentence)
+    cases = [
+        CheckedCase(entry.case_id, entry.dataset, entry.split, tuple(findings[entry.case_id]), figures[entry.case_id])
+        for entry in opened.entries
+    ]
+    cases.sort(key=lambda case: (not case.findings, case.case_id))
+    with atomic_folder(output, overwrite=overwrite, inputs=[dataset]) as folder:
+        sheets = _draw(folder, opened, cases, progress)
+        write_text(folder / "check.csv", _table(cases))
+        write_json(folder / "check.json", _to_json(opened, cases, sheets))
+    return CheckResult(output, tuple(cases), tuple(sheets))
+
+
+def _figures(dataset: Dataset, entry: Entry) -> dict[str, float]:
+    """What is compared among the cases."""
+    record = dataset.record(entry.case_id)
+    depth_mm, row_mm, column_mm = record.original.spacing_mm
+    figures: dict[str, float] = {
+        "slices": float(entry.slices),
+        "slice_spacing_mm": depth_mm,
+        "pixel_spacing_mm": row_mm,
+        "field_of_view_mm": column_mm * record.original.shape[2],
+        "t2w_mean": entry.statistics.mean[0],
+    }
+    figures |= record.origin.provenance.get("anatomy", {}).get("figures", {})
+    inside = _inside(dataset, entry)
+    if inside is not None:
+        figures["gland_inside_slices"] = inside
+    return figures
+
+
+def _inside(dataset: Dataset, entry: Entry) -> float | None:
+    """The share of the drawn gland that lies within the slices; None where nothing of it is drawn."""
+    codes = [code for code in entry.codes if ZONES_OF_CODE[code] <= GLAND]
+    reference, slices = dataset.reference(entry.case_id), dataset.slices(entry.case_id)
+    whole_ml = int(np.isin(reference.values, codes).sum()) * reference.grid.voxel_volume_ml
+    if slices.labels is None or not whole_ml:
+        return None
+    seen_ml = int(np.isin(slices.labels, codes).sum()) * slices.crop.grid.voxel_volume_ml
+    return min(1.0, seen_ml / whole_ml)
+
+
+def _findings(dataset: Dataset, entry: Entry, figures: Mapping[str, float]) -> list[str]:
+    """What can be said of a case alone."""
+    found = list(dataset.record(entry.case_id).origin.provenance.get("anatomy", {}).get("doubts", []))
+    inside = figures.get("gland_inside_slices", 1.0)
+    if inside < CUT_OFF:
+        found.append(f"only {inside:.0%} of the gland lies within the slices that the network sees")
+    return found
+
+
+def _far_out(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Case id and sentence, for each figure that is far from those of the other cases.
+
+    The modified z-score is 0.6745 times the distance from the median over the median of those distances; where more
+    than half of the cases share one value, that median is 0 and no case is called far.
+    """
+    found = []
+    for name in dict.fromkeys(name for of in figures.values() for name in of):
+        known = {case_id: of[name] for case_id, of in figures.items() if name in of}
+        if len(known) < ENOUGH_CASES:
+            continue
+        values = np.array(list(known.values()))
+        middle = float(np.median(values))
+        spread = float(np.median(np.abs(values - middle)))
+        if spread == 0:
+            continue
+        for case_id, value in known.items():
+            z = 0.6745 * (value - middle) / spread
+            if abs(z) > FAR_OUT:
+                found.append((case_id, f"{name} is {value:.3g}, among cases about {middle:.3g} (z {z:+.1f})"))
+    return found
+
+
+def _draw(folder: Path, dataset: Dataset, cases: Sequence[CheckedCase], progress: Progress) -> list[str]:
+    """Write the contact sheets, one after another, with no more cases in memory than a sheet holds."""
+    names = []
+    sheets = -(-len(cases) // CASES_PER_SHEET)
+    for number in range(sheets):
+        rows: list[ContactRow] = []
+        for case in cases[number * CASES_PER_SHEET : (number + 1) * CASES_PER_SHEET]:
+            progress(number * CASES_PER_SHEET + len(rows), len(cases), case.case_id)
+            slices = dataset.slices(case.case_id)
+            if slices.labels is None:
+                continue
+            rows.append(
+                ContactRow(
+                    f"{case.case_id}   {case.dataset}, {case.split}",
+                    case.findings,
+                    slices.images[:, 0],
+                    slices.labels,
+                    slices.crop.grid.spacing_mm,
+                )
+            )
+        names.append(f"contact-{number + 1:02d}.png")
+        draw_contact_sheet(folder / names[-1], rows, title=f"{dataset.path.name}: sheet {number + 1} of {sheets}")
+    progress(len(cases), len(cases), "done")
+    return names
+
+
+def _table(cases: Sequence[CheckedCase]) -> str:
+    names = list(dict.fromkeys(name for case in cases for name in case.figures))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case_id", "dataset", "split", "findings", *names])
+    for case in cases:
+        cells = [f"{case.figures[name]:.6g}" if name in case.figures else "" for name in names]
+        writer.writerow([case.case_id, case.dataset, case.split, "; ".join(case.findings), *cells])
+    return text.getvalue()
+
+
+def _to_json(dataset: Dataset, cases: Sequence[CheckedCase], sheets: Sequence[str]) -> dict[str, Any]:
+    return {
+        "dataset_fingerprint": dataset.fingerprint,
+        "cases": [{**vars(case), "findings": list(case.findings), "figures": dict(case.figures)} for case in cases],
+        "contact_sheets": list(sheets),
+    }

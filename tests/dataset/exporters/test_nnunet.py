@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.importers import LAYOUTS
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.errors import DatasetError
+from zonate.verbs.export import export
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+COARSE = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> tuple[Dataset, Path]:
+    """`a` trains with four zones and ADC, `b` validates with PZ and central gland, `c` tests, `e` is for evaluation."""
+    coarse = labelled_case("b", 200.0, adc=True)
+    assert coarse.labels is not None
+    values = np.where(coarse.labels.values > 1, LabelCode.CENTRAL_GLAND, coarse.labels.values).astype(np.uint8)
+    object.__setattr__(coarse, "labels", coarse.labels.with_values(values))
+    placed = [
+        PlacedRecord(store(tmp_path / "in", labelled_case("a", 100.0, adc=True), "P1"), "train"),
+        PlacedRecord(store(tmp_path / "in", coarse, "P2", codes=COARSE), "validation"),
+        PlacedRecord(store(tmp_path / "in", labelled_case("c", 300.0, adc=True), "P3"), "test"),
+        PlacedRecord(store(tmp_path / "in", labelled_case("e", 400.0), "P4"), "evaluation"),
+    ]
+    write_index(tmp_path / "in", placed, SETTINGS)
+    export(tmp_path / "in", tmp_path / "out", to="nnunet")
+    return Dataset.open(tmp_path / "in"), tmp_path / "out" / "Dataset501_Zonate"
+
+
+def test_the_folders_hold_what_their_names_say(exported: tuple[Dataset, Path]) -> None:
+    _, root = exported
+    names = {path.relative_to(root).as_posix() for path in root.rglob("*.nii.gz")}
+    assert names == {
+        "imagesTr/a_0000.nii.gz",
+        "imagesTr/a_0001.nii.gz",
+        "imagesTr/b_0000.nii.gz",
+        "imagesTr/b_0001.nii.gz",
+        "imagesTs/c_0000.nii.gz",
+        "imagesTs/c_0001.nii.gz",
+        "labelsTr/a.nii.gz",
+        "labelsTr/b.nii.gz",
+        "labelsTs/c.nii.gz",
+    }
+    assert json.loads((root / "splits_final.json").read_text(encoding="utf-8")) == [{"train": ["a"], "val": ["b"]}]
+
+
+def test_dataset_json_names_channels_and_labels(exported: tuple[Dataset, Path]) -> None:
+    about = json.loads((exported[1] / "dataset.json").read_text(encoding="utf-8"))
+    assert about["channel_names"] == {"0": "T2W", "1": "ADC"}
+    assert about["labels"] == {
+        "background": 0,
+        "peripheral_zone": 1,
+        "transition_zone": 2,
+        "distal_prostatic_urethra": 3,
+        "anterior_fibromuscular_stroma": 4,
+        "ignore": 5,
+    }
+    assert (about["numTraining"], about["file_ending"]) == (2, ".nii.gz")
+
+
+def test_values_and_geometry_are_those_of_the_slices(exported: tuple[Dataset, Path]) -> None:
+    dataset, root = exported
+    slices = dataset.slices("b")
+    image = sitk.ReadImage(str(root / "imagesTr" / "b_0000.nii.gz"))
+    label = sitk.ReadImage(str(root / "labelsTr" / "b.nii.gz"))
+    np.testing.assert_allclose(sitk.GetArrayFromImage(image), np.nan_to_num(slices.images[:, 0]))
+    assert slices.labels is not None
+    expected = np.where(slices.labels == LabelCode.CENTRAL_GLAND, 5, slices.labels)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(label), np.where(slices.labels == 255, 5, expected))
+    assert image.GetSize() == label.GetSize()
+    np.testing.assert_allclose(image.GetOrigin(), label.GetOrigin())
+
+
+def test_it_comes_back_through_the_importer(exported: tuple[Dataset, Path]) -> None:
+    train, validation, test = LAYOUTS["nnunet"].read(exported[1]).sources
+    assert [train.side, validation.side, test.side] == [None, None, "test"]
+    assert set(train.codes) == set(ALL_ZONE_CODES)
+    assert train.labels[0].codes[5] == LabelCode.NOT_ANNOTATED
+
+
+def test_a_dataset_without_training_cases_is_refused(tmp_path: Path) -> None:
+    write_index(tmp_path / "in", [PlacedRecord(store(tmp_path / "in", labelled_case()), "evaluation")], SETTINGS)
+    with pytest.raises(DatasetError, match="no training case"):
+        export(tmp_path / "in", tmp_path / "out", to="nnunet")
+    assert not (tmp_path / "out").exists()
+
+
+def test_nnu_nets_own_reader_reads_it(exported: tuple[Dataset, Path]) -> None:
+    io = pytest.importorskip("nnunetv2.imageio.simpleitk_reader_writer", reason="nnunetv2 is not installed")
+    dataset, root = exported
+    reader = io.SimpleITKIO()
+    images, about = reader.read_images([str(root / "imagesTr" / f"a_000{c}.nii.gz") for c in range(2)])
+    labels, _ = reader.read_seg(str(root / "labelsTr" / "a.nii.gz"))
+    slices = dataset.slices("a")
+    assert images.shape == (2, *slices.images.shape[::2][:1], *slices.images.shape[2:])
+    assert labels.shape == (1, *slices.images[:, 0].shape)
+    assert len(about["spacing"]) == 3

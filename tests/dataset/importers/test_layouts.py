@@ -1,0 +1,279 @@
+"""Each public layout on a miniature tree: what is taken, what is left and why, and that `prepare` can use it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.dataset.importers import trees
+from zonate.config import Settings
+from zonate.dataset.importers import LAYOUTS, Found, recognise
+from zonate.dataset.store import Dataset
+from zonate.errors import DatasetError
+from zonate.study import Component, Sequence
+from zonate.verbs.prepare import prepare
+from zonate.zones import LabelCode
+
+BG, PZ, TZ, DPU, AFS = (LabelCode(code) for code in range(5))
+CG, WG = LabelCode.CENTRAL_GLAND, LabelCode.WHOLE_GLAND
+SETTINGS = Settings().override(["alignment.method=header", "slicing.size_px=64", "slicing.spacing_mm=1.5"])
+TREES: dict[str, Callable[[Path], Path]] = {
+    "prostatex-seg-zones": trees.prostatex,
+    "prostatex-masks": trees.masks,
+    "prostatezones": trees.prostatezones,
+    "qin": trees.qin,
+    "nci-isbi-2013": trees.nci_isbi,
+    "msd": trees.msd,
+    "prostate158": trees.prostate158,
+    "picai": trees.picai,
+    "promise12": trees.promise12,
+    "nnunet": trees.nnunet,
+}
+
+
+def found(root: Path, name: str) -> Found:
+    return LAYOUTS[name].read(TREES[name](root))
+
+
+def left(of: Found) -> dict[str, str]:
+    return {one.name: one.reason for one in of.left_out}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_tree_is_recognised_as_the_one_layout_that_it_has(name: str, tmp_path: Path) -> None:
+    assert recognise(TREES[name](tmp_path)).name == name
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_folder_of_something_else_is_refused_with_what_was_looked_for(name: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
+    assert not LAYOUTS[name].recognise(tmp_path)
+    with pytest.raises(DatasetError, match=f"has not the layout {name}: (it holds|there is) no"):
+        LAYOUTS[name].read(tmp_path)
+    with pytest.raises(DatasetError, match="no layout that is known"):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if name not in ("seed", "nnunet")])
+def test_each_layout_credits_its_makers(name: str) -> None:
+    layout = LAYOUTS[name]
+    assert layout.licence
+    assert "doi:10." in layout.citation
+    assert layout.home.startswith("http")
+
+
+def test_prostatex_takes_the_series_that_the_seg_refers_to(tmp_path: Path) -> None:
+    of = found(tmp_path, "prostatex-seg-zones")
+    first, second = of.sources
+    assert (first.case_id, first.patient_id, second.case_id) == ("ProstateX-0004", "ProstateX-0004", "ProstateX-0104")
+    assert isinstance(first.inputs, dict)
+    assert str(first.inputs[Sequence.T2W]).endswith("5.000000-t2tsetra-00002")  # not the first of the two
+    assert first.labels[0].codes == {0: BG, 1: PZ, 2: TZ, 3: DPU, 4: AFS}  # two by code, two by text
+    assert [note.split(":")[0] for note in first.notes] == [
+        "no series of the study is DWI",
+        "no series of the study is ADC",
+    ]
+    assert left(of) == {
+        "ProstateX-0007": "the image series that its SEG refers to is not there: fetch it",
+        "ProstateX-0009": "the patient has no DICOM SEG",
+    }
+
+
+def test_a_seg_is_placed_on_its_t2w_and_an_empty_segment_is_said(tmp_path: Path) -> None:
+    trees.prostatex(tmp_path / "in")
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    dataset = Dataset.open(tmp_path / "out")
+    np.testing.assert_array_equal(dataset.reference("ProstateX-0004").values, trees.zones())
+    without = np.where(trees.zones() == 4, 0, trees.zones())
+    np.testing.assert_array_equal(dataset.reference("ProstateX-0104").values, without)
+    assert any(text.startswith("case ProstateX-0104: AFS is empty") for text in result.warnings)
+    assert [one.name for one in result.left_out] == ["ProstateX-0007", "ProstateX-0009"]
+    assert result.taken[0]["licence"] == "CC BY 3.0"
+
+
+def test_masks_are_combined_and_their_image_is_the_listed_one(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "prostatex-masks")
+    (source,) = of.sources
+    assert (source.patient_id, source.codes) == ("ProstateX-0000", (BG, PZ, CG, WG))
+    assert isinstance(source.inputs, dict)
+    assert str(source.inputs[Sequence.T2W]).endswith("4.000000-t2tsetra-00702")
+    assert left(of) == {"ProstateX-0001": "the patient's images are not there: fetch them from PROSTATEx"}
+    result = prepare(tmp_path / "out", source=tmp_path / "in", layout="prostatex-masks", settings=SETTINGS)
+    reference = Dataset.open(tmp_path / "out").reference("ProstateX-0000-masks").values
+    assert set(np.unique(reference[:9])) == {BG, PZ, CG}
+    assert (reference[9] == LabelCode.NOT_ANNOTATED).all()  # 9 slices of mask for 10 of image
+    assert any("has 9 of the T2W's 10 slices" in text for text in result.warnings)
+
+
+def test_the_two_readers_of_prostatezones_are_kept_apart(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "prostatezones")
+    single, one, other = sorted(of.sources, key=lambda source: source.case_id)
+    assert [source.case_id for source in (single, one, other)] == [
+        "ProstateX-0000-zones",
+        "ProstateX-0015-zones-R1",
+        "ProstateX-0015-zones-R2",
+    ]
+    assert (single.reader, single.image_id) == ("", "")
+    assert (one.reader, other.reader) == ("r1", "r2")
+    assert one.image_id == other.image_id == "ProstateX-0015-zones"
+    assert single.labels[0].codes == {0: BG, 1: WG, 2: PZ, 3: TZ, 4: TZ, 5: AFS, 6: CG}  # CZ is TZ, the urethra a set
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    assert set(result.done) == {"ProstateX-0000-zones", "ProstateX-0015-zones-R1"}
+    assert "in front of the central gland" in result.failed["ProstateX-0015-zones-R2"]  # it is flipped
+
+
+def test_qin_has_two_visits_of_a_patient(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "qin")
+    first, second = of.sources
+    assert (first.case_id, second.case_id, first.patient_id, second.patient_id) == (
+        "PCAMPMRI-00001-1",
+        "PCAMPMRI-00001-2",
+        "PCAMPMRI-00001",
+        "PCAMPMRI-00001",
+    )
+    assert (first.codes, first.rest) == ((BG, PZ, CG, WG), CG)
+    assert (second.codes, second.rest) == ((BG, WG), None)
+    assert set(left(of).values()) == {"the SEG was drawn on another series than T2W"}
+    prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    dataset = Dataset.open(tmp_path / "out")
+    assert set(np.unique(dataset.reference("PCAMPMRI-00001-1").values)) == {BG, PZ, CG}
+    assert set(np.unique(dataset.reference("PCAMPMRI-00001-2").values)) == {BG, WG}
+    assert len({entry.split for entry in dataset.entries}) == 1  # one patient stands on one side
+
+
+def test_a_careless_header_of_nci_isbi_is_not_believed(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "nci-isbi-2013")
+    assert [source.case_id for source in of.sources] == ["Prostate3T-01-0009", "ProstateDx-01-0006"]
+    assert of.sources[1].labels[0].path.name == "ProstateDx-01-0006_correctedLabels.nrrd"
+    assert left(of) == {
+        "Prostate3T-01-0001": "0 series of its images are there: it needs exactly the T2W one",
+        "ProstateDx-01-0006.nrrd": "ProstateDx-01-0006_correctedLabels.nrrd is there in its place",
+    }
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    assert any("direction cosines by up to 0.060" in text for text in result.warnings)
+    reference = Dataset.open(tmp_path / "out").reference("Prostate3T-01-0009").values
+    np.testing.assert_array_equal(reference == PZ, trees.zones() == 1)
+
+
+def test_msd_keeps_both_volumes_of_a_4d_file(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "msd")
+    (source,) = of.sources
+    assert (source.case_id, source.patient_id, source.codes) == ("msd-prostate_00", "MSD-prostate_00", (BG, PZ, CG))
+    assert isinstance(source.inputs, dict)
+    assert source.inputs[Sequence.ADC] == Component(
+        tmp_path / "in" / "Task05_Prostate" / "imagesTr" / "prostate_00.nii.gz", 1
+    )
+    assert left(of) == {
+        "prostate_01": "there is no file of it in labelsTr",
+        "prostate_03": "the test images have no labels",
+    }
+    prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    dataset = Dataset.open(tmp_path / "out")
+    assert dataset.entries[0].channels_present == (True, False, True)
+    image = dataset.slices("msd-prostate_00").images
+    assert np.nanmedian(image[:, 2]) == pytest.approx(1200)
+
+
+def test_msd_follows_its_own_table_of_labels(tmp_path: Path) -> None:
+    root = trees.msd(tmp_path) / "Task05_Prostate"
+    (root / "dataset.json").write_text('{"labels": {"0": "background", "1": "TZ", "2": "PZ"}}', encoding="utf-8")
+    (source,) = LAYOUTS["msd"].read(tmp_path).sources
+    assert source.labels[0].codes == {0: BG, 1: CG, 2: PZ}
+    (root / "dataset.json").write_text('{"labels": {"0": "background", "1": "liver"}}', encoding="utf-8")
+    with pytest.raises(DatasetError, match="does not name the labels background, PZ and TZ"):
+        LAYOUTS["msd"].read(tmp_path)
+
+
+def test_prostate158_numbers_the_central_gland_first_and_keeps_its_test_side(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "prostate158")
+    by_id = {source.case_id: source for source in of.sources}
+    assert sorted(by_id) == ["prostate158-001-reader1", "prostate158-020-reader1", "prostate158-020-reader2"]
+    assert by_id["prostate158-020-reader1"].image_id == by_id["prostate158-020-reader2"].image_id == "prostate158-020"
+    assert (by_id["prostate158-001-reader1"].side, by_id["prostate158-020-reader1"].side) == ("test", None)
+    assert by_id["prostate158-020-reader1"].labels[0].codes == {0: BG, 1: CG, 2: PZ}
+    assert by_id["prostate158-020-reader1"].notes == ("there is no adc.nii.gz: the channel is absent",)
+    assert left(of) == {"train/021": "no reader drew its zones"}
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    assert len(result.done) == 3
+
+
+def test_picai_patients_of_prostatex_go_by_that_name(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "picai")
+    patients = {source.case_id: source.patient_id for source in of.sources}
+    assert patients == {
+        "picai-10000_1000000-bosma22b": "PI-CAI-10000",
+        "picai-10000_1000000-yuan23": "PI-CAI-10000",
+        "picai-11373_1001397-bosma22b": "ProstateX-0000",
+        "picai-11373_1001397-heviai23": "ProstateX-0000",
+        "picai-11373_1001397-yuan23": "ProstateX-0000",
+    }
+    assert {source.licence for source in of.sources} == {"CC BY-NC 4.0"}
+    assert "there is no 10000_1000000_hbv.mha: the channel is absent" in of.sources[0].notes
+    assert left(of) == {"10005_1000005": "its images are not there"}
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    assert list(result.failed) == ["picai-11373_1001397-heviai23"]
+    assert "its number is swapped with another zone's" in result.failed["picai-11373_1001397-heviai23"]
+
+
+def test_picai_without_its_mapping_says_what_is_not_known(tmp_path: Path) -> None:
+    trees.picai(tmp_path)
+    (tmp_path / "picai_labels" / "additional_resources" / "ProstateX-mapping.json").unlink()
+    sources = LAYOUTS["picai"].read(tmp_path).sources
+    assert {source.patient_id for source in sources} == {"PI-CAI-10000", "PI-CAI-11373"}
+    assert all(any("mapping.json is not there" in note for note in source.notes) for source in sources)
+
+
+def test_promise12_cases_of_prostate_3t_go_by_that_name(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "promise12")
+    patients = {source.case_id: source.patient_id for source in of.sources}
+    assert patients == {
+        "promise12-train_Case00": "PROMISE12-train_Case00",
+        "promise12-train_Case13": "Prostate3T-01-0001",
+    }
+    assert left(of) == {"test_Case00": "there is no segmentation of it"}
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+    assert any("case promise12-train_Case00: the gland is in 2 pieces" in text for text in result.warnings)
+    # The tree's two cases hold one image: whatever they are called, they are one patient.
+    assert any("counts as the same patient" in text for text in result.warnings)
+
+
+def test_nnunet_channels_and_labels_are_known_by_name(tmp_path: Path) -> None:
+    of = found(tmp_path / "in", "nnunet")
+    train, test = of.sources
+    assert (train.case_id, train.side, test.case_id, test.side) == (
+        "Dataset501_Prostate-a",
+        None,
+        "Dataset501_Prostate-c",
+        "test",
+    )
+    assert isinstance(train.inputs, dict)
+    assert set(train.inputs) == {Sequence.T2W, Sequence.ADC}
+    assert train.labels[0].codes == {0: BG, 1: PZ, 2: TZ, 3: DPU, 4: AFS, 5: LabelCode.NOT_ANNOTATED}
+    assert (train.licence, train.dataset) == ("CC BY 4.0", "Dataset501_Prostate")
+    assert left(of) == {"imagesTr/b": "there is no label of it"}
+    prepare(tmp_path / "out", source=tmp_path / "in" / "Dataset501_Prostate", settings=SETTINGS)
+    reference = Dataset.open(tmp_path / "out").reference("Dataset501_Prostate-a").values
+    assert (reference[9] == LabelCode.NOT_ANNOTATED).all()
+
+
+def test_nnunet_refuses_a_label_that_means_nothing_here(tmp_path: Path) -> None:
+    root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    about = '{"channel_names": {"0": "T2W"}, "labels": {"background": 0, "lesion": 1}}'
+    (root / "dataset.json").write_text(about, encoding="utf-8")
+    with pytest.raises(DatasetError, match="the label 'lesion' is none that is known"):
+        LAYOUTS["nnunet"].read(tmp_path)
+    (root / "dataset.json").write_text(about.replace("T2W", "CT"), encoding="utf-8")
+    with pytest.raises(DatasetError, match="none of the channels CT is called T2W"):
+        LAYOUTS["nnunet"].read(tmp_path)
+
+
+def test_several_sets_become_one_dataset_by_one_call(tmp_path: Path) -> None:
+    folders = [trees.msd(tmp_path / "msd"), trees.prostate158(tmp_path / "p158"), trees.picai(tmp_path / "picai")]
+    settings = SETTINGS.override(['split.test_sets=["PI-CAI"]', "checking.anatomy=warn"])
+    result = prepare(tmp_path / "out", source=folders, settings=settings)
+    assert [of["dataset"] for of in result.taken] == ["MSD Task05_Prostate", "PI-CAI", "Prostate158"]
+    dataset = Dataset.open(tmp_path / "out")
+    # All trees hold one image, so that all are one patient, who tests with the test set.
+    assert {entry.split for entry in dataset.entries} == {"test"}
+    assert {entry.licence for entry in dataset.entries} == {"CC BY-SA 4.0", "CC BY 4.0", "CC BY-NC 4.0"}

@@ -1,0 +1,89 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from tests.dataset.importers import trees
+from tests.dataset_factory import a_case
+from zonate.config import Settings
+from zonate.dataset.cases import Origin, write_case
+from zonate.dataset.slices import slice_case
+from zonate.dataset.store import PlacedRecord, write_index
+from zonate.errors import OutputError
+from zonate.verbs import check as verb
+from zonate.verbs.check import check
+from zonate.verbs.prepare import prepare
+from zonate.zones import LabelCode
+
+CODES = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+
+
+def dataset(folder: Path, figures: list[float], doubts: dict[int, str]) -> Path:
+    """Cases whose provenance holds one figure each, and doubts about some."""
+    placed = []
+    for number, value in enumerate(figures):
+        case = a_case(f"case{number}", seed=number)
+        assert case.labels is not None
+        anatomy = {"figures": {"length_mm": value}, "doubts": [doubts[number]] if number in doubts else []}
+        origin = Origin(f"P{number}", "drawn", "CC0", "any", CODES, "key", {"warnings": [], "anatomy": anatomy})
+        record = write_case(folder, slice_case(case, Settings().slicing), case.labels, origin)
+        placed.append(PlacedRecord(record, "train"))
+    write_index(folder, placed, Settings())
+    return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "draw_contact_sheet", lambda file, _rows, **_named: file.touch())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_figure_far_from_the_others_is_found(tmp_path: Path) -> None:
+    # Median 5, median distance 2 (4 3 2 1 0 1 2 3 and 95): z = 0.6745 · 95 / 2 = 32.0
+    figures = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 100.0]
+    result = check(dataset(tmp_path / "in", figures, {2: "its zones are odd"}), tmp_path / "out")
+    found = {case.case_id: case.findings for case in result.outliers}
+    assert found["case8"] == ("length_mm is 100, among cases about 5 (z +32.0)",)
+    assert found["case2"] == ("its zones are odd",)
+    assert len(found) == 2
+    assert [case.case_id for case in result.cases[:2]] == ["case2", "case8"]  # those with findings first
+    with (tmp_path / "out" / "check.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[1]["length_mm"] == "100"
+    assert len(rows) == 9
+    about = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
+    assert about["contact_sheets"] == ["contact-01.png", "contact-02.png"]
+    assert about["cases"][0]["findings"] == ["its zones are odd"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_few_cases_or_equal_ones_have_no_outliers(tmp_path: Path) -> None:
+    assert check(dataset(tmp_path / "few", [1.0, 2.0, 900.0], {}), tmp_path / "out1").outliers == ()
+    equal = [1.0] * 8 + [900.0]
+    assert check(dataset(tmp_path / "equal", equal, {}), tmp_path / "out2").outliers == ()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_output_that_holds_something_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(OutputError):
+        check(dataset(tmp_path / "in", [1.0], {}), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_every_case_is_on_a_contact_sheet_and_a_cut_gland_is_found(tmp_path: Path) -> None:
+    trees.msd(tmp_path / "in")
+    narrow = Settings().override(["slicing.size_px=32", "slicing.spacing_mm=1", "alignment.method=header"])
+    prepare(tmp_path / "data", source=tmp_path / "in", settings=narrow)
+    result = check(tmp_path / "data", tmp_path / "out")
+    (case,) = result.cases
+    # The gland is 30 mm deep and 36 mm wide, the slices 32 mm wide: 32 of 36 columns of it are inside.
+    assert case.figures["gland_inside_slices"] == pytest.approx(32 / 36, abs=0.05)
+    assert any("of the gland lies within the slices" in text for text in case.findings)
+    sheet = imread(tmp_path / "out" / result.sheets[0])
+    assert sheet.shape[1] > 1000
+    assert np.std(sheet[..., :3]) > 0.05
