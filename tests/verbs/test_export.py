@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.exporters import npy as module
 from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import DatasetError, OutputError
-from zonate.verbs import export as module
 from zonate.verbs.export import export
 from zonate.zones import LabelCode
 
@@ -124,7 +124,7 @@ def test_progress_is_told_case_by_case(tmp_path: Path) -> None:
 
 
 def test_another_form_or_no_dataset_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the only one is npy"):
-        export(tmp_path, tmp_path / "out", to="nnunet")
+    with pytest.raises(ValueError, match="choose one of bids, nnunet, npy"):
+        export(tmp_path, tmp_path / "out", to="tar")
     with pytest.raises(DatasetError, match="not a complete dataset"):
         export(tmp_path, tmp_path / "out")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from zonate.verbs.download import DownloadResult
     from zonate.verbs.prepare import PrepareResult
 
+_NAMES = 5
+"""Cases that are named before the rest is counted."""
+
 console = Console(stderr=True, soft_wrap=False)
 
 
@@ -115,9 +118,21 @@ def show_landmarks(errors: "LandmarkErrors") -> None:
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
-    """A line a warning."""
+    """A line a warning; what is said of many cases (`case X: …`) is said once."""
+    said: dict[str, list[str]] = {}
     for warning in warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
+        case, separator, text = warning.partition(": ")
+        of_case = bool(separator) and case.startswith("case ")
+        said.setdefault(text if of_case else warning, []).extend([case.removeprefix("case ")] if of_case else [])
+    for text, cases in said.items():
+        console.print(f"[yellow]warning:[/] {escape(_of_cases(cases) + text)}", highlight=False, soft_wrap=True)
+
+
+def _of_cases(cases: list[str]) -> str:
+    if len(cases) < 2:
+        return f"case {cases[0]}: " if cases else ""
+    more = f" and {len(cases) - _NAMES} more" if len(cases) > _NAMES else ""
+    return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): "
 
 
 def show_failures(failed: Mapping[str, str]) -> None:
@@ -139,7 +154,6 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     console.print(table)
 
 
-_NAMES = 5
 _SHOWN = ("hd95_mm", "volume_error_ml")
 
 

@@ -27,6 +27,9 @@ ENOUGH_CASES = 8
 CUT_OFF = 0.98
 """At least this share of the gland lies within the slices that the network sees."""
 
+_WITH_LIMITS = {"gland_inside_slices", "fit_mirrored_ratio", "fit_shifted_ratio", "fit_slices_ratio"}
+"""Figures that are judged by a limit of their own."""
+
 
 @dataclass(frozen=True)
 class CheckedCase:
@@ -143,7 +146,7 @@ def _far_out(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]
     than half of the cases share one value, that median is 0 and no case is called far.
     """
     found = []
-    for name in dict.fromkeys(name for of in figures.values() for name in of):
+    for name in dict.fromkeys(name for of in figures.values() for name in of if name not in _WITH_LIMITS):
         known = {case_id: of[name] for case_id, of in figures.items() if name in of}
         if len(known) < ENOUGH_CASES:
             continue

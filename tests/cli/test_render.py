@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from zonate.cli import render
+from zonate.dataset.importers import LeftOut
+from zonate.verbs.check import CheckedCase, CheckResult
+from zonate.verbs.prepare import PrepareResult
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(render.console, "print", lambda what, **_named: lines.append(str(what)))
+    return lines
+
+
+def test_what_is_said_of_many_cases_is_said_once(shown: list[str]) -> None:
+    warnings = (*(f"case c{i}: ADC is absent" for i in range(7)), "case c1: its gland is odd", "the disk is slow")
+    render.show_warnings(warnings)
+    assert shown == [
+        "[yellow]warning:[/] 7 cases (c0, c1, c2, c3, c4 and 2 more): ADC is absent",
+        "[yellow]warning:[/] case c1: its gland is odd",
+        "[yellow]warning:[/] the disk is slow",
+    ]
+
+
+def test_what_was_left_is_grouped_by_its_reason(shown: list[str]) -> None:
+    left = tuple(LeftOut(f"p{i}", "no label") for i in range(6))
+    render.show_taken(PrepareResult(Path("out"), (), (), {}, (), (), (*left, LeftOut("q", "unreadable"))))
+    assert shown == ["left out: p0, p1, p2, p3, p4 and 1 more: no label", "left out: q: unreadable"]
+
+
+def test_a_dataset_without_outliers_needs_no_table(shown: list[str]) -> None:
+    render.show_checked(CheckResult(Path("out"), (CheckedCase("a", "A", "train", (), {}),), ()))
+    assert shown == ["0 of 1 cases stand out"]
