@@ -1,12 +1,13 @@
 """What the anatomical checks catch, and what they wrongly hold against good labels.
 
-    python -m benchmarks.anatomy MANIFEST...
+    python -m benchmarks.anatomy [MANIFEST...] [--simulated N] [--labels-only FOLDER --codes "0=BACKGROUND;1=PZ;..."]
 
 Each labelled case is examined as it is, and then with a defect put into its labels: numbers swapped, mask flipped
-about the volume's middle, mask moved. Printed: of how many cases each was refused, warned about, or passed.
+about the volume's or the gland's own middle, mask moved. Printed: of how many cases each was refused, warned about, or
+passed. With --labels-only the rules that need no image are measured on label volumes whose images are not there.
 """
 
-import sys
+import argparse
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,12 +19,16 @@ import numpy.typing as npt
 from zonate.dataset.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
-from zonate.dataset.importers.source import Source
+from zonate.dataset.labels import map_labels
 from zonate.geometry import Volume, to_canonical
+from zonate.io.nifti import is_volume_file, read_volume
 from zonate.load import load_case
-from zonate.zones import LabelCode
+from zonate.simulation.study import draw_study
+from zonate.zones import ALL_ZONE_CODES, LabelCode, parse_label_codes
 
 Labels = npt.NDArray[np.uint8]
+Labelled = tuple[str, Volume, tuple[LabelCode, ...], Volume | None]
+"""Case id, label codes, the codes that could have been drawn, and T2W; the axes in the patient's order."""
 
 
 def moved(values: Labels, n: int, axis: int) -> Labels:
@@ -33,6 +38,16 @@ def moved(values: Labels, n: int, axis: int) -> Labels:
     edge[axis] = slice(None, n) if n > 0 else slice(n, None)
     rolled[tuple(edge)] = 0
     return rolled
+
+
+def flipped_in_place(values: Labels, axis: int) -> Labels:
+    """Mirrored in the gland's own middle."""
+    held = np.flatnonzero(values.any(axis=tuple(other for other in range(3) if other != axis)))
+    span: list[slice] = [slice(None)] * 3
+    span[axis] = slice(int(held[0]), int(held[-1]) + 1)
+    flipped = values.copy()
+    flipped[tuple(span)] = np.flip(values[tuple(span)], axis)
+    return flipped
 
 
 def swapped(values: Labels) -> Labels:
@@ -49,6 +64,8 @@ def defects(labels: Volume) -> Iterator[tuple[str, Labels]]:
         yield "PZ and central gland swapped", swapped(values)
     for axis, name in enumerate(("head to feet", "front to back", "left to right")):
         yield f"flipped {name}", np.flip(values, axis).copy()
+    for axis, name in enumerate(("head to feet", "front to back")):
+        yield f"flipped {name} in place", flipped_in_place(values, axis)
     for axis in (1, 2):
         for distance_mm in (-15, -10, -5, 5, 10, 15):
             yield f"moved {abs(distance_mm)} mm in plane", moved(values, round(distance_mm / mm[axis]), axis)
@@ -58,29 +75,61 @@ def defects(labels: Volume) -> Iterator[tuple[str, Labels]]:
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("manifests", nargs="*", type=Path)
+    parser.add_argument("--simulated", type=int, default=0, metavar="N")
+    parser.add_argument("--labels-only", type=Path, metavar="FOLDER")
+    parser.add_argument("--codes", default="0=BACKGROUND;1=PZ;2=CENTRAL_GLAND")
+    given = parser.parse_args()
+    if given.manifests:
+        measure("With their images", with_images(given.manifests))
+    if given.simulated:
+        measure("Simulated", simulated(given.simulated))
+    if given.labels_only:
+        measure("Labels alone", labels_only(given.labels_only, given.codes))
+
+
+def measure(title: str, cases: Iterator[Labelled]) -> None:
+    """Examine each case with each defect, and print what became of them."""
     counts: dict[str, Counter[str]] = {}
     seconds: list[float] = []
-    for source in (row for manifest in sys.argv[1:] for row in read_manifest(Path(manifest)) if row.labels):
-        case, labels = _read(source)
+    said: list[str] = []
+    for case_id, labels, codes, t2w in cases:
         for name, values in defects(labels):
             began = time.perf_counter()
-            found = examine(labels.with_values(values), source.codes, case)
+            found = examine(labels.with_values(values), codes, t2w)
             seconds.append(time.perf_counter() - began)
             verdict = "refused" if found.refusals else "warned" if found.warnings else "passed"
             counts.setdefault(name, Counter())[verdict] += 1
             if name == "as drawn" and verdict != "passed":
-                print(f"{source.case_id}: {verdict}: {'; '.join((*found.refusals, *found.warnings))}")
-    print("| labels | cases | refused | warned | passed |\n|---|---|---|---|---|")
+                said.append(f"{case_id}: {verdict}: {'; '.join((*found.refusals, *found.warnings))}")
+    print(f"{title}\n\n| labels | n | refused | warned | passed |\n|---|---|---|---|---|")
     for name, of in counts.items():
         print(f"| {name} | {of.total()} | {of['refused']} | {of['warned']} | {of['passed']} |")
-    print(f"{np.median(seconds):.2f} s a case (median)")
+    print("\n".join(["", *said, f"{np.median(seconds):.2f} s each (median)", ""]), flush=True)
 
 
-def _read(source: Source) -> tuple[Volume, Volume]:
-    """T2W and label codes in the patient's order of axes."""
-    case = load_case(source.inputs, case_id=source.case_id)
-    reference, _ = read_annotation(source, case.t2w.grid)
-    return to_canonical(case.t2w), to_canonical(reference)
+def with_images(manifests: list[Path]) -> Iterator[Labelled]:
+    for source in (row for manifest in manifests for row in read_manifest(manifest) if row.labels):
+        case = load_case(source.inputs, case_id=source.case_id)
+        reference, _ = read_annotation(source, case.t2w.grid)
+        yield source.case_id, to_canonical(reference), source.codes, to_canonical(case.t2w)
+
+
+def simulated(n: int) -> Iterator[Labelled]:
+    for k in range(n):
+        study = draw_study(1, k, "siemens")
+        scan = study.examination
+        t2w = scan.t2w(scan.t2w_grid, np.random.default_rng(k))
+        yield study.case_id, to_canonical(scan.labels()), ALL_ZONE_CODES, to_canonical(t2w)
+
+
+def labels_only(folder: Path, codes: str) -> Iterator[Labelled]:
+    table = parse_label_codes(codes)
+    for file in sorted(file for file in folder.iterdir() if is_volume_file(file)):
+        labels = to_canonical(read_volume(file))
+        values = map_labels(labels.values, table, file.name)
+        yield file.name, labels.with_values(values), tuple(sorted(table.values())), None
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from zonate.zones import ALL_ZONE_CODES, ZONES_OF_CODE, LabelCode
 
 STUDY_SEED = 4
 N_TRAIN, N_TEST = 60, 24
-STEPS, BATCH = 3000, 8
+STEPS, BATCH = 1600, 8
 STRUCTURES = ("PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND")
 ANNOTATIONS: dict[str, tuple[LabelCode, ...]] = {
     "four zones": ALL_ZONE_CODES,
@@ -90,7 +90,7 @@ def settings_of(seed: int, epochs: int) -> Settings:
     """A small U-Net with Dice and cross-entropy that sees every code as often."""
     return load_recipe("unet").override(
         [
-            "network.base_channels=8",
+            "network.base_channels=16",
             "network.dropout=0.1",
             "optimiser.learning_rate=1e-3",
             "optimiser.beta_1=0.9",

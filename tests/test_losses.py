@@ -138,7 +138,8 @@ class TestCoarserAnnotation:
         p = torch.cat([UNIFORM, UNIFORM])
         # In the full sample TZ and DPU: (2 · 0.2 + 1) / (0.8 + 1 + 1) = 1/2, AFS, absent: 1 / 1.8 = 5/9; BACKGROUND and
         # PZ over both: (2 · 0.2 + 1) / (1.6 + 1 + 1) = 7/18; the central gland in the coarse one: (4.8 + 1) / (2.4 + 5)
-        expected = 1 - (2 / 2 + 5 / 9 + 2 * 7 / 18 + 5.8 / 7.4) / 6
+        # six classes in all, of which five are the finest
+        expected = (6 - (2 / 2 + 5 / 9 + 2 * 7 / 18 + 5.8 / 7.4)) / 5
         assert losses.dice(p, Target.of_labels(labels, [FULL, COARSE])).item() == pytest.approx(expected)
 
     def test_samples_of_one_batch_may_be_annotated_differently(self) -> None:

@@ -78,7 +78,8 @@ class Learner:
         target = losses.Target.of_labels(self._fabric.to_device(batch.labels), batch.codes)
         logits = self._g(images)  # (B, K, 256, 256)
         p = probabilities(logits, self._settings.network.head)  # (B, K, 256, 256), float32
-        levelled = target.level(p)  # (B, K, 256, 256)
+        judged = self.discriminator is not None
+        levelled = target.level(p) if judged or weights.l1 else p  # (B, K, 256, 256)
         terms: dict[str, Tensor] = {}
         if self.discriminator is not None:
             judged_real = self._d(images, target.zones)  # (B, 1, 30, 30)

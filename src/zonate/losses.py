@@ -9,14 +9,14 @@ Pixels that nobody annotated are left out of every term.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zonate.zones import N_ZONES, ZONES_OF_CODE, LabelCode, membership, told_apart
+from zonate.zones import N_ZONES, ZONES_OF_CODE, LabelCode, Zone, membership, told_apart
 
 _DICE_SMOOTHING_PX = 1.0
 
@@ -26,21 +26,31 @@ class Target:
     """What a batch of label codes asks for.
 
     Attributes:
-        zones: (B, K, H, W) float32: 1 over the number of zones of the pixel's code in each of them, 0 elsewhere and
-            where nothing is annotated; one-hot for a full annotation.
+        labels: (B, H, W) int64 label codes.
         member: (B, K, H, W) bool: whether the pixel's code holds the zone.
         annotated: (B, 1, H, W) float32: 1 where a code was drawn, else 0.
         same_class: (B, K, K) float32: 1 where two zones are not told apart, the diagonal included.
         class_zones: (C, K) float32: the distinct classes of the batch, 1 for each zone that a class holds.
         has_class: (B, C) float32: 1 for the classes that the sample's codes tell apart.
+        n_finest: How many classes all codes of the batch tell apart together; C where all samples have the same codes.
     """
 
-    zones: Tensor
+    labels: Tensor
     member: Tensor
     annotated: Tensor
     same_class: Tensor
     class_zones: Tensor
     has_class: Tensor
+    n_finest: int
+
+    @cached_property
+    def zones(self) -> Tensor:
+        """(B, K, H, W) float32: what the labels ask for.
+
+        1 over the number of zones of the pixel's code in each of them, 0 elsewhere and where nothing is annotated;
+        one-hot for a full annotation.
+        """
+        return self.member / self.member.sum(dim=1, keepdim=True).clamp(min=1)
 
     @classmethod
     def of_labels(cls, labels: Tensor, codes: Sequence[Iterable[int]]) -> "Target":
@@ -51,18 +61,19 @@ class Target:
             codes: Of each sample, those that its annotator could have drawn.
         """
         table = torch.from_numpy(membership()).to(labels.device)  # (256, K)
-        member = table[labels.long()].permute(0, 3, 1, 2)  # (B, K, H, W)
-        held = member.sum(dim=1, keepdim=True)  # (B, 1, H, W)
+        labels = labels.long()
+        member = table[labels].permute(0, 3, 1, 2)  # (B, K, H, W)
         classes = [told_apart(declared) for declared in codes]
         distinct = sorted({code for of_sample in classes for code in of_sample})
         has_class = torch.tensor([[float(code in of_sample) for code in distinct] for of_sample in classes])
         return cls(
-            zones=member / held.clamp(min=1),
+            labels=labels,
             member=member,
-            annotated=(held > 0).float(),
+            annotated=member.any(dim=1, keepdim=True).float(),
             same_class=torch.stack([_same_class(of_sample) for of_sample in classes]).to(labels.device),
             class_zones=table[distinct].float(),
             has_class=has_class.to(labels.device),
+            n_finest=_n_finest(codes),
         )
 
     def level(self, probabilities: Tensor) -> Tensor:
@@ -116,7 +127,10 @@ def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigm
 
 
 def dice(probabilities: Tensor, target: Target) -> Tensor:
-    """One minus the soft Dice of each class over the batch, averaged over the distinct classes of the batch.
+    """One minus the soft Dice of each class over the batch, summed over the distinct classes of the batch.
+
+    The sum is divided by the number of classes that all samples tell apart together, so that it is the mean where all
+    have the same codes, and coarser samples add to it without taking from what the finer ones teach.
 
     The slices of a batch are taken together, since most slices lack some class: alone, such a slice would have
     nothing to overlap with. A class is compared in the samples that tell it apart, on its merged probability: a
@@ -129,14 +143,23 @@ def dice(probabilities: Tensor, target: Target) -> Tensor:
         loss and exclusion loss, Medical Image Analysis 2021, for the merged probabilities.
     """
     p = torch.einsum("ck,bkhw->bchw", target.class_zones, probabilities)  # mass of each class
-    held = target.member.sum(dim=1, keepdim=True)  # (B, 1, H, W)
-    of_class = torch.einsum("ck,bkhw->bchw", target.class_zones, target.member.float())  # zones of the code in it
-    compared = target.has_class[:, :, None, None] * target.annotated  # (B, C, H, W)
-    t = compared * (of_class == held)
-    exact = t.amax(dim=1, keepdim=True) * compared  # where the code lies within one class
+    member = torch.from_numpy(membership()).to(target.labels.device)  # (256, K)
+    outside = member.float() @ (1 - target.class_zones).T  # (256, C): zones of a code beyond a class
+    within = (outside == 0) & member.any(dim=1, keepdim=True)
+    t = within[target.labels].permute(0, 3, 1, 2) * target.has_class[:, :, None, None]  # (B, C, H, W)
+    exact = t.amax(dim=1)  # (B, H, W): where the code lies within one class
     overlap = (p * t).sum(dim=(0, 2, 3))  # (C,)
-    total = ((p + t) * exact).sum(dim=(0, 2, 3))  # (C,)
-    return 1 - ((2 * overlap + _DICE_SMOOTHING_PX) / (total + _DICE_SMOOTHING_PX)).mean()
+    predicted = torch.einsum("bchw,bhw,bc->c", p, exact, target.has_class)
+    score = (2 * overlap + _DICE_SMOOTHING_PX) / (predicted + t.sum(dim=(0, 2, 3)) + _DICE_SMOOTHING_PX)
+    return (1 - score).sum() / target.n_finest
+
+
+def _n_finest(codes: Sequence[Iterable[int]]) -> int:
+    """How many classes the codes of all samples tell apart together."""
+    declared = {LabelCode(code) for of_sample in codes for code in of_sample} - {LabelCode.NOT_ANNOTATED}
+    sets = [ZONES_OF_CODE[code] for code in declared]
+    signatures = {tuple(zone in zones for zones in sets) for zone in Zone}
+    return len([signature for signature in signatures if any(signature)])
 
 
 @lru_cache

@@ -32,6 +32,8 @@ def test_a_gland_as_it_should_be_is_measured_and_nothing_is_said() -> None:
     assert found.figures["afs_before_gland_mm"] == pytest.approx(8.5 * 1.5)
     # DPU: slices 2 to 4, gland: slices 2 to 7: centres 3 and 4.5, of 4 mm
     assert found.figures["urethra_below_gland_mm"] == pytest.approx(1.5 * 4)
+    # PZ: 9, 8, 7, 6, 5 and 4 of 20 rows
+    assert found.figures["pz_share"] == pytest.approx(39 / 120)
     # lowest third: slices 2 and 3, PZ of 9 and 8 of 20 rows; highest: slices 6 and 7, 5 and 4
     assert found.figures["pz_share_apex"] == pytest.approx(17 / 40)
     assert found.figures["pz_share_base"] == pytest.approx(9 / 40)
@@ -63,6 +65,29 @@ def test_a_mask_moved_against_its_image_is_found(rows: int, columns: int, slices
     moved = np.roll(trees.zones(), (slices, rows, columns), (0, 1, 2))
     found = examine(drawn(moved), ALL_ZONE_CODES, IMAGE)
     assert any("may be moved or flipped against its image" in text for text in found.warnings)
+
+
+def test_a_mask_flipped_in_its_place_is_found() -> None:
+    """A gland that narrows upwards, flipped head to feet about its own middle."""
+    gland = np.zeros(trees.SHAPE, dtype=np.uint8)
+    for s in range(2, 8):
+        gland[s, 10 + s : 38 - s, 8 + s : 40 - s] = LabelCode.WHOLE_GLAND
+    noise = np.random.default_rng(0).normal(0, 10, trees.SHAPE)
+    image = drawn((300 * (gland > 0) + noise).astype(np.float32))
+    assert examine(drawn(gland), GLAND, image).warnings == ()
+    (text,) = examine(drawn(gland[::-1].copy()), GLAND, image).warnings
+    assert "along the gland's border flipped head to feet" in text
+    upper = np.roll(gland, 1, axis=0)  # no longer about the volume's middle: flipped there it would lie elsewhere
+    moved_image = drawn((300 * (upper > 0) + noise).astype(np.float32))
+    in_place = np.roll(gland[::-1], 1, axis=0)
+    assert any("head to feet in place" in text for text in examine(drawn(in_place), GLAND, moved_image).warnings)
+
+
+@pytest.mark.parametrize(("rolled", "name"), [(-2, "lowest"), (2, "highest")])
+def test_a_gland_that_the_volume_cuts_is_warned_about(rolled: int, name: str) -> None:
+    values = np.roll(trees.gland() * np.uint8(LabelCode.WHOLE_GLAND), rolled, axis=0).astype(np.uint8)
+    (text,) = examine(drawn(values), GLAND).warnings
+    assert text == f"the volume's {name} slice cuts the gland: 100% of its largest section is there"
 
 
 def test_the_gland_alone_is_asked_only_what_it_can_answer() -> None:

@@ -15,7 +15,7 @@ from zonate.dataset import store as store_module
 from zonate.dataset.cases import read_record
 from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset, PlacedRecord, write_index
-from zonate.errors import DatasetError, LeakageError
+from zonate.errors import ConfigError, DatasetError, LeakageError
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SPLITS: dict[str, Split] = {"a": "train", "b": "train", "c": "validation", "d": "test", "e": "evaluation"}
@@ -185,3 +185,29 @@ def test_the_cases_can_be_read_by_any_zarr_reader(tmp_path: Path) -> None:
     made(tmp_path)
     assert json.loads((tmp_path / "cases" / "a" / "zarr.json").read_text(encoding="utf-8"))["zarr_format"] == 3
     assert zarr.open_array(tmp_path / "cases" / "a" / "labels", mode="r")[0, 3, 3] == 1
+
+
+def test_each_fold_leaves_its_patients_out_and_takes_statistics_from_the_rest(tmp_path: Path) -> None:
+    placed = [
+        PlacedRecord(store(tmp_path, labelled_case(f"c{i}", level=100.0 * (i + 1)), f"P{i}"), "train") for i in range(6)
+    ]
+    evaluated = store(tmp_path, labelled_case("e", level=900.0), "P9")
+    official = store(tmp_path, labelled_case("o", level=800.0), "P8")
+    placed += [PlacedRecord(evaluated, "evaluation"), PlacedRecord(official, "test", given_side="test")]
+    write_index(tmp_path, placed, SETTINGS.override(["split.folds=3", "split.validation_fraction=0"]))
+    dataset = Dataset.open(tmp_path)
+    tested: list[str] = []
+    for fold in range(3):
+        view = dataset.folded(fold)
+        left_out = [entry.case_id for entry in view.split("test")]
+        assert "o" in left_out
+        assert [entry.case_id for entry in view.split("evaluation")] == ["e"]
+        levels = [100.0 * (int(entry.case_id[1:]) + 1) + 0.5 for entry in view.split("train")]
+        assert len(levels) == 4
+        assert view.statistics.mean[0] == pytest.approx(np.mean(levels))
+        assert view.fingerprint not in (dataset.fingerprint, dataset.folded((fold + 1) % 3).fingerprint)
+        tested += left_out
+    assert sorted(set(tested)) == ["c0", "c1", "c2", "c3", "c4", "c5", "o"]
+    assert {entry.split for entry in dataset.entries[:6]} == {"train"}  # the dataset itself is as it was
+    with pytest.raises(ConfigError, match=r"there is no fold 3: .* has folds 0 to 2"):
+        dataset.folded(3)

@@ -60,10 +60,13 @@ def test_a_figure_far_from_the_others_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_few_cases_or_equal_ones_have_no_outliers(tmp_path: Path) -> None:
+def test_few_cases_and_small_differences_make_no_outliers(tmp_path: Path) -> None:
     assert check(dataset(tmp_path / "few", [1.0, 2.0, 900.0], {}), tmp_path / "out1").outliers == ()
-    equal = [1.0] * 8 + [900.0]
-    assert check(dataset(tmp_path / "equal", equal, {}), tmp_path / "out2").outliers == ()
+    # The median distance is 0, so 5 % of the median: z = 0.6745 · 0.25 / 0.05 = 3.37 and 0.6745 · 0.3 / 0.05 = 4.05
+    alike = check(dataset(tmp_path / "alike", [1.0] * 8 + [1.25], {}), tmp_path / "out2")
+    assert alike.outliers == ()
+    (case,) = check(dataset(tmp_path / "other", [1.0] * 8 + [1.3], {}), tmp_path / "out3").outliers
+    assert case.findings == ("length_mm is 1.3, among cases about 1 (z +4.0)",)
 
 
 @pytest.mark.usefixtures("quick")

@@ -14,11 +14,13 @@ from safetensors.torch import save_file
 from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings, load_recipe
 from zonate.dataset.slices import slice_case
-from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
+from zonate.dataset.store import Dataset
+from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, OutputError
 from zonate.io import weights
 from zonate.learner import Learner
 from zonate.model import Model
 from zonate.run_folder import note_epoch
+from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 
 TINY = load_recipe("pix2pix").override(
@@ -154,6 +156,7 @@ import os, signal, sys
 from pathlib import Path
 from zonate.config import Settings
 from zonate.io import weights
+from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 
 dataset, run, moment = sys.argv[1:]
@@ -301,3 +304,18 @@ def test_the_recipes_are_the_described_method_and_its_plain_comparison() -> None
     assert (pix2pix.training.epochs, pix2pix.training.batch_size) == (300, 1)
     same = {"name": "", "loss": pix2pix.loss, "training": pix2pix.training}
     assert pix2pix.model_copy(update=same) == unet.model_copy(update=same)
+
+
+def test_a_fold_is_left_out_and_evaluated_on(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path / "data", ["train"] * 6)
+    run = tmp_path / "run"
+    train(dataset, run, TINY.override(["training.epochs=1"]), fold=2)
+    model = Model.load(run)
+    assert model.settings.split.fold == 2
+    left_out = {entry.patient_id for entry in Dataset.open(dataset).folded(2).split("test")}
+    assert left_out
+    assert not left_out & set(model.provenance["training_patients"])
+    summary = evaluate(run, dataset, tmp_path / "figures")  # the model's own fold, unasked
+    assert summary.n_patients == len(left_out)
+    with pytest.raises(LeakageError):
+        evaluate(run, dataset, tmp_path / "others", fold=1)

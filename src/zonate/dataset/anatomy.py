@@ -29,6 +29,8 @@ BEHIND_MM = 2.0
 APEX_SHARE = 0.15
 """PZ is the apex and thins towards the base; the reverse by more than this share of the gland is odd."""
 FROM_CENTRE_MM = 40.0
+CUT_SHARE = 0.5
+"""A gland whose lowest or highest slice of the volume holds this share of its largest section goes on beyond it."""
 BETTER_MIRRORED, BETTER_SHIFTED, BETTER_SLICES = 1.08, 1.10, 1.20
 """How much stronger the edges of the image must be along a mirrored or moved border than along the label's own."""
 
@@ -127,6 +129,7 @@ def _order(
             found.warnings.append(
                 f"the peripheral zone lies only {behind_mm:.1f} mm behind the central gland: a number may be swapped"
             )
+        found.figures["pz_share"] = float(pz.sum() / gland.sum())
         apex, base = _shares(pz, gland)
         found.figures["pz_share_apex"], found.figures["pz_share_base"] = apex, base
         if base - apex > APEX_SHARE:
@@ -184,6 +187,13 @@ def _place(found: _Findings, gland: Mask, spacing_mm: Array) -> None:
         found.warnings.append(f"the gland is centred {apart_mm:.0f} mm from the middle of the image")
     if gland[:, [0, -1]].any() or gland[:, :, [0, -1]].any():
         found.warnings.append("the gland reaches the border of the image")
+    sections = gland.sum(axis=(1, 2))
+    for s, name in ((0, "lowest"), (-1, "highest")):
+        share = float(sections[s] / sections.max())
+        if share > CUT_SHARE:
+            found.warnings.append(
+                f"the volume's {name} slice cuts the gland: {share:.0%} of its largest section is there"
+            )
 
 
 def _fit(found: _Findings, gland: Mask, image: npt.NDArray[np.float32], spacing_mm: Array) -> None:
@@ -197,7 +207,7 @@ def _fit(found: _Findings, gland: Mask, image: npt.NDArray[np.float32], spacing_
         return
     found.figures["edge_strength_per_mm"] = own
     best: dict[str, tuple[float, str]] = {}
-    for kind, name, other in _placements(border, spacing_mm):
+    for kind, name, other in _placements(border, gland[window], spacing_mm):
         ratio = _strength(edges, other) / own
         best[kind] = max(best.get(kind, (0.0, "")), (ratio, name))
     for kind, limit in (("mirrored", BETTER_MIRRORED), ("shifted", BETTER_SHIFTED), ("slices", BETTER_SLICES)):
@@ -210,11 +220,19 @@ def _fit(found: _Findings, gland: Mask, image: npt.NDArray[np.float32], spacing_
             )
 
 
-def _placements(border: Gradient, spacing_mm: Array) -> Iterator[tuple[str, str, Gradient]]:
-    """The border mirrored in the volume's middle, and moved: kind, name, and its gradient (2, S, H, W)."""
+def _placements(border: Gradient, gland: Mask, spacing_mm: Array) -> Iterator[tuple[str, str, Gradient]]:
+    """The border mirrored in the volume's or the gland's middle, and moved: kind, name, its gradient (2, S, H, W)."""
     signs = {1: np.ones(2), 2: np.array([-1.0, 1.0]), 3: np.array([1.0, -1.0])}
     for axis, name in ((1, "flipped head to feet"), (2, "flipped front to back"), (3, "flipped left to right")):
-        yield "mirrored", name, np.flip(border, axis) * signs[axis].astype(np.float32)[:, None, None, None]
+        mirrored = np.flip(border, axis) * signs[axis].astype(np.float32)[:, None, None, None]
+        yield "mirrored", name, mirrored
+        if axis < 3:  # left and right of a gland are too much alike
+            held = np.flatnonzero(gland.any(axis=tuple(other for other in range(3) if other != axis - 1)))
+            yield (
+                "mirrored",
+                f"{name} in place",
+                _moved(mirrored, int(held[0] + held[-1]) + 1 - gland.shape[axis - 1], axis),
+            )
     for axis, name in ((2, "to the back"), (3, "to the left")):
         for mm in _SHIFTS_MM:
             pixels = round(mm / float(spacing_mm[axis - 1]))
@@ -226,6 +244,8 @@ def _placements(border: Gradient, spacing_mm: Array) -> Iterator[tuple[str, str,
 
 def _moved(values: Gradient, n: int, axis: int) -> Gradient:
     """Shifted by n along an axis, zero where nothing comes in."""
+    if n == 0:
+        return values
     moved = np.zeros_like(values)
     before = (slice(None),) * axis
     into, out = (slice(n, None), slice(None, -n)) if n > 0 else (slice(None, n), slice(-n, None))

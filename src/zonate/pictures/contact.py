@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from zonate.pictures.zones import (
     INK,
@@ -15,11 +16,13 @@ from zonate.pictures.zones import (
     QUIET,
     RESEARCH_USE,
     anything_drawn,
+    code_colour,
     grey_window,
     key_slices,
     outline,
     window_about,
 )
+from zonate.zones import LabelCode, code_name
 
 CASES_PER_SHEET = 8
 _COLUMNS = 6
@@ -62,6 +65,7 @@ def draw_contact_sheet(file: Path, rows: Sequence[ContactRow], *, title: str) ->
     figure.text(0.1 / width, 0.1 / height, RESEARCH_USE, fontsize=7, color=QUIET)
     note = "apex on the left, base on the right; the patient's left on the right"
     figure.text(1 - 0.1 / width, 0.1 / height, note, fontsize=7, color=QUIET, ha="right")
+    _write_legend(figure, rows, (width, height))
     for number, row in enumerate(rows):
         top = height - _HEAD_IN - number * (_CELL_IN + _CAPTION_IN)
         figure.text(0.1 / width, (top - 0.16) / height, row.title, fontsize=8.5, color=INK)
@@ -71,6 +75,27 @@ def draw_contact_sheet(file: Path, rows: Sequence[ContactRow], *, title: str) ->
         figure.text(*place, said or "nothing found", fontsize=7, color=colour)
         _draw_slices(figure, row, (0.1 / width, (top - _CAPTION_IN - _CELL_IN) / height), (width, height))
     figure.savefig(file, dpi=100, facecolor=PAPER)
+
+
+def _write_legend(figure: Figure, rows: Sequence[ContactRow], size: tuple[float, float]) -> None:
+    """Name the codes that the sheet holds, each in its colour, on the right of the headline."""
+    width, height = size
+    held = {int(code) for row in rows for code in np.unique(row.labels)}
+    codes = [code for code in LabelCode if code in held and LabelCode.BACKGROUND < code < LabelCode.NOT_ANNOTATED]
+    handles = [Line2D([], [], color=code_colour(code), linewidth=2.5, label=code_name(code)) for code in codes]
+    if handles:
+        place = (1 - 0.05 / width, 1 - 0.08 / height)
+        figure.legend(
+            handles=handles,
+            loc="upper right",
+            bbox_to_anchor=place,
+            ncols=3,
+            fontsize=7,
+            labelcolor=INK,
+            frameon=False,
+            handlelength=1.2,
+            labelspacing=0.3,
+        )
 
 
 def _draw_slices(figure: Figure, row: ContactRow, corner: tuple[float, float], size: tuple[float, float]) -> None:

@@ -24,6 +24,8 @@ FAR_OUT = 3.5
 """Limit of the modified z-score; Iglewicz and Hoaglin, How to detect and handle outliers, 1993."""
 ENOUGH_CASES = 8
 """With fewer values of a figure, none stands out."""
+LEAST_SPREAD = 0.05
+"""Of the median: cases that are alike but for rounding, or share one protocol, do not make the others outliers."""
 CUT_OFF = 0.98
 """At least this share of the gland lies within the slices that the network sees."""
 
@@ -142,8 +144,8 @@ def _findings(dataset: Dataset, entry: Entry, figures: Mapping[str, float]) -> l
 def _far_out(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
     """Case id and sentence, for each figure that is far from those of the other cases.
 
-    The modified z-score is 0.6745 times the distance from the median over the median of those distances; where more
-    than half of the cases share one value, that median is 0 and no case is called far.
+    The modified z-score is 0.6745 times the distance from the median over the median of those distances, which is
+    taken as LEAST_SPREAD of the median at least: what lies within 26 % of the median is never far.
     """
     found = []
     for name in dict.fromkeys(name for of in figures.values() for name in of if name not in _WITH_LIMITS):
@@ -152,7 +154,7 @@ def _far_out(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]
             continue
         values = np.array(list(known.values()))
         middle = float(np.median(values))
-        spread = float(np.median(np.abs(values - middle)))
+        spread = max(float(np.median(np.abs(values - middle))), LEAST_SPREAD * abs(middle))
         if spread == 0:
             continue
         for case_id, value in known.items():
