@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def test_what_was_left_is_grouped_by_its_reason(shown: list[str]) -> None:
 def test_a_dataset_without_outliers_needs_no_table(shown: list[str]) -> None:
     render.show_checked(CheckResult(Path("out"), (CheckedCase("a", "A", "train", (), {}),), ()))
     assert shown == ["0 of 1 cases stand out"]
+
+
+def test_warnings_of_the_package_are_shown_while_asked_for(shown: list[str]) -> None:
+    logger = logging.getLogger("zonate.verbs.train")
+    with render.log_warnings():
+        logger.warning("the model learns from %s", "[bold]B")
+    logger.warning("not shown any more")
+    assert shown == [r"[yellow]warning:[/] the model learns from \[bold]B"]

@@ -272,9 +272,9 @@ def train(
     from zonate.verbs.train import train as run
 
     settings = load_recipe(recipe).override(assignments or [])
-    with render.progress_bar(settings.name) as progress:
+    with render.log_warnings(), render.progress_bar(settings.name) as progress:
         best = run(data, output, settings, fold=fold, resume=resume, overwrite=overwrite, progress=progress)
-    render.console.print(f"best model: {best}", markup=False, soft_wrap=True)
+    render.console.print(f"best model: {best}; whose data it learnt from: {output / 'card.md'}", soft_wrap=True)
 
 
 @app.command()

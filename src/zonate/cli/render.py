@@ -61,6 +61,23 @@ def _line_a_step(title: str) -> Progress:
     return show
 
 
+@contextmanager
+def log_warnings() -> Iterator[None]:
+    """Show what the package warns of while the block runs."""
+
+    class Shown(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.print(f"[yellow]warning:[/] {escape(record.getMessage())}", highlight=False, soft_wrap=True)
+
+    handler = Shown(level=logging.WARNING)
+    logger = logging.getLogger("zonate")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def show_study(study: "Study") -> None:
     """The table of series of `inspect`."""
     from zonate.study import Sequence

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from zonate.model import BEST_NAME, Model
+from zonate.verbs.card import terms_of_use
 
 _PATIENTS = ("training_patients", "validation_patients")
 
 
 def model_to_json(model: Model, path: Path) -> dict[str, Any]:
-    """Name, file, hash, codes, licences and provenance of a model.
+    """Name, file, hash, codes, licences, terms of use (None where nothing restricts it) and provenance of a model.
 
     Whom it was trained on stays in the model file: a patient's report names no other patient.
 
@@ -25,5 +26,6 @@ def model_to_json(model: Model, path: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "codes": [code.name for code in model.codes],
         "licences": model.provenance.get("licences", []),
+        "terms_of_use": terms_of_use(model.provenance.get("sources", [])),
         "provenance": {key: value for key, value in model.provenance.items() if key not in ("licences", *_PATIENTS)},
     }
