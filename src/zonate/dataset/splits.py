@@ -74,16 +74,16 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
 
 
 def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Side]:
-    """The patients whose side is not drawn."""
-    wanted = [(case, "test" if case.dataset in test_sets else case.side) for case in cases]
-    external = {case.patient_id for case in cases if case.dataset in test_sets}
-    given = [(case, side) for case, side in wanted if side is not None]
-    check_no_leakage(
-        Placed(case.patient_id, side, case.case_id)
-        for case, side in given
-        if case.patient_id not in external or side == "test" or case.side is not None
-    )
-    return {case.patient_id: side for case, side in given}
+    """The patients whose side is not drawn: those of the test sets, and those whose source names one."""
+    given: dict[str, Side] = {}
+    placed = []
+    for case in cases:
+        side: Side | None = "test" if case.dataset in test_sets else case.side
+        if side is not None:
+            given[case.patient_id] = side
+            placed.append(Placed(case.patient_id, side, case.case_id))
+    check_no_leakage(placed)
+    return given
 
 
 def fold_of_patients(gland_volumes_ml: Mapping[str, float | None], settings: SplitSettings) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """DICOM SEG: what its segments are called, and where they lie."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +10,17 @@ from typing import Any
 import highdicom
 import numpy as np
 import pydicom
+import pydicom.config
+from pydicom.sr.coding import Code
 
 from zonate.errors import StudyError
 from zonate.geometry import Grid, Volume
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+
+_PROSTATE = "41216001"
+_OLDER_PROSTATE = Code("T-9200B", "SRT", "Prostate")
+"""In DICOM until SNOMED RT went; the table of equivalents gives another RT code for the prostate."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,28 @@ class Segment:
         label: Free text.
         code: Of the segmented property's type, such as `279706003` (SNOMED CT); empty where there is none.
         scheme: Whose code it is, such as `SCT`.
+        meaning: What the code means, in words.
+        description: Free text; older writers put the segment's name here, and the code's meaning into the label.
     """
 
     number: int
     label: str
     code: str
     scheme: str
+    meaning: str = ""
+    description: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What it is called, in small letters, without the ends' spaces and without articles."""
+        texts = (self.label, self.description, self.meaning)
+        return tuple(text.strip().lower().replace("of the ", "of ") for text in texts if text.strip())
+
+    def is_coded(self, snomed_ct: str) -> bool:
+        """Whether its type is that SNOMED CT concept, be it by the older SNOMED RT code (`SRT`, `SNM3`)."""
+        own = Code(self.code, "SRT" if self.scheme == "SNM3" else self.scheme, "")
+        wanted = [Code(snomed_ct, "SCT", "")] + ([_OLDER_PROSTATE] if snomed_ct == _PROSTATE else [])
+        return own in wanted
 
 
 @dataclass(frozen=True)
@@ -56,8 +79,7 @@ def read_segment_header(path: Path) -> SegHeader:
     """
     with _readable(path):
         header = pydicom.dcmread(path, stop_before_pixels=True)
-        if header.get("SOPClassUID") != SEG_STORAGE:
-            raise StudyError(f"{path.name} is no DICOM SEG")
+        _check_class(header, path)
         return SegHeader(
             str(header.SeriesInstanceUID),
             tuple(str(item.SeriesInstanceUID) for item in header.get("ReferencedSeriesSequence", [])),
@@ -77,6 +99,7 @@ def read_segments(path: Path) -> dict[int, Volume]:
         StudyError: The file is not a DICOM SEG, is truncated, or its frames do not form a volume.
     """
     with _readable(path):
+        _check_class(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]), path)
         seg = highdicom.seg.segread(path)
         if not seg.get("NumberOfFrames"):
             return {}
@@ -88,19 +111,31 @@ def read_segments(path: Path) -> dict[int, Volume]:
         return {number: Volume(drawn[..., i], grid) for i, number in enumerate(numbers)}
 
 
+def _check_class(header: pydicom.Dataset, path: Path) -> None:
+    """A file that says what it is, and is no SEG, is foreign; one that breaks off before it says so is truncated."""
+    if header.SOPClassUID != SEG_STORAGE:
+        raise StudyError(f"{path.name} is no DICOM SEG")
+
+
 def _segment(item: Any) -> Segment:
-    codes = item.get("SegmentedPropertyTypeCodeSequence") or []
-    code, scheme = ("", "")
-    if codes:
-        code, scheme = str(codes[0].get("CodeValue", "")), str(codes[0].get("CodingSchemeDesignator", ""))
-    return Segment(int(item.SegmentNumber), str(item.get("SegmentLabel", "")), code, scheme)
+    code = next(iter(item.get("SegmentedPropertyTypeCodeSequence") or []), pydicom.Dataset())
+    return Segment(
+        number=int(item.SegmentNumber),
+        label=str(item.get("SegmentLabel", "")),
+        code=str(code.get("CodeValue", "")),
+        scheme=str(code.get("CodingSchemeDesignator", "")),
+        meaning=str(code.get("CodeMeaning", "")),
+        description=str(item.get("SegmentDescription", "")),
+    )
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Whatever the libraries raise about a file is said without its header's values."""
+    """Whatever the libraries raise or warn of about a file is said without its header's values."""
     try:
-        yield
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
     except StudyError:
         raise
     except Exception as error:  # noqa: BLE001  (of three libraries)

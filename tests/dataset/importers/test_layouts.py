@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from tests.dataset.importers import trees
@@ -75,6 +76,9 @@ def test_prostatex_takes_the_series_that_the_seg_refers_to(tmp_path: Path) -> No
         "no series of the study is ADC",
     ]
     assert left(of) == {
+        "ProstateX-0004": (
+            "neither code nor text of its SEG's segments tells both PZ and TZ: it is of another collection"
+        ),
         "ProstateX-0007": "the image series that its SEG refers to is not there: fetch it",
         "ProstateX-0009": "the patient has no DICOM SEG",
     }
@@ -88,8 +92,39 @@ def test_a_seg_is_placed_on_its_t2w_and_an_empty_segment_is_said(tmp_path: Path)
     without = np.where(trees.zones() == 4, 0, trees.zones())
     np.testing.assert_array_equal(dataset.reference("ProstateX-0104").values, without)
     assert any(text.startswith("case ProstateX-0104: AFS is empty") for text in result.warnings)
-    assert [one.name for one in result.left_out] == ["ProstateX-0007", "ProstateX-0009"]
+    assert [one.name for one in result.left_out] == ["ProstateX-0004", "ProstateX-0007", "ProstateX-0009"]
     assert result.taken[0]["licence"] == "CC BY 3.0"
+
+
+def test_two_segs_of_a_series_are_two_readings_of_an_image(tmp_path: Path) -> None:
+    trees.prostatex(tmp_path)
+    series = next(tmp_path.glob("PROSTATEx/ProstateX-0004/*/5.*"))
+    zones = {
+        "Peripheral zone of prostate": (None, trees.zones() == PZ),
+        "Transition zone of prostate": (None, trees.zones() == TZ),
+    }
+    again = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0004" / "again"
+    trees.write_seg(again / "1-1.dcm", [pydicom.dcmread(file) for file in sorted(series.iterdir())], zones)
+    first, second, other = LAYOUTS["prostatex-seg-zones"].read(tmp_path).sources
+    assert (first.case_id, first.reader, first.image_id) == ("ProstateX-0004", "seg1", "ProstateX-0004-1-image")
+    assert (second.case_id, second.reader, second.image_id) == ("ProstateX-0004-2", "seg2", "ProstateX-0004-1-image")
+    assert (other.reader, other.image_id) == ("", "")
+    assert "its SEG has no segment for DPU, AFS" in second.notes
+
+
+def test_a_seg_with_a_zone_twice_is_left_out(tmp_path: Path) -> None:
+    trees.prostatex(tmp_path)
+    series = next(tmp_path.glob("PROSTATEx/ProstateX-0009/*/4.*"))
+    drawn = {
+        "Peripheral zone of prostate": (None, trees.zones() == PZ),
+        "Peripheral zone of prostate, left": (None, trees.zones() == PZ),
+        "Transition zone of prostate": (None, trees.zones() == TZ),
+    }
+    seg = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0009" / "1-1.dcm"
+    trees.write_seg(seg, [pydicom.dcmread(file) for file in sorted(series.iterdir())], drawn)
+    assert left(LAYOUTS["prostatex-seg-zones"].read(tmp_path))["ProstateX-0009"] == (
+        "one of its SEG's segments is no zone that is known, or two are the same"
+    )
 
 
 def test_masks_are_combined_and_their_image_is_the_listed_one(tmp_path: Path) -> None:
@@ -98,12 +133,30 @@ def test_masks_are_combined_and_their_image_is_the_listed_one(tmp_path: Path) ->
     assert (source.patient_id, source.codes) == ("ProstateX-0000", (BG, PZ, CG, WG))
     assert isinstance(source.inputs, dict)
     assert str(source.inputs[Sequence.T2W]).endswith("4.000000-t2tsetra-00702")
-    assert left(of) == {"ProstateX-0001": "the patient's images are not there: fetch them from PROSTATEx"}
+    assert left(of) == {
+        "Files/prostate/mask_pz/ProstateX-000_pz.nii.gz": "another mask of its kind is taken",
+        "ProstateX-0001": "the patient's images are not there: fetch them from PROSTATEx",
+    }
     result = prepare(tmp_path / "out", source=tmp_path / "in", layout="prostatex-masks", settings=SETTINGS)
     reference = Dataset.open(tmp_path / "out").reference("ProstateX-0000-masks").values
     assert set(np.unique(reference[:9])) == {BG, PZ, CG}
     assert (reference[9] == LabelCode.NOT_ANNOTATED).all()  # 9 slices of mask for 10 of image
     assert any("has 9 of the T2W's 10 slices" in text for text in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        ("", "2 of the patient's series may be the T2W that the masks were drawn on, and image_list.csv does not tell"),
+        ("T2\nProstateX-0000_t2_tse_tra_9\n", "0 of the patient's series have the name and number"),
+    ],
+)
+def test_masks_whose_image_is_not_known_are_left_out(tmp_path: Path, listed: str, reason: str) -> None:
+    trees.masks(tmp_path)
+    (tmp_path / "Files" / "prostate" / "image_list.csv").write_text(listed, encoding="utf-8")
+    of = LAYOUTS["prostatex-masks"].read(tmp_path)
+    assert not of.sources
+    assert left(of)["ProstateX-0000"].startswith(reason)
 
 
 def test_the_two_readers_of_prostatezones_are_kept_apart(tmp_path: Path) -> None:
@@ -134,7 +187,19 @@ def test_qin_has_two_visits_of_a_patient(tmp_path: Path) -> None:
     )
     assert (first.codes, first.rest) == ((BG, PZ, CG, WG), CG)
     assert (second.codes, second.rest) == ((BG, WG), None)
-    assert set(left(of).values()) == {"the SEG was drawn on another series than T2W"}
+    assert sorted(left(of)) == [
+        "PCAMPMRI-00001/a/601",
+        "PCAMPMRI-00001/b/601",
+        "PCAMPMRI-00002/a/6",
+        "PCAMPMRI-00002/a/601",
+    ]
+    assert set(left(of).values()) == {
+        "the SEG was drawn on another series than T2W",
+        "its SEG draws the PZ, but not the gland",
+    }
+    assert isinstance(first.inputs, dict)
+    assert first.inputs[Sequence.T2W] == tmp_path / "in" / "PCAMPMRI-00001" / "b" / "6"  # the earlier by its date
+    assert first.labels[0].codes == {0: BG, 1: WG, 2: PZ}  # neither the tumour nor the normal tissue
     prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
     dataset = Dataset.open(tmp_path / "out")
     assert set(np.unique(dataset.reference("PCAMPMRI-00001-1").values)) == {BG, PZ, CG}

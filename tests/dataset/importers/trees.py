@@ -85,7 +85,9 @@ def write_volume_4d(file: Path, *volumes: npt.NDArray[Any]) -> Path:
     return file
 
 
-def write_series(folder: Path, patient: str, *, brightness: int = 1, **changes: Any) -> list[Dataset]:
+def write_series(
+    folder: Path, patient: str, *, brightness: int = 1, date: str = "20110707", **changes: Any
+) -> list[Dataset]:
     """An axial T2W series in DICOM, or another one by what is changed."""
     settings = {"patient": patient, "slices": SHAPE[0], "shape": SHAPE[1:], "spacing_mm": SPACING_MM}
     plan = dicom.Plan(**{**settings, "origin_mm": (-36.0, -36.0, 0.0), **changes})
@@ -94,15 +96,24 @@ def write_series(folder: Path, patient: str, *, brightness: int = 1, **changes: 
         dataset = dicom.classic(plan, s, plan.b_values[0], instance=s + 1)
         dataset.PixelData = (brightness * image()[s]).astype(np.uint16).tobytes()
         dataset.PatientName = f"{patient}^"
-        dataset.StudyID, dataset.StudyDate, dataset.StudyTime = "1", "20110707", "120000"
+        dataset.StudyID, dataset.StudyDate, dataset.StudyTime = "1", date, "120000"
         dataset.AccessionNumber, dataset.ReferringPhysicianName, dataset.PatientSex = "", "", "M"
         dicom.save(dataset, folder / f"1-{s + 1:02d}.dcm")
         written.append(dataset)
     return written
 
 
-def write_seg(file: Path, drawn_on: Sequence[Dataset], segments: Mapping[str, tuple[Code | None, Labels]]) -> Path:
-    """A binary SEG; a segment without a code of its own gets the one for an organ. Empty frames are left out."""
+def write_seg(
+    file: Path,
+    drawn_on: Sequence[Dataset],
+    segments: Mapping[str, tuple[Code | None, Labels]],
+    *,
+    dcmqi: bool = False,
+) -> Path:
+    """A binary SEG; a segment without a code of its own gets the one for an organ. Empty frames are left out.
+
+    With `dcmqi`, a segment's name stands where dcmqi puts it: in the description, beside the code's meaning as label.
+    """
     organ = Code("113343008", "SCT", "Organ")
     masks = np.stack([mask > 0 for _, mask in segments.values()], axis=-1)
     seg = hd.seg.Segmentation(
@@ -128,6 +139,10 @@ def write_seg(file: Path, drawn_on: Sequence[Dataset], segments: Mapping[str, tu
         software_versions="1",
         device_serial_number="1",
     )
+    if dcmqi:
+        for item in seg.SegmentSequence:
+            item.SegmentDescription = item.SegmentLabel
+            item.SegmentLabel = item.SegmentedPropertyTypeCodeSequence[0].CodeMeaning
     file.parent.mkdir(parents=True, exist_ok=True)
     seg.save_as(file)
     return file
@@ -142,7 +157,10 @@ SNOMED = {
 
 
 def prostatex(root: Path) -> Path:
-    """Patient 4 with all zones and two axial T2W series, 104 without AFS, 7 without images, 9 without a SEG."""
+    """Patient 4 with all zones and two axial T2W series, 104 without AFS, 7 without images, 9 without a SEG.
+
+    Patient 4 has a SEG of another collection, too, which holds the gland alone.
+    """
     by_name = dict(zip(SNOMED, (PZ, TZ, DPU, AFS), strict=True))
     for patient, without in (("ProstateX-0004", ()), ("ProstateX-0104", ("Fibromuscular stroma of prostate",))):
         study = root / "PROSTATEx" / patient / "07-07-2011-NA-MR"
@@ -156,6 +174,10 @@ def prostatex(root: Path) -> Path:
         }
         seg = root / "PROSTATEx-Seg-Zones" / patient / "07-07-2011-NA-MR" / "300.000000-Segmentation-00001"
         write_seg(seg / "1-1.dcm", repeat, segments)
+        if not without:
+            write_seg(
+                seg.with_name("999-other") / "1-1.dcm", repeat, {"WholeGland": (SNOMED_RT["WholeGland"], gland())}
+            )
     write_series(root / "PROSTATEx" / "ProstateX-0009" / "s" / "4.000000-t2tsetra-1", "ProstateX-0009")
     lost = write_series(root / "lost", "ProstateX-0007", study=generate_uid(entropy_srcs=["7"]))
     write_seg(root / "PROSTATEx-Seg-Zones" / "ProstateX-0007" / "s" / "300" / "1-1.dcm", lost, {"x": (None, gland())})
@@ -164,26 +186,36 @@ def prostatex(root: Path) -> Path:
     return root
 
 
+SNOMED_RT = {
+    "WholeGland": Code("T-9200B", "SRT", "Prostate"),
+    "PeripheralZone": Code("T-D05E4", "SRT", "Peripheral zone of the prostate"),
+    "TumorROI_PZ_1": Code("M-01100", "SRT", "Lesion"),
+    "NormalROI_PZ_1": Code("T-D05E4", "SRT", "Peripheral zone of the prostate"),
+}
+
+
 def qin(root: Path) -> Path:
-    """A patient scanned twice: gland, PZ and a lesion; and the gland alone."""
-    pz = SNOMED["Peripheral zone of prostate"]
-    whole = Code("41216001", "SCT", "Prostate")
-    for visit, segments in (
-        (
-            "1",
-            {"WholeGland": (whole, gland()), "PeripheralZone": (pz, zones() == PZ), "Lesion": (None, zones() == DPU)},
-        ),
-        ("2", {"WholeGland": (whole, gland())}),
+    """A patient scanned twice, the later study first by name: gland, PZ, a tumour and normal PZ; and the gland alone.
+
+    A second patient's SEG draws the PZ and not the gland.
+    """
+    drawn = {"WholeGland": gland(), "PeripheralZone": zones() == PZ, "TumorROI_PZ_1": zones() == DPU}
+    drawn["NormalROI_PZ_1"] = zones() == PZ
+    for patient, study_name, date, names in (
+        ("PCAMPMRI-00001", "b", "19940912", list(drawn)),
+        ("PCAMPMRI-00001", "a", "19940926", ["WholeGland"]),
+        ("PCAMPMRI-00002", "a", "19941001", ["PeripheralZone"]),
     ):
-        study = root / "PCAMPMRI-00001" / f"study{visit}"
-        changes = {"study": generate_uid(entropy_srcs=["qin", visit]), "description": f"T2 Weighted Axial {visit}"}
-        t2w = write_series(study / "6", "PCAMPMRI-00001", number=6, **changes)
-        write_seg(study / "600" / "1.dcm", t2w, segments)
+        study = root / patient / study_name
+        changes = {"study": generate_uid(entropy_srcs=["qin", patient, date]), "description": "T2 Weighted Axial"}
+        t2w = write_series(study / "6", patient, number=6, date=date, **changes)
+        segments = {name: (SNOMED_RT[name], drawn[name]) for name in names}
+        write_seg(study / "600" / "1.dcm", t2w, segments, dcmqi=True)
         adc = dicom.adc(701, description="Apparent Diffusion Coefficient")
         same = ("description", "image_type", "scanning", "echo_time_ms", "time", "b_values")
         as_adc = {name: getattr(adc, name) for name in same}
-        map_ = write_series(study / "701", "PCAMPMRI-00001", brightness=4, number=701, **{**changes, **as_adc})
-        write_seg(study / "601" / "1.dcm", map_, {"Lesion": (None, zones() == DPU)})
+        map_ = write_series(study / "701", patient, brightness=4, number=701, date=date, **{**changes, **as_adc})
+        write_seg(study / "601" / "1.dcm", map_, {"TumorROI_PZ_1": (SNOMED_RT["TumorROI_PZ_1"], zones() == DPU)})
     return root
 
 
@@ -200,19 +232,26 @@ def nci_isbi(root: Path) -> Path:
 
 
 def masks(root: Path) -> Path:
-    """One patient whose series the image list names, with a mask that lacks the top slice; one without images."""
+    """A patient with two T2W series of one name and a gland's mask that lacks the top slice; others without images.
+
+    The first patient's PZ was drawn twice, once under the short number that some states of the repository have.
+    """
     patient = "ProstateX-0000"
     study = root / "PROSTATEx" / patient / "study"
     uid = generate_uid(entropy_srcs=[patient])
+    write_series(study / "3.000000-t2tsetra-11111", patient, number=3, study=uid)
     write_series(study / "4.000000-t2tsetra-00702", patient, number=4, study=uid)
-    write_series(study / "5.000000-t2tsetra-11111", patient, number=5, study=uid)
     files = root / "Files" / "prostate"
+    pz = (zones() == PZ).astype(np.uint8)
     write_volume(files / "mask_prostate" / f"{patient}.nii.gz", gland()[:9])
-    write_volume(files / "mask_pz" / f"{patient}.nii.gz", (zones() == PZ).astype(np.uint8))
-    write_volume(files / "mask_tz" / f"{patient}.nii.gz", (zones() > PZ).astype(np.uint8))
-    write_volume(files / "mask_pz" / "ProstateX-0001.nii.gz", gland())
-    rows = "Patient,T2W,ADC\nProstateX-0000,4.000000-t2tsetra-00702,x\n"
-    (files / "image_list.csv").write_text(rows, encoding="utf-8")
+    write_volume(files / "mask_pz" / f"{patient}_pz.nii.gz", pz)
+    write_volume(files / "mask_pz" / "ProstateX-000_pz.nii.gz", pz)
+    write_volume(files / "mask_tz" / f"{patient}_tz.nii.gz", (zones() > PZ).astype(np.uint8))
+    write_volume(files / "mask_pz" / "ProstateX-0001_pz.nii.gz", gland())
+    (files / "image_list.csv").write_text("T2\nProstateX-0000_t2_tse_tra_4\nProstateX-0001_t2_tse_tra_10\n")
+    lesions = root / "Files" / "lesions"
+    lesions.mkdir(parents=True)
+    (lesions / "Image_list.csv").write_text("T2,ADC\nProstateX-0000_t2_tse_tra_3,ProstateX-0000_ep2d_diff_tra_7\n")
     return root
 
 

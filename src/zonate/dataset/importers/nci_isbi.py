@@ -4,6 +4,8 @@
     Training/Prostate3T-01-0001.nrrd                            labels, named by the patient
     Training/ProstateDx-01-0006_correctedLabels.nrrd            a label that was corrected later: it is preferred
 
+The challenge's own lists of series give one series a patient. Whoever has more of Prostate-Diagnosis has several: the
+T2W one is known by its description, and among several of those by having as many files as the label has slices.
 Label headers of some cases are off their images' (direction cosines by 0.06): their voxels are taken one for one, and
 a note says so.
 """
@@ -11,10 +13,11 @@ a note says so.
 import re
 from pathlib import Path
 
-from zonate.dataset.importers.dicom_tree import series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, series_folders
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
-from zonate.errors import DatasetError
+from zonate.errors import DatasetError, StudyError
+from zonate.io.nifti import volume_shape
 from zonate.study import Sequence
 from zonate.zones import LabelCode
 
@@ -43,11 +46,11 @@ def read_nci(folder: Path) -> Found:
     left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
     sources = []
     for patient, files in sorted(labels.items()):
-        images = [one for one in series if one.patient_id == patient and one.modality == "MR"]
+        corrected = sorted(files, key=lambda file: ("corrected" not in file.name, file.name))
+        images = _t2w([one for one in series if one.patient_id == patient and one.modality == "MR"], corrected[0])
         if len(images) != 1:
             left.append(LeftOut(patient, f"{len(images)} series of its images are there: it needs exactly the T2W one"))
             continue
-        corrected = sorted(files, key=lambda file: ("corrected" not in file.name, file.name))
         left += [LeftOut(file.name, f"{corrected[0].name} is there in its place") for file in corrected[1:]]
         sources.append(
             Source(
@@ -67,6 +70,20 @@ def read_nci(folder: Path) -> Found:
     others = sorted({one.patient_id for one in series if one.modality == "MR"} - drawn)
     left += [LeftOut(patient, "there are no labels of the patient") for patient in others]
     return Found(tuple(sources), tuple(left))
+
+
+def _t2w(images: list[SeriesFolder], label: Path) -> list[SeriesFolder]:
+    """The series that may be the T2W which the label was drawn on."""
+    if len(images) < 2:
+        return images
+    named = [one for one in images if "t2" in f"{one.description} {one.path.name}".lower()] or images
+    if len(named) < 2:
+        return named
+    try:
+        slices = volume_shape(label)[0]
+    except StudyError:
+        return named
+    return [one for one in named if len(list(one.path.glob("*.dcm"))) == slices] or named
 
 
 NCI_ISBI = Layout(

@@ -3,12 +3,16 @@
     PROSTATEx/ProstateX-0004/<study>/4.000000-t2tsetra-98209/1-01.dcm
     PROSTATEx-Seg-Zones/ProstateX-0004/<study>/<series>/1-1.dcm
 
-The two collections may lie in one tree or side by side. A segment is known by its SNOMED CT code, else by its text; the
-T2W series is the one that the SEG refers to, since some studies have the axial T2W twice. The central zone counts as
-TZ in this set.
+The two collections may lie in one tree or side by side. A segment is known by its code (SNOMED CT, or the older SNOMED
+RT), else by its text; the T2W series is the one that the SEG refers to, since some studies have the axial T2W twice.
+The central zone counts as TZ in this set. SEGs that other collections drew on the same patients, such as glands or
+lesions alone, are left out. The folder names are those of TCIA's pages; the SEGs' texts were not verified on the
+original.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
@@ -16,9 +20,11 @@ from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import Segment, read_segment_header
+from zonate.study import Sequence
 from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
+_LEAST = {LabelCode.PZ, LabelCode.TZ}
 _BY_TEXT = {
     "peripheral zone of prostate": LabelCode.PZ,
     "transition zone of prostate": LabelCode.TZ,
@@ -30,10 +36,9 @@ _BY_TEXT = {
 
 def code_of_segment(segment: Segment) -> LabelCode | None:
     """The zone that a segment stands for; None where neither its code nor its text tells."""
-    if segment.scheme in {"SCT", "SRT", "SNM3"} and segment.code in _BY_CODE:
-        return _BY_CODE[segment.code]
-    text = segment.label.strip().lower()
-    return next((code for words, code in _BY_TEXT.items() if text.startswith(words)), None)
+    coded = next((code for snomed, code in _BY_CODE.items() if segment.is_coded(snomed)), None)
+    named = (code for text in segment.texts for words, code in _BY_TEXT.items() if text.startswith(words))
+    return coded or next(named, None)
 
 
 def recognise_prostatex(folder: Path) -> bool:
@@ -59,15 +64,14 @@ def read_prostatex(folder: Path) -> Found:
             "PROSTATEx-Seg-Zones collection beside the PROSTATEx one"
         )
     by_uid = {one.series_uid: one for one in series if one.modality == "MR"}
-    counts: defaultdict[str, int] = defaultdict(int)
-    sources = []
+    taken: defaultdict[str, list[Source]] = defaultdict(list)
     for seg in sorted(segs, key=lambda one: (one.patient_id, one.path)):
-        counts[seg.patient_id] += 1
-        found = _source(seg, by_uid, series, folder, counts[seg.patient_id])
+        found = _source(seg, by_uid, series, folder, len(taken[seg.patient_id]) + 1)
         if isinstance(found, LeftOut):
             left.append(found)
         else:
-            sources.append(found)
+            taken[seg.patient_id].append(found)
+    sources = [source for of_patient in taken.values() for source in _told_apart(of_patient)]
     drawn = {seg.patient_id for seg in segs}
     others = sorted({one.patient_id for one in series} - drawn)
     left += [LeftOut(patient, "the patient has no DICOM SEG") for patient in others]
@@ -86,8 +90,12 @@ def _source(
         return LeftOut(seg.patient_id, "the image series that its SEG refers to is not there: fetch it")
     named = {segment.number: code_of_segment(segment) for segment in header.segments}
     codes = {segment: code for segment, code in named.items() if code is not None}
-    if len(codes) != len(named) or len(set(codes.values())) != len(codes) or not codes:
-        return LeftOut(seg.patient_id, "neither code nor text of its SEG's segments tells which zones they are")
+    zones = set(codes.values())
+    if not zones >= _LEAST:
+        reason = "neither code nor text of its SEG's segments tells both PZ and TZ: it is of another collection"
+        return LeftOut(seg.patient_id, reason)
+    if len(codes) < len(named) or len(zones) < len(codes):
+        return LeftOut(seg.patient_id, "one of its SEG's segments is no zone that is known, or two are the same")
     inputs, notes = inputs_around(t2w, series)
     return Source(
         case_id=seg.patient_id if number == 1 else f"{seg.patient_id}-{number}",
@@ -99,8 +107,19 @@ def _source(
         citation=PROSTATEX.citation,
         root=root,
         where=str(seg.first),
-        notes=(*notes, *_missing(set(codes.values()))),
+        notes=(*notes, *_missing(zones)),
     )
+
+
+def _told_apart(sources: list[Source]) -> list[Source]:
+    """Several SEGs of one T2W series are several readings of an image."""
+    images = [str(dict(source.inputs)[Sequence.T2W]) for source in sources if isinstance(source.inputs, Mapping)]
+    return [
+        replace(source, image_id=f"{source.patient_id}-{images.index(image) + 1}-image", reader=f"seg{number}")
+        if images.count(image) > 1
+        else source
+        for number, (source, image) in enumerate(zip(sources, images, strict=True), start=1)
+    ]
 
 
 def _missing(codes: set[LabelCode]) -> list[str]:

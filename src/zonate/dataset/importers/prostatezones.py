@@ -9,8 +9,9 @@
 
 or as the set's own script arranges them, `Train/ProstateX-0000/{tra-0000,adc-0000,hbv-0000,Seg-0000.nrrd}`.
 
-Which value is which structure is read from the names in the NRRD header, as 3D Slicer writes them. CZ counts as TZ, as
-in PROSTATEx-Seg-Zones; the urethra, which is not only its distal part here, as {TZ, DPU, AFS}: what is sure.
+Which value is which structure is read from the names in the NRRD header, as 3D Slicer writes them; what the original
+calls its segments was not verified. DWI is the acquired series where one is named, else the calculated HBV. CZ counts
+as TZ, as in PROSTATEx-Seg-Zones; the urethra, which is not only its distal part here, as {TZ, DPU, AFS}: what is sure.
 """
 
 import re
@@ -28,6 +29,7 @@ from zonate.zones import LabelCode
 _FILE = re.compile(r"Seg-(\d{4})(?:_(R\d))?\.nrrd")
 _SEGMENT = re.compile(r"Segment(\d+)_Name")
 _NAMES = (
+    (re.compile(r"\bcg\b|central gland"), LabelCode.CENTRAL_GLAND),
     (re.compile(r"\bpz\b|peripheral"), LabelCode.PZ),
     (re.compile(r"\btz\b|transition"), LabelCode.TZ),
     (re.compile(r"\bcz\b|central zone"), LabelCode.TZ),
@@ -36,7 +38,9 @@ _NAMES = (
     (re.compile(r"gland|prostate"), LabelCode.WHOLE_GLAND),
 )
 _ARRANGED = {Sequence.T2W: "tra", Sequence.DWI: "hbv", Sequence.ADC: "adc"}
-_COLUMNS = {Sequence.T2W: 1, Sequence.DWI: 6, Sequence.ADC: 5}
+_COLUMNS = {Sequence.T2W: (1,), Sequence.DWI: (4, 6), Sequence.ADC: (5,)}
+"""Of the support file, in the order of preference."""
+_LEAST_CELLS = 7
 
 
 def recognise_zones(folder: Path) -> bool:
@@ -95,7 +99,7 @@ def _patterns(folder: Path) -> dict[str, list[str]]:
         for file in sorted(folder.rglob("list_of_PROSTATEx_files.txt"))
         for line in file.read_text(encoding="utf-8").splitlines()
     ]
-    return {cells[0]: cells for cells in lines if len(cells) > max(_COLUMNS.values())}
+    return {cells[0]: cells for cells in lines if len(cells) >= _LEAST_CELLS}
 
 
 def _images(
@@ -113,9 +117,12 @@ def _images(
         return "the patient's images are not there: fetch them from PROSTATEx"
     if not cells:
         return "list_of_PROSTATEx_files.txt, which names the T2W series, is not there or lacks the patient"
+    try:
+        fitting = {column: _fitting(cells[column], own) for columns in _COLUMNS.values() for column in columns}
+    except re.error:
+        return "list_of_PROSTATEx_files.txt holds something that is no pattern for the patient"
     named = {
-        role: [one for one in own if cells[column] and re.search(cells[column], str(one.path))]
-        for role, column in _COLUMNS.items()
+        role: next((fitting[column] for column in columns if fitting[column]), []) for role, columns in _COLUMNS.items()
     }
     if len(named[Sequence.T2W]) != 1:
         return f"{len(named[Sequence.T2W])} of the patient's series fit the T2W that the support file names"
@@ -124,6 +131,10 @@ def _images(
         if len(named[role]) == 1:
             inputs[role] = named[role][0].path
     return dict(inputs), notes
+
+
+def _fitting(pattern: str, series: list[SeriesFolder]) -> list[SeriesFolder]:
+    return [one for one in series if pattern and re.search(pattern, one.path.as_posix())]
 
 
 def _codes(file: Path) -> dict[int, LabelCode] | str:
@@ -140,10 +151,14 @@ def _codes(file: Path) -> dict[int, LabelCode] | str:
         match = _SEGMENT.fullmatch(key)
         if match is None:
             continue
+        if keys.get(f"Segment{match.group(1)}_Layer", "0") != "0":
+            return "its segments overlap, so that 3D Slicer laid them in several layers, which are not read"
         value = keys.get(f"Segment{match.group(1)}_LabelValue", "")
         code = next((code for pattern, code in _NAMES if pattern.search(name.strip().lower())), None)
         if code is None or not value.isdecimal():
             return f"a segment in its header is called {name!r}, which is none of the zones"
+        if int(value) in codes:
+            return f"its header gives the value {value} to two structures, or to one and the background"
         codes[int(value)] = code
     return codes if len(codes) > 1 else "its header does not name its segments, so that its values mean nothing certain"
 

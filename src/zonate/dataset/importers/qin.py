@@ -2,11 +2,17 @@
 
     PCAMPMRI-00001/<study>/<series>/*.dcm        MR series (T2W, DWI with b 1400 s/mm², ADC) and SEG series
 
-Each of a patient's two studies is a case. What the gland's segment holds and the PZ's does not is the central gland; a
-SEG without PZ gives the gland alone. Segments of lesions and of normal tissue are left aside.
+Each of a patient's two studies is a case, in the order of their dates. What the gland's segment holds and the PZ's does
+not is the central gland; a SEG without PZ gives the gland alone, and one without the gland is left out, since it does
+not say what around the PZ is gland. Segments of lesions and of normal tissue are left aside.
+
+The original codes the gland as T-9200B and the PZ as T-D05E4 of SNOMED RT (scheme `SRT`), and names its segments
+`WholeGland`, `PeripheralZone`, `TumorROI_PZ_1` and `NormalROI_PZ_1` in their descriptions, as others who use it write.
 """
 
 from pathlib import Path
+
+import pydicom
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
@@ -17,16 +23,16 @@ from zonate.zones import LabelCode
 
 _CODES = {"41216001": LabelCode.WHOLE_GLAND, "279706003": LabelCode.PZ}
 _WORDS = (("peripheral", LabelCode.PZ), ("whole", LabelCode.WHOLE_GLAND), ("prostate gland", LabelCode.WHOLE_GLAND))
+_ASIDE = ("lesion", "normal", "suspected", "tumor", "tumour", "roi")
 
 
 def code_of_segment(segment: Segment) -> LabelCode | None:
     """Gland or PZ; None for a lesion, normal tissue or something unknown."""
-    text = segment.label.lower()
-    if "lesion" in text or "normal" in text or "suspected" in text:
+    text = " ".join(segment.texts)
+    if any(word in text for word in _ASIDE):
         return None
-    if segment.code in _CODES:
-        return _CODES[segment.code]
-    return next((code for word, code in _WORDS if word in text.replace("_", " ")), None)
+    coded = next((code for snomed, code in _CODES.items() if segment.is_coded(snomed)), None)
+    return coded or next((code for word, code in _WORDS if word in text.replace("_", " ")), None)
 
 
 def recognise_qin(folder: Path) -> bool:
@@ -55,8 +61,11 @@ def read_qin(folder: Path) -> Found:
             drawings.setdefault(drawn[0].series_uid, []).append(drawn)
     sources = []
     visits: dict[str, list[str]] = {}
-    for parts in sorted(drawings.values(), key=lambda parts: (parts[0][0].patient_id, parts[0][0].path)):
+    for parts in sorted(drawings.values(), key=lambda parts: _when(parts[0][0])):
         t2w = parts[0][0]
+        if not any(LabelCode.WHOLE_GLAND in layer.codes.values() for _, layer in parts):
+            left.append(LeftOut(t2w.path.relative_to(folder).as_posix(), "its SEG draws the PZ, but not the gland"))
+            continue
         studies = visits.setdefault(t2w.patient_id, [])
         if t2w.study_uid in studies:
             left.append(LeftOut(t2w.path.relative_to(folder).as_posix(), "another series of its study is taken"))
@@ -64,6 +73,12 @@ def read_qin(folder: Path) -> Found:
         studies.append(t2w.study_uid)
         sources.append(_source(t2w, tuple(layer for _, layer in parts), len(studies), series, folder))
     return Found(tuple(sources), tuple(left))
+
+
+def _when(t2w: SeriesFolder) -> tuple[str, str, Path]:
+    """In the order of a patient's studies."""
+    header = pydicom.dcmread(t2w.first, stop_before_pixels=True, specific_tags=["StudyDate"])
+    return t2w.patient_id, str(header.get("StudyDate", "")), t2w.path
 
 
 def _drawing(seg: SeriesFolder, by_uid: dict[str, SeriesFolder]) -> tuple[SeriesFolder, LabelLayer] | str:
@@ -107,7 +122,7 @@ def _source(
 QIN = Layout(
     name="qin",
     title="QIN-PROSTATE-Repeatability",
-    licence="CC BY 3.0",
+    licence="CC BY 4.0",
     citation=(
         "Fedorov A, Schwier M, Clunie D, et al. An annotated test-retest collection of prostate multiparametric MRI. "
         "Scientific Data 2018;5:180281, doi:10.1038/sdata.2018.281"
