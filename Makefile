@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+OTHERS := $(VENV)-readers
 
-.PHONY: help setup demo test test-all lint types imports check clean
+.PHONY: help setup readers demo test test-all lint types imports check clean
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -16,13 +17,20 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+readers: $(OTHERS)/.ready ## other tools' readers, for the tests of what is exported to them
+$(OTHERS)/.ready: tests/foreign/requirements.txt constraints.txt
+	$(PYTHON) -m venv $(OTHERS)
+	$(OTHERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(OTHERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r tests/foreign/requirements.txt
+	@touch $@
+
 demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
 	$(BIN)/zonate demo -o demo --overwrite
 
 test: $(READY)  ## the fast tests
 	$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
 
-test-all: $(READY) ## all tests
+test-all: $(READY) readers ## all tests
 	$(BIN)/pytest
 
 lint: $(READY)  ## ruff: style and format
@@ -38,4 +46,4 @@ imports: $(READY) ## the floors: imports go downward only
 check: lint types imports ## what CI asks for besides the tests
 
 clean:          ## remove the environment and what the demo wrote
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTHERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

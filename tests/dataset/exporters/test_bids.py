@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import foreign
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.io.nifti import read_volume
@@ -67,13 +68,17 @@ def test_the_codes_are_explained(exported: tuple[Dataset, Path]) -> None:
     )
 
 
-def test_the_bids_readers_find_every_segmentation(exported: tuple[Dataset, Path]) -> None:
-    bids = pytest.importorskip("bids", reason="pybids is not installed")
-    layout = bids.BIDSLayout(exported[1], validate=False, is_derivative=True)
-    found = layout.get(suffix="dseg", extension=".nii.gz", desc="zones")
-    assert sorted((image.entities["subject"], image.entities.get("run")) for image in found) == [
-        ("P1", 1),
-        ("P1", 2),
-        ("P1x2", None),
-        ("Q7", None),
-    ]
+@pytest.mark.slow
+def test_pybids_finds_every_segmentation_and_reads_the_same(exported: tuple[Dataset, Path]) -> None:
+    dataset, root = exported
+    found = foreign.ask("read_bids.py", root)
+    assert {name: (of["subject"], of["run"]) for name, of in found.items()} == {
+        "sub-P1_run-1_desc-zones_dseg.nii.gz": ("P1", 1),
+        "sub-P1_run-2_desc-zones_dseg.nii.gz": ("P1", 2),
+        "sub-P1x2_desc-zones_dseg.nii.gz": ("P1x2", None),
+        "sub-Q7_desc-zones_dseg.nii.gz": ("Q7", None),
+    }
+    last = found["sub-Q7_desc-zones_dseg.nii.gz"]
+    values, counts = np.unique(dataset.reference("d").values, return_counts=True)
+    assert last["voxels"] == {str(v): n for v, n in zip(values, counts.tolist(), strict=True)}
+    assert last["licence"] == "CC0"

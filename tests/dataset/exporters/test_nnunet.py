@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from tests import foreign
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset.importers import LAYOUTS
 from zonate.dataset.store import Dataset, PlacedRecord, write_index
@@ -91,13 +92,43 @@ def test_a_dataset_without_training_cases_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_nnu_nets_own_reader_reads_it(exported: tuple[Dataset, Path]) -> None:
-    io = pytest.importorskip("nnunetv2.imageio.simpleitk_reader_writer", reason="nnunetv2 is not installed")
+def test_a_test_case_finer_than_all_that_train_is_told_at_their_level(tmp_path: Path) -> None:
+    fine = labelled_case("c", 300.0)
+    coarse = labelled_case("a", 100.0)
+    assert coarse.labels is not None
+    values = np.where(coarse.labels.values > 1, LabelCode.CENTRAL_GLAND, coarse.labels.values).astype(np.uint8)
+    object.__setattr__(coarse, "labels", coarse.labels.with_values(values))
+    placed = [
+        PlacedRecord(store(tmp_path / "in", coarse, "P1", codes=COARSE), "train"),
+        PlacedRecord(store(tmp_path / "in", fine, "P2"), "test"),
+    ]
+    write_index(tmp_path / "in", placed, SETTINGS)
+    export(tmp_path / "in", tmp_path / "out", to="nnunet")
+    root = tmp_path / "out" / "Dataset501_Zonate"
+    labels = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["labels"]
+    assert {name: labels.get(name) for name in ("background", "peripheral_zone", "central_gland")} == {
+        "background": 0,
+        "peripheral_zone": 1,
+        "central_gland": 2,
+    }
+    slices = Dataset.open(tmp_path / "in").slices("c")
+    assert slices.labels is not None
+    drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(root / "labelsTs" / "c.nii.gz")))
+    inside = slices.labels != LabelCode.NOT_ANNOTATED
+    np.testing.assert_array_equal(drawn[inside], np.minimum(slices.labels, 2)[inside])  # TZ, DPU and AFS are 2
+
+
+@pytest.mark.slow
+def test_nnu_net_finds_no_fault_and_reads_the_same(exported: tuple[Dataset, Path]) -> None:
     dataset, root = exported
-    reader = io.SimpleITKIO()
-    images, about = reader.read_images([str(root / "imagesTr" / f"a_000{c}.nii.gz") for c in range(2)])
-    labels, _ = reader.read_seg(str(root / "labelsTr" / "a.nii.gz"))
+    found = foreign.ask("read_nnunet.py", root)
+    assert (found["learnt"], found["ignore"]) == ([1, 2, 3, 4], 5)
+    assert sorted(found["cases"]) == ["a", "b"]
     slices = dataset.slices("a")
-    assert images.shape == (2, *slices.images.shape[::2][:1], *slices.images.shape[2:])
-    assert labels.shape == (1, *slices.images[:, 0].shape)
-    assert len(about["spacing"]) == 3
+    assert slices.labels is not None
+    images = np.nan_to_num(slices.images[:, [0, 2]])  # (S, C, H, W): T2W and ADC
+    assert found["cases"]["a"]["shape"] == [2, len(images), *images.shape[2:]]
+    assert found["cases"]["a"]["spacing_mm"] == pytest.approx(slices.crop.grid.spacing_mm)
+    assert found["cases"]["a"]["sum"] == pytest.approx(images.sum(dtype=np.float64))
+    values, counts = np.unique(np.where(slices.labels == 255, 5, slices.labels), return_counts=True)
+    assert found["cases"]["a"]["voxels"] == {str(v): n for v, n in zip(values, counts.tolist(), strict=True)}

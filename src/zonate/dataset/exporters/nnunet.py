@@ -6,9 +6,9 @@
     Dataset501_Zonate/dataset.json, splits_final.json                               the split as fold 0
 
 Images and labels are the slices that Zonate's own networks see. Only channels that every case has are written, since
-nnU-Net knows no absent ones. The labels are the finest that all sets tell apart between them; a pixel whose code is
-coarser than that is `ignore`, which nnU-Net's loss leaves out, and so is one that was not annotated. Cases for
-evaluation are not written: nothing may be trained on them.
+nnU-Net knows no absent ones. The labels are the finest that the cases which train or validate tell apart between them;
+a test case that was drawn finer is told at their level. A pixel whose code is coarser is `ignore`, which nnU-Net's loss
+leaves out, and so is one that was not annotated. Cases for evaluation are not written: nothing may be trained on them.
 
 Source: nnU-Net's documentation, dataset_format.md and ignore_label.md.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset, Entry
@@ -26,7 +27,7 @@ from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
 from zonate.progress import Progress
 from zonate.study import Sequence
-from zonate.zones import LabelCode, code_name, told_apart
+from zonate.zones import ZONES_OF_CODE, LabelCode, code_name, told_apart
 
 NAME = "Dataset501_Zonate"
 _PARTS = {"train": "Tr", "validation": "Tr", "test": "Ts"}
@@ -42,7 +43,7 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
     if not any(entry.split == "train" for entry in entries):
         raise DatasetError(f"the dataset {dataset.path} has no training case: nnU-Net has nothing to learn from")
     roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
-    codes = told_apart({code for entry in entries for code in entry.codes})
+    codes = told_apart({code for entry in entries if entry.split != "test" for code in entry.codes})
     ignored = False
     for done, entry in enumerate(entries, start=1):
         ignored |= _write_case(folder / NAME, dataset.slices(entry.case_id), entry, roles, codes)
@@ -64,8 +65,7 @@ def _write_case(root: Path, slices: Slices, entry: Entry, roles: list[Sequence],
         file = root / f"images{part}" / f"{entry.case_id}_{channel:04d}.nii.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_volume(file, Volume(image, grid))
-    table = np.full(256, len(codes), dtype=np.uint8)
-    table[list(codes)] = range(len(codes))
+    table = _numbers(codes)
     if slices.labels is None:
         raise DatasetError(f"case {entry.case_id} has no labels: prepare the dataset again")
     numbers = table[slices.labels]
@@ -73,6 +73,14 @@ def _write_case(root: Path, slices: Slices, entry: Entry, roles: list[Sequence],
     file.parent.mkdir(parents=True, exist_ok=True)
     write_volume(file, Volume(numbers, grid))
     return bool((numbers == len(codes)).any())
+
+
+def _numbers(codes: tuple[LabelCode, ...]) -> npt.NDArray[np.uint8]:
+    """(256,): from a label code to the number of the class that holds all its zones, else to `ignore`."""
+    table = np.full(256, len(codes), dtype=np.uint8)
+    for code, zones in ZONES_OF_CODE.items():
+        table[code] = next((n for n, of_class in enumerate(codes) if zones <= ZONES_OF_CODE[of_class]), len(codes))
+    return table
 
 
 def _about(
