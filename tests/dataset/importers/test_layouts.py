@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import generate_uid
 
+from tests import dicom_factory as dicom
 from tests.dataset.importers import trees
 from zonate.config import Settings
 from zonate.dataset.importers import LAYOUTS, Found, recognise
@@ -176,6 +178,55 @@ def test_the_two_readers_of_prostatezones_are_kept_apart(tmp_path: Path) -> None
     assert "in front of the central gland" in result.failed["ProstateX-0015-zones-R2"]  # it is flipped
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"Segment2_Layer": "1"}, "its segments overlap"),
+        ({"Segment2_LabelValue": "2"}, "its header gives the value 2 to two structures"),
+        ({"Segment2_Name": "left nerve"}, "a segment in its header is called 'left nerve', which is none of the zones"),
+    ],
+)
+def test_prostatezones_whose_values_mean_nothing_certain_are_left_out(
+    tmp_path: Path, changed: dict[str, str], reason: str
+) -> None:
+    trees.prostatezones(tmp_path)
+    names = {"Segment1_Name": "PZ", "Segment1_LabelValue": "2", "Segment2_Name": "TZ", "Segment2_LabelValue": "3"}
+    trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata={**names, **changed})
+    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(reason)
+    trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones())
+    assert "does not name its segments" in left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ProstateX-0000:t2tsetra-[:sag:cor:dwi:adc:hbv", "list_of_PROSTATEx_files.txt holds something that is no"),
+        ("ProstateX-0000:t2:sag:cor", "list_of_PROSTATEx_files.txt, which names the T2W series, is not there or lacks"),
+        ("ProstateX-0000:t2cor:sag:cor:dwi:adc:hbv", "0 of the patient's series fit the T2W that the support file"),
+    ],
+)
+def test_prostatezones_need_the_list_of_series(tmp_path: Path, line: str, reason: str) -> None:
+    trees.prostatezones(tmp_path)
+    (tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt").write_text(f"{line}\n", encoding="utf-8")
+    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(reason)
+
+
+def test_prostatezones_take_the_acquired_dwi_before_the_calculated(tmp_path: Path) -> None:
+    trees.prostatezones(tmp_path)
+    study = tmp_path / "PROSTATEx" / "ProstateX-0000" / "study"
+    uid = generate_uid(entropy_srcs=["ProstateX-0000"])
+    for number, name in ((6, "ep2ddifftraDYNDIST-1"), (8, "ep2ddifftraDYNDISTCALCBVAL-2")):
+        series = dicom.trace(number, b_values=(800.0,), description=name)
+        changes = {"image_type": series.image_type, "b_values": series.b_values, "scanning": "EP"}
+        trees.write_series(study / name, "ProstateX-0000", number=number, description=name, study=uid, **changes)
+    support = tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt"
+    for dwi, expected in (("DYNDIST-1", "ep2ddifftraDYNDIST-1"), ("", "ep2ddifftraDYNDISTCALCBVAL-2")):
+        support.write_text(f"ProstateX-0000:t2tsetra:sag:cor:{dwi}:none:CALCBVAL\n", encoding="utf-8")
+        (source,) = LAYOUTS["prostatezones"].read(tmp_path).sources
+        assert isinstance(source.inputs, dict)
+        assert source.inputs[Sequence.DWI] == study / expected
+
+
 def test_qin_has_two_visits_of_a_patient(tmp_path: Path) -> None:
     of = found(tmp_path / "in", "qin")
     first, second = of.sources
@@ -219,6 +270,19 @@ def test_a_careless_header_of_nci_isbi_is_not_believed(tmp_path: Path) -> None:
     assert any("direction cosines by up to 0.060" in text for text in result.warnings)
     reference = Dataset.open(tmp_path / "out").reference("Prostate3T-01-0009").values
     np.testing.assert_array_equal(reference == PZ, trees.zones() == 1)
+
+
+def test_nci_isbi_knows_the_t2w_among_several_series(tmp_path: Path) -> None:
+    trees.nci_isbi(tmp_path)
+    study = tmp_path / "images" / "ProstateDx-01-0006" / "study"
+    uid = generate_uid(entropy_srcs=["ProstateDx-01-0006"])
+    trees.write_series(study / "dce", "ProstateDx-01-0006", number=7, description="DCE", study=uid)
+    trees.write_series(study / "scout", "ProstateDx-01-0006", number=1, description="t2 scout", slices=3, study=uid)
+    by_id = {source.case_id: source for source in LAYOUTS["nci-isbi-2013"].read(tmp_path).sources}
+    assert by_id["ProstateDx-01-0006"].files["t2w"] == study / "series"  # of as many slices as the label has
+    trees.write_series(study / "again", "ProstateDx-01-0006", number=9, study=uid)
+    of = LAYOUTS["nci-isbi-2013"].read(tmp_path)
+    assert left(of)["ProstateDx-01-0006"] == "2 series of its images are there: it needs exactly the T2W one"
 
 
 def test_msd_keeps_both_volumes_of_a_4d_file(tmp_path: Path) -> None:
