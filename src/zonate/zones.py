@@ -155,18 +155,24 @@ def structure_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ..
 
 
 def drawable(structure: str, codes: Iterable[int]) -> bool:
-    """Whether an annotator with these codes draws a structure's border.
+    """Whether an annotator with these codes draws a structure's border, on both of its sides.
 
-    Where the codes are WHOLE_GLAND and PZ, what is left of the gland may hold PZ that nobody drew: the central gland
-    is told apart, but not drawn, and cannot be measured.
+    Where the codes are WHOLE_GLAND and PZ, what is left of the gland may hold PZ that nobody drew: neither PZ nor the
+    central gland can be measured. CENTRAL_GLAND beside TZ, DPU and AFS hinders nothing: where the annotator tells them
+    apart, both sides of the border are drawn.
 
     Args:
         structure: A key of STRUCTURES.
         codes: Those that the annotator could have drawn.
     """
     wanted = STRUCTURES[structure]
-    inside = (ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED)
-    return frozenset[Zone]().union(*(zones for zones in inside if zones <= wanted)) == wanted
+    sets = [ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED]
+
+    def covered(zones: frozenset[Zone]) -> bool:
+        return frozenset[Zone]().union(*(drawn for drawn in sets if drawn <= zones)) == zones
+
+    straddling = [drawn for drawn in sets if drawn & wanted and not drawn <= wanted]
+    return covered(wanted) and all(covered(drawn - wanted) for drawn in straddling)
 
 
 def parse_label_codes(text: str) -> dict[int, LabelCode]:

@@ -34,7 +34,19 @@ def test_what_the_gland_alone_holds_may_be_called_finer(tmp_path: Path) -> None:
     of = source(tmp_path, ("gland.nii.gz", trees.gland(), WG), ("pz.nii.gz", pz, PZ), rest=CG)
     volume, _ = read_annotation(of, GRID)
     assert set(np.unique(volume.values)) == {BG, PZ, CG}
-    assert of.codes == (BG, PZ, CG, WG)
+    assert of.codes == (BG, PZ, CG)
+
+
+def test_what_lies_in_the_glands_mask_and_in_no_zones_is_not_learnt_from(tmp_path: Path) -> None:
+    pz = (trees.zones() == 1).astype(np.uint8)
+    rest = (trees.zones() > 1).astype(np.uint8)
+    rest[3, 14, :] = 0  # a row of 24 voxels of 2880
+    layers = (("gland.nii.gz", trees.gland(), WG), ("pz.nii.gz", pz, PZ), ("cg.nii.gz", rest, CG))
+    volume, notes = read_annotation(source(tmp_path, *layers), GRID)
+    assert source(tmp_path, *layers).codes == (BG, PZ, CG)
+    assert (volume.values[3, 14, 12:36] == NA).all()
+    assert int((volume.values == NA).sum()) == 24
+    assert notes == ("24 voxels are in the gland's mask and in no zone's: they count as not annotated",)
 
 
 def test_masks_that_exclude_each_other_are_counted_and_not_learnt_from(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from zonate.io.nifti import read_volume, write_volume
 from zonate.load import load_case
 from zonate.study import Sequence
 from zonate.verbs import prepare as module
+from zonate.verbs import prepare_case
 from zonate.verbs.prepare import prepare
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -163,7 +164,7 @@ def test_a_second_prepare_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     manifest = write_cohort(tmp_path / "in", 3)
     prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     before = all_files(tmp_path / "out")
-    monkeypatch.setattr(module, "load_case", None)  # nothing is loaded
+    monkeypatch.setattr(prepare_case, "load_case", None)  # nothing is loaded
     result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     assert (result.done, result.skipped) == ((), ("c1", "c2", "c3"))
     assert all_files(tmp_path / "out") == before
@@ -180,7 +181,7 @@ def test_a_killed_prepare_leaves_no_broken_case_and_is_resumed(tmp_path: Path, m
             raise KeyboardInterrupt
         return load_case(*args, case_id=case_id, **kwargs)
 
-    monkeypatch.setattr(module, "load_case", killed_at_the_third)
+    monkeypatch.setattr(prepare_case, "load_case", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     with pytest.raises(DatasetError, match="not a complete dataset"):
@@ -339,7 +340,7 @@ def test_the_layout_seed_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyP
         case = labelled_case(case_id, 100.0)
         return Case(case_id, case.t2w, warnings=("two T2W series",))
 
-    monkeypatch.setattr(module, "load_case", fake_load_case)
+    monkeypatch.setattr(prepare_case, "load_case", fake_load_case)
     for name in ("7", "8", "9"):
         (tmp_path / "in" / name / "T2W").mkdir(parents=True)
         (tmp_path / "in" / name / "ADC").mkdir()
@@ -372,7 +373,7 @@ def test_a_study_folder_gives_load_case_all_roles(tmp_path: Path, monkeypatch: p
         asked.append(inputs)
         raise CorruptSeriesError(f"case {case_id}: series 4 lacks a slice")
 
-    monkeypatch.setattr(module, "load_case", fake_load_case)
+    monkeypatch.setattr(prepare_case, "load_case", fake_load_case)
     result = prepare(tmp_path / "out", manifests=[write_manifest(tmp_path / "cases.csv", row)], settings=SETTINGS)
     assert asked == [tmp_path / "a"]
     assert result.failed == {"a": "case a: series 4 lacks a slice"}

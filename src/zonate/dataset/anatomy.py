@@ -65,19 +65,23 @@ def examine(reference: Volume, codes: Iterable[int], t2w: Volume | None = None) 
         t2w: The image on the same grid; None leaves out what needs it.
 
     Returns:
-        An annotation in which nothing of the gland is drawn gives one warning and no figures but its volume.
+        An annotation in which nothing of the gland is drawn gives one warning and no figures but its volume. Where
+        some voxels are not annotated, there is no volume, and what lies above or below the middle is not judged.
     """
     labels = to_canonical(reference)  # S upwards, H to the back, W to the patient's left
     declared = sorted({LabelCode(code) for code in codes} - {LabelCode.NOT_ANNOTATED})
     spacing_mm = np.array(labels.grid.spacing_mm)
     gland = np.isin(labels.values, [code for code in declared if ZONES_OF_CODE[code] <= GLAND])
+    whole = not (labels.values == LabelCode.NOT_ANNOTATED).any()
     found = _Findings()
-    found.figures["gland_ml"] = float(gland.sum()) * labels.grid.voxel_volume_ml
+    if whole:
+        found.figures["gland_ml"] = float(gland.sum()) * labels.grid.voxel_volume_ml
     if not gland.any():
         found.warnings.append("nothing of the gland is drawn")
         return found.anatomy()
-    _volume(found, declared)
-    _order(found, labels.values, declared, gland, spacing_mm)
+    if whole:
+        _volume(found, declared)
+    _order(found, labels.values, declared, gland, spacing_mm, whole=whole)
     _pieces(found, labels.values, declared)
     _place(found, gland, spacing_mm)
     absent = [code_name(code) for code in declared if not (labels.values == code).any()]
@@ -111,7 +115,13 @@ def _volume(found: _Findings, declared: list[LabelCode]) -> None:
 
 
 def _order(
-    found: _Findings, values: npt.NDArray[np.uint8], declared: list[LabelCode], gland: Mask, spacing_mm: Array
+    found: _Findings,
+    values: npt.NDArray[np.uint8],
+    declared: list[LabelCode],
+    gland: Mask,
+    spacing_mm: Array,
+    *,
+    whole: bool,
 ) -> None:
     """PZ behind, AFS in front, the distal urethra below, and PZ the more the nearer the apex."""
     pz = values == LabelCode.PZ
@@ -132,7 +142,7 @@ def _order(
         found.figures["pz_share"] = float(pz.sum() / gland.sum())
         apex, base = _shares(pz, gland)
         found.figures["pz_share_apex"], found.figures["pz_share_base"] = apex, base
-        if base - apex > APEX_SHARE:
+        if whole and base - apex > APEX_SHARE:
             found.warnings.append(
                 f"the peripheral zone makes up {base:.0%} of the gland's upper third and {apex:.0%} of its lower: the "
                 "mask may be flipped head to feet"
@@ -142,7 +152,7 @@ def _order(
         (LabelCode.DPU, 0, -1, "urethra_below_gland_mm", "below"),
     ):
         drawn = values == code
-        if code in declared and drawn.any():
+        if code in declared and drawn.any() and (whole or axis > 0):
             apart_mm = sign * float((_centre(drawn) * spacing_mm - middle)[axis])
             found.figures[figure] = apart_mm
             if apart_mm < -BEHIND_MM:

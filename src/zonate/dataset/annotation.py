@@ -51,6 +51,12 @@ def read_annotation(source: Source, t2w: Grid) -> tuple[Volume, tuple[str, ...]]
         notes.append(f"{contradicting} voxels are drawn as zones that exclude each other: they count as not annotated")
     if source.rest is not None:
         combined = _fill(combined, source.rest)
+    undivided = ~np.isin(combined, [*source.codes, LabelCode.NOT_ANNOTATED])
+    if undivided.any():
+        combined[undivided] = LabelCode.NOT_ANNOTATED
+        notes.append(
+            f"{int(undivided.sum())} voxels are in the gland's mask and in no zone's: they count as not annotated"
+        )
     return Volume(combined, t2w), tuple(dict.fromkeys(notes))
 
 

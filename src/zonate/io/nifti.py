@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ from zonate.io.itk import from_itk, to_itk
 from zonate.study import Sequence
 
 _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
+_DATA_FILE = re.compile(r"(ElementDataFile\s*=|data ?file:)", re.IGNORECASE)
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
@@ -93,6 +95,23 @@ def write_volume(path: Path, volume: Volume) -> None:
 def is_volume_file(path: Path) -> bool:
     """Whether the name ends as those of volume files do."""
     return path.name.lower().endswith(SUFFIXES)
+
+
+def volume_files(path: Path) -> list[Path]:
+    """A volume file and those beside it that hold its voxels: `.mhd` and `.nhdr` are headers alone.
+
+    Returns:
+        The file itself first; the others need not exist.
+    """
+    if path.suffix.lower() not in (".mhd", ".nhdr") or not path.is_file():
+        return [path]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    keys = [number for number, line in enumerate(lines) if _DATA_FILE.match(line)]
+    if not keys:
+        return [path]
+    first = _DATA_FILE.sub("", lines[keys[0]]).strip()
+    names = lines[keys[0] + 1 :] if first.upper().startswith("LIST") else [first]
+    return [path, *(path.with_name(name.strip()) for name in names if name.strip() and name.strip() != "LOCAL")]
 
 
 def _raw_nifti(path: Path) -> bytes:

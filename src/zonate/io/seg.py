@@ -92,8 +92,8 @@ def read_segments(path: Path) -> dict[int, Volume]:
 
     Returns:
         By segment number, (S, H, W) bool on one grid, which spans the frames that the file holds: slices in which
-        nothing is drawn may be missing at either end. An empty segment is False everywhere; a file without any frame
-        gives no volume at all for its segments, an empty dictionary.
+        nothing is drawn may be missing at either end. Of a FRACTIONAL SEG, what is half or more. An empty segment is
+        False everywhere; a file without any frame gives no volume at all for its segments, an empty dictionary.
 
     Raises:
         StudyError: The file is not a DICOM SEG, is truncated, or its frames do not form a volume.
@@ -103,8 +103,9 @@ def read_segments(path: Path) -> dict[int, Volume]:
         seg = highdicom.seg.segread(path)
         if not seg.get("NumberOfFrames"):
             return {}
-        volume = seg.get_volume(dtype=np.uint8, rescale_fractional=False)
-        drawn = np.asarray(volume.array) > 0  # (S, H, W, segments)
+        volume = seg.get_volume(rescale_fractional=False)
+        least = seg.get("MaximumFractionalValue", 1) / 2  # of a probability or an occupancy: half
+        drawn = np.asarray(volume.array) >= least  # (S, H, W, segments)
         slices, rows, columns = (int(n) for n in drawn.shape[:3])
         grid = Grid((slices, rows, columns), np.asarray(volume.affine), volume.frame_of_reference_uid)
         numbers = [int(number) for number in seg.segment_numbers]

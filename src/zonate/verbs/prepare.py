@@ -1,40 +1,30 @@
 """`zonate prepare`: from studies with labels to a dataset."""
 
-import hashlib
-import os
 import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zonate.case import Case
 from zonate.config import Settings, SplitSettings
-from zonate.dataset.anatomy import examine
-from zonate.dataset.annotation import read_annotation
-from zonate.dataset.cases import CASES_FOLDER, CaseRecord, Origin, case_folder, read_record, write_case
+from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, read_record
 from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
-from zonate.dataset.importers.identity import label_codes_json, settings_json, source_key
-from zonate.dataset.slices import slice_case
+from zonate.dataset.importers.identity import source_key
 from zonate.dataset.splits import Candidate, Placed, check_no_leakage, joined_patients, split_cases
 from zonate.dataset.store import INDEX_NAME, Entry, PlacedRecord, write_index
-from zonate.errors import DatasetError, LabelError, OutputError
-from zonate.geometry import Volume, to_canonical
+from zonate.errors import DatasetError, OutputError
 from zonate.io.files import claim_output_folder
-from zonate.load import load_case
 from zonate.progress import Progress, silent
 from zonate.verbs.card import sources_of
 from zonate.verbs.parallel import SetAside, cases_at_a_time, each_case
-from zonate.zones import told_apart
+from zonate.verbs.prepare_case import prepare_case
 
+_REASONS = 3
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")  # as io.files.atomic_path names them
 
 
@@ -101,6 +91,7 @@ def prepare(
         [source] if isinstance(source, Path) else source,
         [layout] if isinstance(layout, str) else layout,
     )
+    _check_test_sets(sources, settings.split)
     jobs = cases_at_a_time(jobs, len(sources))
     _claim(output, sources, overwrite)
     kept = _unchanged(output, sources, settings)
@@ -137,8 +128,11 @@ def _sources(
     found = [layout.read(folder) for layout, folder in zip(chosen, folders, strict=True)]
     sources = [case for manifest in manifests for case in read_manifest(manifest)]
     sources += [case for part in found for case in part.sources]
+    left_out = tuple(left for part in found for left in part.left_out)
     if not sources:
-        raise DatasetError("there is nothing to prepare: give a manifest, or a source folder with a public layout")
+        reasons = Counter(left.reason for left in left_out).most_common(_REASONS)
+        why = "; ".join(f"{reason} ({count} times)" for reason, count in reasons)
+        raise DatasetError(f"there is nothing to prepare: {why or 'give a manifest, or a folder with a public layout'}")
     for case_id, count in Counter(case.case_id for case in sources).items():
         if count > 1:
             places = "; ".join(case.where for case in sources if case.case_id == case_id)
@@ -146,7 +140,14 @@ def _sources(
     check_no_leakage(
         Placed(case.patient_id, case.side, case.case_id) for case in sources if case.side and case.use != "evaluation"
     )
-    return sources, tuple(left for part in found for left in part.left_out)
+    return sources, left_out
+
+
+def _check_test_sets(sources: Items[Source], settings: SplitSettings) -> None:
+    """Find a misspelt test set before the long part."""
+    names = {case.dataset for case in sources}
+    if missing := [name for name in settings.test_sets if name not in names]:
+        raise DatasetError(f"no case is of the test set {missing[0]}: there are {', '.join(sorted(names))}")
 
 
 def _place(records: Items[tuple[Source, CaseRecord]], settings: SplitSettings) -> tuple[list[PlacedRecord], list[str]]:
@@ -216,7 +217,7 @@ def _make_each(
         (output / INDEX_NAME).unlink(missing_ok=True)  # an index must not speak of a case that is being replaced
     total = kept + len(sources)
     progress(kept, total, "")
-    tasks = {source.case_id: partial(_make, output, source, settings) for source in sources}
+    tasks = {source.case_id: partial(prepare_case, output, source, settings) for source in sources}
     found: dict[str, CaseRecord | SetAside] = {}
     with closing(each_case(tasks, jobs=jobs)) as outcomes:
         for case_id, outcome in outcomes:
@@ -232,69 +233,6 @@ def _make_each(
         else:
             made[source.case_id] = outcome
     return made, failed
-
-
-def _make(output: Path, source: Source, settings: Settings) -> CaseRecord:
-    """Prepare one case; in a process of its own where there are several jobs."""
-    _check_files(source)
-    key = source_key(source, settings)
-    told_apart(source.codes)  # refuse codes that no network could learn from before the long part
-    case = load_case(source.inputs, settings, case_id=source.case_id)
-    reference, notes = read_annotation(source, case.t2w.grid)
-    anatomy = examine(reference, source.codes, case.t2w)
-    if anatomy.refusals and settings.checking.anatomy == "refuse":
-        raise LabelError(
-            f"case {source.case_id} ({source.where}): {'; '.join(anatomy.refusals)}. Correct the labels or their "
-            'declared codes; checking.anatomy = "warn" takes them as they are'
-        )
-    doubts = [] if settings.checking.anatomy == "off" else [*anatomy.refusals, *anatomy.warnings]
-    slices = slice_case(replace(case, labels=reference), settings.slicing)
-    origin = Origin(
-        patient_id=source.patient_id,
-        dataset=source.dataset,
-        licence=source.licence,
-        use=source.use,
-        codes=source.codes,
-        source_key=key,
-        provenance={
-            **_provenance(source, case, settings),
-            "anatomy": {"figures": dict(anatomy.figures), "doubts": [*anatomy.refusals, *anatomy.warnings]},
-            "warnings": [*source.notes, *case.warnings, *notes, *doubts],
-        },
-        citation=source.citation,
-        reader=source.reader,
-        image_id=source.image_id,
-    )
-    return write_case(output, slices, reference, origin, image_digest=_digest(case.t2w))
-
-
-def _check_files(source: Source) -> None:
-    """Make sure that there are labels and that every file is there."""
-    if not source.labels:
-        raise LabelError(f"case {source.case_id} ({source.where}): there are no labels to learn from")
-    for name, path in source.files.items():
-        if not path.exists():
-            raise DatasetError(f"case {source.case_id} ({source.where}, {name}): {path} does not exist")
-
-
-def _digest(t2w: Volume) -> str:
-    """SHA-256 of the voxels, in one order of axes: an image is the same in DICOM, NIfTI and MHA."""
-    values = np.ascontiguousarray(to_canonical(t2w).values, dtype=np.float32)
-    return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()
-
-
-def _provenance(source: Source, case: Case, settings: Settings) -> dict[str, Any]:
-    alignment = case.alignment.to_json()
-    del alignment["seconds"]  # the same input gives the same bits
-    return {
-        "source": Path(source.where).name.partition(", line ")[0],  # a row may move
-        "files": {name: Path(os.path.relpath(path, source.root)).as_posix() for name, path in source.files.items()},
-        "label_codes": label_codes_json(source),
-        "alignment": alignment,
-        "dwi_b_value_s_mm2": case.dwi_b_value_s_mm2,
-        "versions": {name: metadata.version(name) for name in ("zonate", "numpy", "SimpleITK-SimpleElastix", "zarr")},
-        "settings": settings_json(settings),
-    }
 
 
 def _candidate(source: Source, record: CaseRecord, patient_id: str) -> Candidate:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -79,7 +80,7 @@ def test_prostatex_takes_the_series_that_the_seg_refers_to(tmp_path: Path) -> No
     ]
     assert left(of) == {
         "ProstateX-0004": (
-            "neither code nor text of its SEG's segments tells both PZ and TZ: it is of another collection"
+            "neither code nor text of its SEG's segments tells PZ, TZ, DPU, AFS: it is of another collection"
         ),
         "ProstateX-0007": "the image series that its SEG refers to is not there: fetch it",
         "ProstateX-0009": "the patient has no DICOM SEG",
@@ -101,27 +102,20 @@ def test_a_seg_is_placed_on_its_t2w_and_an_empty_segment_is_said(tmp_path: Path)
 def test_two_segs_of_a_series_are_two_readings_of_an_image(tmp_path: Path) -> None:
     trees.prostatex(tmp_path)
     series = next(tmp_path.glob("PROSTATEx/ProstateX-0004/*/5.*"))
-    zones = {
-        "Peripheral zone of prostate": (None, trees.zones() == PZ),
-        "Transition zone of prostate": (None, trees.zones() == TZ),
-    }
+    zones = {name: (code, trees.zones() == n) for n, (name, code) in enumerate(trees.SNOMED.items(), start=1)}
     again = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0004" / "again"
     trees.write_seg(again / "1-1.dcm", [pydicom.dcmread(file) for file in sorted(series.iterdir())], zones)
     first, second, other = LAYOUTS["prostatex-seg-zones"].read(tmp_path).sources
     assert (first.case_id, first.reader, first.image_id) == ("ProstateX-0004", "seg1", "ProstateX-0004-1-image")
     assert (second.case_id, second.reader, second.image_id) == ("ProstateX-0004-2", "seg2", "ProstateX-0004-1-image")
     assert (other.reader, other.image_id) == ("", "")
-    assert "its SEG has no segment for DPU, AFS" in second.notes
 
 
 def test_a_seg_with_a_zone_twice_is_left_out(tmp_path: Path) -> None:
     trees.prostatex(tmp_path)
     series = next(tmp_path.glob("PROSTATEx/ProstateX-0009/*/4.*"))
-    drawn = {
-        "Peripheral zone of prostate": (None, trees.zones() == PZ),
-        "Peripheral zone of prostate, left": (None, trees.zones() == PZ),
-        "Transition zone of prostate": (None, trees.zones() == TZ),
-    }
+    drawn = {name: (code, trees.zones() == n) for n, (name, code) in enumerate(trees.SNOMED.items(), start=1)}
+    drawn["Peripheral zone of prostate, left"] = (None, trees.zones() == PZ)
     seg = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0009" / "1-1.dcm"
     trees.write_seg(seg, [pydicom.dcmread(file) for file in sorted(series.iterdir())], drawn)
     assert left(LAYOUTS["prostatex-seg-zones"].read(tmp_path))["ProstateX-0009"] == (
@@ -132,7 +126,7 @@ def test_a_seg_with_a_zone_twice_is_left_out(tmp_path: Path) -> None:
 def test_masks_are_combined_and_their_image_is_the_listed_one(tmp_path: Path) -> None:
     of = found(tmp_path / "in", "prostatex-masks")
     (source,) = of.sources
-    assert (source.patient_id, source.codes) == ("ProstateX-0000", (BG, PZ, CG, WG))
+    assert (source.patient_id, source.codes) == ("ProstateX-0000", (BG, PZ, CG))
     assert isinstance(source.inputs, dict)
     assert str(source.inputs[Sequence.T2W]).endswith("4.000000-t2tsetra-00702")
     assert left(of) == {
@@ -144,6 +138,24 @@ def test_masks_are_combined_and_their_image_is_the_listed_one(tmp_path: Path) ->
     assert set(np.unique(reference[:9])) == {BG, PZ, CG}
     assert (reference[9] == LabelCode.NOT_ANNOTATED).all()  # 9 slices of mask for 10 of image
     assert any("has 9 of the T2W's 10 slices" in text for text in result.warnings)
+
+
+def test_a_mask_that_leaves_part_of_the_gland_unsaid_is_left_out(tmp_path: Path) -> None:
+    trees.masks(tmp_path)
+    for name in ("mask_prostate/ProstateX-0000.nii.gz", "mask_tz/ProstateX-0000_tz.nii.gz"):
+        (tmp_path / "Files" / "prostate" / name).unlink()
+    assert left(LAYOUTS["prostatex-masks"].read(tmp_path))["ProstateX-0000"] == (
+        "mask_pz alone does not tell what else is gland"
+    )
+
+
+def test_of_two_series_of_one_name_and_number_the_masks_own_is_taken(tmp_path: Path) -> None:
+    trees.masks(tmp_path)  # as ProstateX-0025 has, in two examinations
+    elsewhere = tmp_path / "PROSTATEx" / "ProstateX-0000" / "again" / "4.000000-t2tsetra-00001"
+    study = generate_uid(entropy_srcs=["again"])
+    trees.write_series(elsewhere, "ProstateX-0000", number=4, study=study, origin_mm=(-30.0, -36.0, 2.0))
+    (source,) = LAYOUTS["prostatex-masks"].read(tmp_path).sources
+    assert source.files["t2w"].name == "4.000000-t2tsetra-00702"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +229,7 @@ def test_prostatezones_take_the_acquired_dwi_before_the_calculated(tmp_path: Pat
     uid = generate_uid(entropy_srcs=["ProstateX-0000"])
     for number, name in ((6, "ep2ddifftraDYNDIST-1"), (8, "ep2ddifftraDYNDISTCALCBVAL-2")):
         series = dicom.trace(number, b_values=(800.0,), description=name)
-        changes = {"image_type": series.image_type, "b_values": series.b_values, "scanning": "EP"}
+        changes: dict[str, Any] = {"image_type": series.image_type, "b_values": series.b_values, "scanning": "EP"}
         trees.write_series(study / name, "ProstateX-0000", number=number, description=name, study=uid, **changes)
     support = tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt"
     for dwi, expected in (("DYNDIST-1", "ep2ddifftraDYNDIST-1"), ("", "ep2ddifftraDYNDISTCALCBVAL-2")):
@@ -236,7 +248,7 @@ def test_qin_has_two_visits_of_a_patient(tmp_path: Path) -> None:
         "PCAMPMRI-00001",
         "PCAMPMRI-00001",
     )
-    assert (first.codes, first.rest) == ((BG, PZ, CG, WG), CG)
+    assert (first.codes, first.rest) == ((BG, PZ, CG), CG)
     assert (second.codes, second.rest) == ((BG, WG), None)
     assert sorted(left(of)) == [
         "PCAMPMRI-00001/a/601",
@@ -345,12 +357,15 @@ def test_picai_patients_of_prostatex_go_by_that_name(tmp_path: Path) -> None:
     assert "its number is swapped with another zone's" in result.failed["picai-11373_1001397-heviai23"]
 
 
-def test_picai_without_its_mapping_says_what_is_not_known(tmp_path: Path) -> None:
+def test_picai_without_its_mapping_is_refused_since_patients_could_leak(tmp_path: Path) -> None:
     trees.picai(tmp_path)
-    (tmp_path / "picai_labels" / "additional_resources" / "ProstateX-mapping.json").unlink()
-    sources = LAYOUTS["picai"].read(tmp_path).sources
-    assert {source.patient_id for source in sources} == {"PI-CAI-10000", "PI-CAI-11373"}
-    assert all(any("mapping.json is not there" in note for note in source.notes) for source in sources)
+    mapping = tmp_path / "picai_labels" / "additional_resources" / "ProstateX-mapping.json"
+    mapping.write_text("[]", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"ProstateX-mapping\.json cannot be read: fetch picai_labels again"):
+        LAYOUTS["picai"].read(tmp_path)
+    mapping.unlink()
+    with pytest.raises(DatasetError, match="could stand on both sides of a split: fetch all of picai_labels"):
+        LAYOUTS["picai"].read(tmp_path)
 
 
 def test_promise12_cases_of_prostate_3t_go_by_that_name(tmp_path: Path) -> None:
@@ -378,7 +393,7 @@ def test_nnunet_channels_and_labels_are_known_by_name(tmp_path: Path) -> None:
     )
     assert isinstance(train.inputs, dict)
     assert set(train.inputs) == {Sequence.T2W, Sequence.ADC}
-    assert train.labels[0].codes == {0: BG, 1: PZ, 2: TZ, 3: DPU, 4: AFS, 5: LabelCode.NOT_ANNOTATED}
+    assert train.labels[0].codes == {0: BG, 1: PZ, 2: TZ, 3: CG, 4: AFS, 5: LabelCode.NOT_ANNOTATED}  # any urethra
     assert (train.licence, train.dataset) == ("CC BY 4.0", "Dataset501_Prostate")
     assert left(of) == {"imagesTr/b": "there is no label of it"}
     prepare(tmp_path / "out", source=tmp_path / "in" / "Dataset501_Prostate", settings=SETTINGS)

@@ -1,31 +1,47 @@
-"""Which series lie in which folders of a tree of DICOM files, one series a folder, as TCIA ships them."""
+"""Which series lie in which folders of a tree of DICOM files, one series a folder, as TCIA and the IDC ship them."""
 
 import logging
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+import pydicom.config
 
+from zonate.dataset.importers.layout import LeftOut
+from zonate.io.seg import SegHeader
 from zonate.study import Sequence
 
-_TAGS = ["Modality", "PatientID", "SeriesDescription", "SeriesInstanceUID", "StudyInstanceUID"]
+_TAGS = [
+    "Modality",
+    "PatientID",
+    "SeriesDescription",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SOPInstanceUID",
+    "StudyDate",
+    "StudyInstanceUID",
+]
 _ADC = ("adc", "apparent")
 _DIFFUSION = ("diff", "dwi", "trace", "b_1400", "b1400")
 
 
 @dataclass(frozen=True)
 class SeriesFolder:
-    """A folder that holds a series.
+    """A folder that holds a series; of a SEG series, one file of it.
 
     Attributes:
         path: The folder.
-        first: The file whose header was read.
+        first: The file whose header was read: of a SEG, the SEG itself.
         modality: Such as `MR` or `SEG`.
         patient_id: As the public set names the patient.
         study_uid: Of the examination.
+        study_date: Of the examination, such as `20110707`; empty where there is none.
         series_uid: Of the series.
+        number: Of the series; None where it has none.
         description: Of the series.
     """
 
@@ -34,49 +50,125 @@ class SeriesFolder:
     modality: str
     patient_id: str
     study_uid: str
+    study_date: str
     series_uid: str
+    number: int | None
     description: str
 
+    def is_called(self, description: str, number: int) -> bool:
+        """Whether it has a name, in which only letters and digits count, and a number."""
+        return _plain(self.description) == _plain(description) and self.number == number
 
-def series_folders(root: Path) -> tuple[list[SeriesFolder], list[Path]]:
-    """Look at the first file of every folder that holds DICOM files (`.dcm`), in the order of the paths.
 
-    Returns:
-        The series, and the files whose header could not be read.
+@dataclass(frozen=True)
+class Tree:
+    """What lies below a folder.
+
+    Attributes:
+        series: In the order of their paths.
+        left_out: Files and folders that cannot be used, with the reason.
     """
-    firsts: dict[Path, Path] = {}
+
+    series: tuple[SeriesFolder, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def segmentations(self) -> list[SeriesFolder]:
+        """The DICOM SEGs, file by file, in the order of patients and paths."""
+        segs = [one for one in self.series if one.modality == "SEG"]
+        return sorted(segs, key=lambda one: (one.patient_id, one.first))
+
+    def images(self, patient_id: str | None = None) -> list[SeriesFolder]:
+        """The MR series, of a patient or of all."""
+        return [one for one in self.series if one.modality == "MR" and patient_id in (None, one.patient_id)]
+
+    def drawn_on(self, header: SegHeader) -> SeriesFolder | None:
+        """The image series that a SEG refers to; None where it is not in the tree."""
+        by_uid = {one.series_uid: one for one in self.images()}
+        return next((by_uid[uid] for uid in header.referenced_series_uids if uid in by_uid), None)
+
+
+def read_tree(root: Path, patients: re.Pattern[str]) -> Tree:
+    """Look at every folder that holds DICOM files (`.dcm`): at two files of each, and at every SEG.
+
+    Hidden files and folders are passed over: a download that was killed leaves such, and so does a Mac.
+
+    Args:
+        root: The folder.
+        patients: What the data set's patients are called. Whatever is another's is left out, named by its place.
+    """
+    folders: dict[Path, list[Path]] = {}
     for file in sorted(root.rglob("*.dcm")):
-        if not file.name.startswith("._"):
-            firsts.setdefault(file.parent, file)
-    found, unreadable = [], []
-    quiet = logging.getLogger("pydicom")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # its messages quote header values
+        if not any(part.startswith(".") for part in file.relative_to(root).parts):
+            folders.setdefault(file.parent, []).append(file)
+    found: list[SeriesFolder] = []
+    left: list[LeftOut] = []
+    seen: set[str] = set()
+    with _quietly():
+        for folder, files in folders.items():
+            place = folder.relative_to(root).as_posix()
+            for one, instance_uid in _in_folder(files, root, left):
+                if not patients.fullmatch(one.patient_id):
+                    left.append(LeftOut(place, "its patient is none of the data set's"))
+                elif (uid := instance_uid if one.modality == "SEG" else one.series_uid) in seen:
+                    left.append(LeftOut(place, "the same series lies there twice"))
+                else:
+                    seen.add(uid)
+                    found.append(one)
+    return Tree(tuple(found), tuple(left))
+
+
+def _in_folder(files: list[Path], root: Path, left: list[LeftOut]) -> Iterator[tuple[SeriesFolder, str]]:
+    """The series of a folder, or each of its SEGs, with the UID of the instance that was looked at."""
+    first = next((read for file in files if (read := _read(file, root, left)) is not None), None)
+    if first is None:
+        return
+    yield first
+    others = [file for file in (files if first[0].modality == "SEG" else files[-1:]) if file > first[0].first]
+    rest = [read for file in others if (read := _read(file, root, left)) is not None]
+    yield from (read for read in rest if read[0].modality == "SEG")
+    if any(read[0].modality != "SEG" and read[0].series_uid != first[0].series_uid for read in rest):
+        reason = "several series lie in one folder, of which one is seen: give each a folder of its own"
+        left.append(LeftOut(first[0].path.relative_to(root).as_posix(), reason))
+
+
+def _read(file: Path, root: Path, left: list[LeftOut]) -> tuple[SeriesFolder, str] | None:
     try:
-        for folder, file in firsts.items():
-            try:
-                header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
-            except (InvalidDicomError, OSError, ValueError, AttributeError):
-                unreadable.append(file)
-                continue
-            found.append(
-                SeriesFolder(
-                    path=folder,
-                    first=file,
-                    modality=str(header.get("Modality", "")),
-                    patient_id=str(header.get("PatientID", "")),
-                    study_uid=str(header.get("StudyInstanceUID", "")),
-                    series_uid=str(header.get("SeriesInstanceUID", "")),
-                    description=str(header.get("SeriesDescription", "")),
-                )
-            )
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
+        number = header.get("SeriesNumber")
+        series = SeriesFolder(
+            path=file.parent,
+            first=file,
+            modality=str(header.get("Modality", "")),
+            patient_id=str(header.get("PatientID", "")),
+            study_uid=str(header.get("StudyInstanceUID", "")),
+            study_date=str(header.get("StudyDate", "")),
+            series_uid=str(header.get("SeriesInstanceUID", "")),
+            number=None if number is None else int(number),
+            description=str(header.get("SeriesDescription", "")),
+        )
+        return series, str(header.get("SOPInstanceUID", ""))
+    except Exception:  # noqa: BLE001  (a damaged header fails in many ways; the other files go on)
+        left.append(LeftOut(file.relative_to(root).as_posix(), "its DICOM header cannot be read"))
+        return None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back pydicom's messages and warnings, which quote header values."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        quiet.setLevel(level)
-    return found, unreadable
+        logger.setLevel(level)
 
 
 def inputs_around(t2w: SeriesFolder, series: Iterable[SeriesFolder]) -> tuple[dict[Sequence, Path], tuple[str, ...]]:
-    """The T2W series, with the study from which DWI and ADC are then taken by their headers.
+    """The T2W series, with the series or the study from which DWI and ADC are then taken by their headers.
 
     Args:
         t2w: The series that the labels were drawn on.
@@ -85,14 +177,19 @@ def inputs_around(t2w: SeriesFolder, series: Iterable[SeriesFolder]) -> tuple[di
     Returns:
         Role to folder, and a note for each role that no series of the study seems to have.
     """
-    same = [one for one in series if one.study_uid == t2w.study_uid and one.modality == "MR" and one is not t2w]
-    study = Path(*_common([t2w.path, *(one.path for one in same)]))
+    every = list(series)
+    same = [one for one in every if one.study_uid == t2w.study_uid and one.modality == "MR" and one is not t2w]
     adc = [one for one in same if _says(one, _ADC)]
     diffusion = [one for one in same if _says(one, _DIFFUSION) and one not in adc]
     inputs, notes = {Sequence.T2W: t2w.path}, []
     for role, candidates in ((Sequence.DWI, diffusion), (Sequence.ADC, adc)):
-        if candidates:
-            inputs[role] = candidates[0].path if len(candidates) == 1 else study
+        study = _common([t2w.path, *(one.path for one in candidates)])
+        if len(candidates) == 1:
+            inputs[role] = candidates[0].path
+        elif candidates and not any(one.study_uid != t2w.study_uid and study in one.path.parents for one in every):
+            inputs[role] = study
+        elif candidates:
+            notes.append(f"{len(candidates)} series may be {role.name} and lie apart: the channel is absent")
         else:
             notes.append(f"no series of the study is {role.name}: the channel is absent")
     return inputs, tuple(notes)
@@ -103,14 +200,10 @@ def _says(series: SeriesFolder, words: tuple[str, ...]) -> bool:
     return any(word in text for word in words)
 
 
-def _common(paths: list[Path]) -> tuple[str, ...]:
-    """The parts of the deepest folder that holds all of them."""
-    parts = [path.parts for path in paths]
-    if len(parts) == 1:
-        return parts[0]
-    same = 0
-    for level in zip(*parts, strict=False):
-        if len(set(level)) > 1:
-            break
-        same += 1
-    return parts[0][:same]
+def _plain(description: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", description.lower())
+
+
+def _common(paths: list[Path]) -> Path:
+    """The deepest folder that holds all of them."""
+    return next(parent for parent in paths[0].parents if all(parent in path.parents for path in paths))

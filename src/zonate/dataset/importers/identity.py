@@ -8,6 +8,7 @@ from typing import Any
 from zonate.config import Settings
 from zonate.dataset.cases import CASE_FORMAT_VERSION
 from zonate.dataset.importers.source import Source
+from zonate.io.nifti import volume_files
 from zonate.study import Component
 
 
@@ -23,6 +24,7 @@ def source_key(source: Source, settings: Settings) -> str:
         "label_codes": label_codes_json(source),
         "rest": source.rest and source.rest.name,
         "lenient_grid": source.lenient_grid,
+        "lenient_channels": source.lenient_channels,
         "dataset": source.dataset,
         "licence": source.licence,
         "citation": source.citation,
@@ -58,6 +60,6 @@ def _components(source: Source) -> list[int]:
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else volume_files(path)
     stats = [(file.relative_to(path.parent).as_posix(), file.stat()) for file in files]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

@@ -1,10 +1,12 @@
 """What every importer is: a public layout that is recognised, read, and credited."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from zonate.dataset.importers.source import Source
+from zonate.dataset.splits import Side
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,25 @@ class LeftOut:
 
     name: str
     reason: str
+
+
+def part_of(file: Path, folder: Path) -> Side | None:
+    """Which part of a published split the folders around a file say that it is of.
+
+    Args:
+        file: Below `folder`.
+        folder: What the user gave; its own name counts, those above it do not.
+
+    Returns:
+        `test` or `train` by the nearest folder that has one of these words in its name; None where none has.
+    """
+    for name in (*reversed(file.relative_to(folder).parent.parts), folder.resolve().name):
+        words = set(re.split(r"[^a-z]+", name.lower()))
+        if words & {"test", "testing"}:
+            return "test"
+        if words & {"train", "training"}:
+            return "train"
+    return None
 
 
 @dataclass(frozen=True)
@@ -46,8 +67,7 @@ class Layout:
         recognise: Whether a folder has this layout, from names alone, quickly, without raising.
         read: The readings in a folder.
 
-    Raises:
-                DatasetError: The folder has not this layout; the message says what was looked for.
+    `read` raises `DatasetError` where the folder has not this layout, and says what was looked for.
     """
 
     name: str

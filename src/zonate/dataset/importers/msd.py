@@ -10,6 +10,7 @@ Whether its patients are also in PROSTATEx, which comes from the same hospital, 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
 from zonate.zones import LabelCode
 
+_NAME = re.compile(r"prostate_\d+\.nii\.gz")
 _NAMES = {"background": LabelCode.BACKGROUND, "pz": LabelCode.PZ, "tz": LabelCode.CENTRAL_GLAND}
 
 
 def recognise_msd(folder: Path) -> bool:
     """Whether there are images called `prostate_00.nii.gz`."""
-    return any(True for _ in folder.glob("imagesTr/prostate_[0-9]*.nii.gz")) or any(
-        True for _ in folder.glob("*/imagesTr/prostate_[0-9]*.nii.gz")
-    )
+    return _root(folder) is not None
 
 
 def read_msd(folder: Path) -> Found:
@@ -35,10 +35,10 @@ def read_msd(folder: Path) -> Found:
     Raises:
         DatasetError: There is no `imagesTr`, or dataset.json gives the labels other names.
     """
-    root = next((path for path in (folder, *sorted(folder.glob("*/"))) if (path / "imagesTr").is_dir()), None)
-    images = sorted((root / "imagesTr").glob("prostate_[0-9]*.nii.gz")) if root is not None else []
-    if root is None or not images:
+    root = _root(folder)
+    if root is None:
         raise DatasetError(f"{folder} has not the layout msd: it holds no imagesTr/prostate_00.nii.gz or its like")
+    images = _volumes(root / "imagesTr")
     codes = _codes(root / "dataset.json")
     sources, left = [], []
     for image in images:
@@ -60,9 +60,19 @@ def read_msd(folder: Path) -> Found:
                 where=str(image),
             )
         )
-    tests = sorted((root / "imagesTs").glob("prostate_[0-9]*.nii.gz"))
+    tests = _volumes(root / "imagesTs")
     left += [LeftOut(file.name.removesuffix(".nii.gz"), "the test images have no labels") for file in tests]
     return Found(tuple(sources), tuple(left))
+
+
+def _root(folder: Path) -> Path | None:
+    """The folder of the task: the one given, or one in it."""
+    return next((path for path in (folder, *sorted(folder.glob("*/"))) if _volumes(path / "imagesTr")), None)
+
+
+def _volumes(folder: Path) -> list[Path]:
+    """The 4D files; `prostate_00_0000.nii.gz`, one channel, is nnU-Net's."""
+    return sorted(file for file in folder.glob("prostate_*.nii.gz") if _NAME.fullmatch(file.name))
 
 
 def _codes(file: Path) -> dict[int, LabelCode]:

@@ -13,7 +13,7 @@ a note says so.
 import re
 from pathlib import Path
 
-from zonate.dataset.importers.dicom_tree import SeriesFolder, series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
@@ -21,7 +21,8 @@ from zonate.io.nifti import volume_shape
 from zonate.study import Sequence
 from zonate.zones import LabelCode
 
-_LABEL = re.compile(r"((?:Prostate3T|ProstateDx)-\d{2}-\d{4})(_.*)?\.nrrd", re.IGNORECASE)
+_PATIENT = re.compile(r"(?:Prostate3T|ProstateDx)-\d{2}-\d{4}")
+_LABEL = re.compile(rf"({_PATIENT.pattern})(_.*)?\.nrrd")
 CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
 
 
@@ -42,12 +43,12 @@ def read_nci(folder: Path) -> Found:
             labels.setdefault(match.group(1), []).append(file)
     if not labels:
         raise DatasetError(f"{folder} has not the layout nci-isbi-2013: it holds no Prostate3T-01-0001.nrrd")
-    series, unreadable = series_folders(folder)
-    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    tree = read_tree(folder, _PATIENT)
+    left = list(tree.left_out)
     sources = []
     for patient, files in sorted(labels.items()):
         corrected = sorted(files, key=lambda file: ("corrected" not in file.name, file.name))
-        images = _t2w([one for one in series if one.patient_id == patient and one.modality == "MR"], corrected[0])
+        images = _t2w(tree.images(patient), corrected[0])
         if len(images) != 1:
             left.append(LeftOut(patient, f"{len(images)} series of its images are there: it needs exactly the T2W one"))
             continue
@@ -66,8 +67,7 @@ def read_nci(folder: Path) -> Found:
                 lenient_grid=True,
             )
         )
-    drawn = set(labels)
-    others = sorted({one.patient_id for one in series if one.modality == "MR"} - drawn)
+    others = sorted({one.patient_id for one in tree.images()} - set(labels))
     left += [LeftOut(patient, "there are no labels of the patient") for patient in others]
     return Found(tuple(sources), tuple(left))
 

@@ -5,8 +5,10 @@
     Dataset501_Prostate/imagesTs, labelsTs                                the test side, where it has labels
     Dataset501_Prostate/dataset.json                                      channel_names, labels, file_ending
 
-Channels and labels are known by their names; a name that says nothing is refused. A label given as a list of values
-(a region) draws each of them; `ignore` is not annotated. The form knows no patients: each case counts as one.
+Channels and labels are known by their names; a name that says nothing is refused. A label given as a list of values is
+a region: a value is what all labels that hold it allow. A TZ without urethra or AFS beside it is all of the gland that
+is not PZ, as in MSD Task05, and so the central gland; so is a urethra that is not said to be the distal one. `ignore`
+is not annotated. The form knows no patients: each case counts as one.
 """
 
 import json
@@ -14,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
-from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.dataset.importers.source import LabelLayer, Source, is_case_id
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
-from zonate.zones import LabelCode
+from zonate.zones import ZONES_OF_CODE, LabelCode, Zone
 
 _CHANNELS = {
     Sequence.T2W: ("t2", "t2w", "t2_tra", "t2-weighted"),
@@ -29,9 +31,9 @@ _LABELS = {
     LabelCode.BACKGROUND: ("background",),
     LabelCode.PZ: ("pz", "peripheral zone", "peripheral_zone"),
     LabelCode.TZ: ("tz", "transition zone", "transition_zone"),
-    LabelCode.DPU: ("dpu", "urethra", "distal prostatic urethra", "distal_prostatic_urethra"),
+    LabelCode.DPU: ("dpu", "distal prostatic urethra", "distal_prostatic_urethra"),
     LabelCode.AFS: ("afs", "afms", "anterior fibromuscular stroma", "anterior_fibromuscular_stroma"),
-    LabelCode.CENTRAL_GLAND: ("cg", "central gland", "central_gland"),
+    LabelCode.CENTRAL_GLAND: ("cg", "central gland", "central_gland", "urethra"),
     LabelCode.WHOLE_GLAND: ("wg", "prostate", "gland", "whole gland", "whole_gland"),
     LabelCode.NOT_ANNOTATED: ("ignore",),
 }
@@ -58,6 +60,7 @@ def read_nnunet(folder: Path) -> Found:
     about = _about(root / "dataset.json")
     channels, codes, ending = _channels(about, root), _codes(about, root), str(about.get("file_ending", ".nii.gz"))
     licence = str(about.get("licence") or about.get("license") or "not stated by dataset.json")
+    task = root.resolve().name
     sources: list[Source] = []
     left: list[LeftOut] = []
     sides: tuple[tuple[str, Side | None], ...] = (("Tr", None), ("Ts", "test"))
@@ -65,6 +68,9 @@ def read_nnunet(folder: Path) -> Found:
         for first in sorted((root / f"images{part}").glob(f"*_0000{ending}")):
             name = first.name.removesuffix(f"_0000{ending}")
             label = root / f"labels{part}" / f"{name}{ending}"
+            if not is_case_id(case_id := f"{task}-{name}"):
+                left.append(LeftOut(f"images{part}/{name}", "its name cannot name a case: use letters, digits, _, -"))
+                continue
             files = {role: first.with_name(f"{name}_{number:04d}{ending}") for role, number in channels.items()}
             inputs: dict[Sequence, Path | Component] = {role: path for role, path in files.items() if path.is_file()}
             if not label.is_file() or Sequence.T2W not in inputs:
@@ -73,11 +79,11 @@ def read_nnunet(folder: Path) -> Found:
                 continue
             sources.append(
                 Source(
-                    case_id=f"{root.name}-{name}",
-                    patient_id=f"{root.name}-{name}",
+                    case_id=case_id,
+                    patient_id=case_id,
                     inputs=inputs,
                     labels=(LabelLayer(label, codes),),
-                    dataset=str(about.get("name", root.name)),
+                    dataset=str(about.get("name", task)),
                     licence=licence,
                     citation=str(about.get("reference", "")),
                     root=root,
@@ -119,17 +125,34 @@ def _channels(about: dict[str, Any], root: Path) -> dict[Sequence, int]:
 
 
 def _codes(about: dict[str, Any], root: Path) -> dict[int, LabelCode]:
-    """From the values to label codes; of a region, the values that no finer label has."""
-    codes: dict[int, LabelCode] = {}
-    for name, value in sorted(about["labels"].items(), key=lambda item: isinstance(item[1], list)):
+    """From the values to label codes."""
+    held: dict[int, list[LabelCode]] = {}
+    for name, value in about["labels"].items():
         code = _CODE_OF_NAME.get(str(name).strip().lower())
         if code is None:
             raise DatasetError(
                 f"{root / 'dataset.json'}: the label {name!r} is none that is known: {', '.join(_CODE_OF_NAME)}"
             )
         for one in value if isinstance(value, list) else [value]:
-            codes.setdefault(int(one), code)
+            held.setdefault(int(one), []).append(code)
+    codes = {value: _common_code(value, of_value, root) for value, of_value in held.items()}
+    if LabelCode.TZ in codes.values() and not {LabelCode.DPU, LabelCode.AFS, LabelCode.CENTRAL_GLAND} & {
+        *codes.values()
+    }:
+        return {value: LabelCode.CENTRAL_GLAND if code == LabelCode.TZ else code for value, code in codes.items()}
     return codes
+
+
+def _common_code(value: int, codes: list[LabelCode], root: Path) -> LabelCode:
+    """What all labels that hold a value allow."""
+    if set(codes) == {LabelCode.NOT_ANNOTATED}:
+        return LabelCode.NOT_ANNOTATED
+    allowed = frozenset(Zone).intersection(*(ZONES_OF_CODE.get(code, frozenset()) for code in codes))
+    found = next((code for code, zones in ZONES_OF_CODE.items() if zones == allowed), None)
+    if found is None:
+        names = ", ".join(code.name for code in codes)
+        raise DatasetError(f"{root / 'dataset.json'}: the value {value} is {names}, which exclude each other")
+    return found
 
 
 NNUNET = Layout(

@@ -35,7 +35,8 @@ def read_picai(folder: Path) -> Found:
     """Bring images and delineations together, model by model.
 
     Raises:
-        DatasetError: There is no image called `10000_1000000_t2w.mha` or its like, or the mapping cannot be read.
+        DatasetError: There is no image called `10000_1000000_t2w.mha` or its like, or the mapping is not there or
+            cannot be read.
     """
     images = {file.name.removesuffix("_t2w.mha"): file for file in sorted(folder.rglob("*_t2w.mha"))}
     images = {study: file for study, file in images.items() if _IMAGE.fullmatch(file.name)}
@@ -67,11 +68,14 @@ def _readings(folder: Path) -> dict[str, dict[str, tuple[LabelLayer, ...]]]:
     return found
 
 
-def _prostatex(folder: Path) -> dict[str, str] | None:
-    """From a PI-CAI patient to the PROSTATEx one; None where the mapping is not there."""
+def _prostatex(folder: Path) -> dict[str, str]:
+    """From a PI-CAI patient to the PROSTATEx one."""
     file = next(iter(sorted(folder.rglob("ProstateX-mapping.json"))), None)
     if file is None:
-        return None
+        raise DatasetError(
+            f"{folder} has no additional_resources/ProstateX-mapping.json, which says who of its patients are also in "
+            "PROSTATEx; without it they could stand on both sides of a split: fetch all of picai_labels"
+        )
     try:
         table: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
         return {study.split("_")[0]: name.split("_")[0] for name, study in table.items()}
@@ -85,7 +89,7 @@ def _source(
     reader: str,
     layers: tuple[LabelLayer, ...],
     readings: int,
-    known: dict[str, str] | None,
+    known: dict[str, str],
     root: Path,
 ) -> Source:
     patient = study.split("_")[0]
@@ -93,11 +97,9 @@ def _source(
     inputs: dict[Sequence, Path | Component] = {role: path for role, path in files.items() if path.is_file()}
     notes = [f"there is no {path.name}: the channel is absent" for role, path in files.items() if role not in inputs]
     notes.append("its zones were drawn by a model, not by a person")
-    if known is None:
-        notes.append("ProstateX-mapping.json is not there, so whether this is a PROSTATEx patient is not known")
     return Source(
         case_id=f"picai-{study}-{reader}",
-        patient_id=(known or {}).get(patient, f"PI-CAI-{patient}"),
+        patient_id=known.get(patient, f"PI-CAI-{patient}"),
         inputs=inputs,
         labels=layers,
         dataset=PICAI.title,

@@ -3,13 +3,14 @@
     training_data/Case00.mhd, Case00.raw, Case00_segmentation.mhd, …
     test_data/Case00.mhd, …                                         without segmentations, unless they were given out
 
-The two parts use the same names, so the folder tells them apart: one with `test` in its path is the test part.
+The two parts use the same names, so the folders tell them apart: `training_data` and `test_data`, or whatever has one
+of these words in its name. A case of which they do not tell is left out, since it may be either of two patients.
 """
 
 import re
 from pathlib import Path
 
-from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.layout import Found, Layout, LeftOut, part_of
 from zonate.dataset.importers.patients import NCI_ISBI_OF_PROMISE12
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
@@ -36,8 +37,12 @@ def read_promise12(folder: Path) -> Found:
         raise DatasetError(f"{folder} has not the layout promise12: it holds no Case00.mhd or its like")
     sources, left = [], []
     for image in images:
-        part = "test" if "test" in image.relative_to(folder).parent.as_posix().lower() else "train"
+        part = part_of(image, folder)
         name = f"{part}_{image.stem}"
+        if part is None:
+            reason = "no folder says whether it is of training_data or of test_data, which use the same names"
+            left.append(LeftOut(image.relative_to(folder).as_posix(), reason))
+            continue
         label = image.with_name(f"{image.stem}_segmentation{image.suffix}")
         if not label.is_file():
             left.append(LeftOut(name, "there is no segmentation of it"))

@@ -2,15 +2,15 @@
 
     train/020/{t2,adc,dwi,t2_anatomy_reader1,t2_anatomy_reader2}.nii.gz
     test/001/…                                     the 19 test cases
-    train.csv, valid.csv, test.csv                 column ID: which case is on which side
 
-The numbers are the other way round than in other sets. The published test cases stay on the test side; the others are
-divided anew. Each reading is a case.
+The numbers are the other way round than in other sets. The published test cases, which the folders tell, stay on the
+test side; the others are divided anew, so that the tables beside them (train.csv, valid.csv) are not needed. Each
+reading is a case.
 """
 
 from pathlib import Path
 
-from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.layout import Found, Layout, LeftOut, part_of
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
@@ -55,7 +55,7 @@ def _source(case: Path, reader: str, label: Path, readings: int, root: Path) -> 
     inputs: dict[Sequence, Path | Component] = {
         role: path for role, path in files.items() if role is Sequence.T2W or path.is_file()
     }
-    side: Side | None = "test" if "test" in case.parent.name.lower() else None
+    side: Side | None = "test" if part_of(case, root) == "test" else None
     return Source(
         case_id=f"prostate158-{case.name}-{reader}",
         patient_id=f"Prostate158-{case.name}",

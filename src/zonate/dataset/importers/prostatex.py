@@ -6,16 +6,17 @@
 The two collections may lie in one tree or side by side. A segment is known by its code (SNOMED CT, or the older SNOMED
 RT), else by its text; the T2W series is the one that the SEG refers to, since some studies have the axial T2W twice.
 The central zone counts as TZ in this set. SEGs that other collections drew on the same patients, such as glands or
-lesions alone, are left out. The folder names are those of TCIA's pages; the SEGs' texts were not verified on the
-original.
+lesions alone, are left out, and so are SEGs without all four zones: what they do not draw would count as background.
+The folder names are those of TCIA's pages; the SEGs' texts were not verified on the original.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
@@ -24,7 +25,11 @@ from zonate.study import Sequence
 from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
-_LEAST = {LabelCode.PZ, LabelCode.TZ}
+PATIENT = re.compile(r"ProstateX-\d{4}")
+IMAGES_CITATION = (
+    "Litjens G, et al. ProstateX Challenge data. The Cancer Imaging Archive 2017, doi:10.7937/K9TCIA.2017.MURS5CL"
+)
+"""Of the images (CC BY 3.0), which other sets drew on, too."""
 _BY_TEXT = {
     "peripheral zone of prostate": LabelCode.PZ,
     "transition zone of prostate": LabelCode.TZ,
@@ -55,48 +60,45 @@ def read_prostatex(folder: Path) -> Found:
     Raises:
         DatasetError: There is no DICOM SEG.
     """
-    series, unreadable = series_folders(folder)
-    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
-    segs = [one for one in series if one.modality == "SEG"]
+    tree = read_tree(folder, PATIENT)
+    left = list(tree.left_out)
+    segs = tree.segmentations
     if not segs:
         raise DatasetError(
             f"{folder} has not the layout prostatex-seg-zones: there is no DICOM SEG in it; put the "
             "PROSTATEx-Seg-Zones collection beside the PROSTATEx one"
         )
-    by_uid = {one.series_uid: one for one in series if one.modality == "MR"}
     taken: defaultdict[str, list[Source]] = defaultdict(list)
-    for seg in sorted(segs, key=lambda one: (one.patient_id, one.path)):
-        found = _source(seg, by_uid, series, folder, len(taken[seg.patient_id]) + 1)
+    for seg in segs:
+        found = _source(seg, tree, folder, len(taken[seg.patient_id]) + 1)
         if isinstance(found, LeftOut):
             left.append(found)
         else:
             taken[seg.patient_id].append(found)
     sources = [source for of_patient in taken.values() for source in _told_apart(of_patient)]
     drawn = {seg.patient_id for seg in segs}
-    others = sorted({one.patient_id for one in series} - drawn)
+    others = sorted({one.patient_id for one in tree.series} - drawn)
     left += [LeftOut(patient, "the patient has no DICOM SEG") for patient in others]
     return Found(tuple(sources), tuple(left))
 
 
-def _source(
-    seg: SeriesFolder, by_uid: dict[str, SeriesFolder], series: list[SeriesFolder], root: Path, number: int
-) -> Source | LeftOut:
+def _source(seg: SeriesFolder, tree: Tree, root: Path, number: int) -> Source | LeftOut:
     try:
         header = read_segment_header(seg.first)
     except StudyError as error:
         return LeftOut(seg.patient_id, str(error))
-    t2w = next((by_uid[uid] for uid in header.referenced_series_uids if uid in by_uid), None)
+    t2w = tree.drawn_on(header)
     if t2w is None:
         return LeftOut(seg.patient_id, "the image series that its SEG refers to is not there: fetch it")
     named = {segment.number: code_of_segment(segment) for segment in header.segments}
     codes = {segment: code for segment, code in named.items() if code is not None}
-    zones = set(codes.values())
-    if not zones >= _LEAST:
-        reason = "neither code nor text of its SEG's segments tells both PZ and TZ: it is of another collection"
+    absent = [zone.name for zone in Zone if zone and LabelCode(zone) not in codes.values()]
+    if absent:
+        reason = f"neither code nor text of its SEG's segments tells {', '.join(absent)}: it is of another collection"
         return LeftOut(seg.patient_id, reason)
-    if len(codes) < len(named) or len(zones) < len(codes):
+    if len(codes) < len(named) or len(set(codes.values())) < len(codes):
         return LeftOut(seg.patient_id, "one of its SEG's segments is no zone that is known, or two are the same")
-    inputs, notes = inputs_around(t2w, series)
+    inputs, notes = inputs_around(t2w, tree.series)
     return Source(
         case_id=seg.patient_id if number == 1 else f"{seg.patient_id}-{number}",
         patient_id=seg.patient_id,
@@ -107,7 +109,8 @@ def _source(
         citation=PROSTATEX.citation,
         root=root,
         where=str(seg.first),
-        notes=(*notes, *_missing(zones)),
+        lenient_channels=True,
+        notes=notes,
     )
 
 
@@ -122,19 +125,13 @@ def _told_apart(sources: list[Source]) -> list[Source]:
     ]
 
 
-def _missing(codes: set[LabelCode]) -> list[str]:
-    absent = [zone.name for zone in Zone if zone and LabelCode(zone) not in codes]
-    return [f"its SEG has no segment for {', '.join(absent)}"] if absent else []
-
-
 PROSTATEX = Layout(
     name="prostatex-seg-zones",
     title="PROSTATEx-Seg-Zones",
     licence="CC BY 3.0",
     citation=(
         "Meyer A, Schindele D, von Reibnitz D, et al. PROSTATEx Zone Segmentations. The Cancer Imaging Archive 2020, "
-        "doi:10.7937/TCIA.NBB4-4655; Litjens G, et al. ProstateX Challenge data. The Cancer Imaging Archive 2017, "
-        "doi:10.7937/K9TCIA.2017.MURS5CL"
+        f"doi:10.7937/TCIA.NBB4-4655; {IMAGES_CITATION}"
     ),
     home="https://www.cancerimagingarchive.net/analysis-result/prostatex-seg-zones/",
     recognise=recognise_prostatex,

@@ -7,22 +7,28 @@
                                                             number of the T2W series
     PROSTATEx/ProstateX-0000/<study>/<series>/*.dcm         the images, anywhere in the same tree
 
-Names as the repository lists them. Some of its states write a patient's number with three digits.
+Names as the repository lists them. Some of its states write a patient's number with three digits. Where two series have
+the listed name and number (ProstateX-0025 has two examinations), the one is taken on whose slices the masks lie.
 """
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pydicom
 
-from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.prostatex import IMAGES_CITATION, PATIENT
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
+from zonate.io.nifti import read_volume
 from zonate.zones import LabelCode
 
 _PATIENT = re.compile(r"ProstateX-(\d{3,4})(?!\d)")
 _LISTED = re.compile(r"ProstateX-(\d{3,4})_(\S+)_(\d+)")
+_NEAR = 0.1
+"""Of a voxel."""
 _MASKS = {
     "mask_prostate": LabelCode.WHOLE_GLAND,
     "mask_pz": LabelCode.PZ,
@@ -46,16 +52,18 @@ def read_masks(folder: Path) -> Found:
         raise DatasetError(
             f"{folder} has not the layout prostatex-masks: it holds no mask_pz/ProstateX-0000.nii.gz or its like"
         )
-    series, unreadable = series_folders(folder)
-    left += [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    tree = read_tree(folder, PATIENT)
+    left += tree.left_out
     listed = _image_list(folder)
     sources = []
     for patient, files in sorted(masks.items()):
-        t2w = _t2w(patient, listed.get(patient), series)
+        t2w = _t2w(tree.images(patient), listed.get(patient), next(iter(files.values())))
         if isinstance(t2w, str):
             left.append(LeftOut(patient, t2w))
+        elif "mask_prostate" not in files and not {"mask_pz", "mask_tz"} <= files.keys():
+            left.append(LeftOut(patient, f"{', '.join(files)} alone does not tell what else is gland"))
         else:
-            sources.append(_source(patient, files, t2w, series, folder))
+            sources.append(_source(patient, files, t2w, tree, folder))
     return Found(tuple(sources), tuple(left))
 
 
@@ -91,16 +99,16 @@ def _image_list(folder: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _t2w(patient: str, listed: tuple[str, int] | None, series: list[SeriesFolder]) -> SeriesFolder | str:
-    """The series that the masks were drawn on; or why none is known."""
-    own = [one for one in series if one.patient_id == patient and one.modality == "MR"]
+def _t2w(own: list[SeriesFolder], listed: tuple[str, int] | None, mask: Path) -> SeriesFolder | str:
+    """Which of the patient's series the masks were drawn on; or why none is known."""
     if not own:
         return "the patient's images are not there: fetch them from PROSTATEx"
     if listed is not None:
         description, number = listed
-        named = [one for one in own if _plain(one.description) == _plain(description) and _number(one) == number]
-        if len(named) == 1:
-            return named[0]
+        named = [one for one in own if one.is_called(description, number)]
+        fitting = named if len(named) == 1 else [one for one in named if _lies_on(mask, one)]
+        if len(fitting) == 1:
+            return fitting[0]
         return f"{len(named)} of the patient's series have the name and number that image_list.csv gives"
     axial = [one for one in own if "t2" in one.description.lower() and "tra" in one.description.lower()]
     if len(axial) == 1:
@@ -111,17 +119,18 @@ def _t2w(patient: str, listed: tuple[str, int] | None, series: list[SeriesFolder
     )
 
 
-def _plain(description: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", description.lower())
+def _lies_on(mask: Path, series: SeriesFolder) -> bool:
+    """Whether the first pixel of a slice of the series is a corner voxel of the mask."""
+    header = pydicom.dcmread(series.first, stop_before_pixels=True, specific_tags=["ImagePositionPatient"])
+    grid = read_volume(mask).grid
+    index = grid.to_index(np.array([header.ImagePositionPatient], dtype=np.float64))[0]  # (3,): S, H, W
+    ends = np.array(grid.shape) - 1
+    at_ends = (np.abs(index) < _NEAR) | (np.abs(index - ends) < _NEAR)
+    return bool(at_ends[1:].all() and np.abs(index[0] - np.rint(index[0])) < _NEAR and -_NEAR < index[0] < ends[0] + 1)
 
 
-def _number(series: SeriesFolder) -> int | None:
-    number = pydicom.dcmread(series.first, stop_before_pixels=True, specific_tags=["SeriesNumber"]).get("SeriesNumber")
-    return None if number is None else int(number)
-
-
-def _source(patient: str, files: dict[str, Path], t2w: SeriesFolder, series: list[SeriesFolder], root: Path) -> Source:
-    inputs, notes = inputs_around(t2w, series)
+def _source(patient: str, files: dict[str, Path], t2w: SeriesFolder, tree: Tree, root: Path) -> Source:
+    inputs, notes = inputs_around(t2w, tree.series)
     layers = tuple(LabelLayer(file, {0: LabelCode.BACKGROUND, 1: _MASKS[name]}) for name, file in sorted(files.items()))
     absent = [name for name in _MASKS if name not in files]
     return Source(
@@ -134,6 +143,7 @@ def _source(patient: str, files: dict[str, Path], t2w: SeriesFolder, series: lis
         citation=MASKS.citation,
         root=root,
         where=str(next(iter(files.values()))),
+        lenient_channels=True,
         notes=(*notes, *(f"there is no {name} of the patient" for name in absent)),
     )
 
@@ -145,7 +155,7 @@ MASKS = Layout(
     citation=(
         "Cuocolo R, Stanzione A, Castaldo A, De Lucia DR, Imbriaco M. Quality control and whole-gland, zonal and "
         "lesion annotations for the PROSTATEx challenge public dataset. European Journal of Radiology 2021;138:109647, "
-        "doi:10.1016/j.ejrad.2021.109647"
+        f"doi:10.1016/j.ejrad.2021.109647; images (CC BY 3.0): {IMAGES_CITATION}"
     ),
     home="https://github.com/rcuocolo/PROSTATEx_masks",
     recognise=recognise_masks,

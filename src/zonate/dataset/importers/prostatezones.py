@@ -4,7 +4,9 @@
     Duplicates/R1/Seg-0015_R1.nrrd              the same image by reader 1
     Duplicates/R2/Seg-0015_R2.nrrd              and by reader 2
     Support Files/list_of_PROSTATEx_files.txt   a line a patient: ProstateX-0000:T2_Ax:T2_Sag:T2_Cor:DWI:ADC:HBV,
-                                                each a pattern of the series folder's name
+                                                each a pattern of the name of the series' folder at TCIA, such as
+                                                4.000000-t2tsetra-00702; where folders are named otherwise, as the IDC
+                                                does, its number and description are looked for
     PROSTATEx/ProstateX-0000/…                  the images, anywhere in the same tree
 
 or as the set's own script arranges them, `Train/ProstateX-0000/{tra-0000,adc-0000,hbv-0000,Seg-0000.nrrd}`.
@@ -19,14 +21,16 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.prostatex import IMAGES_CITATION, PATIENT
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
-from zonate.zones import LabelCode
+from zonate.zones import LabelCode, code_name
 
 _FILE = re.compile(r"Seg-(\d{4})(?:_(R\d))?\.nrrd")
+_TCIA_FOLDER = re.compile(r"(\d+)\.0+-(.+)-\d+")
 _SEGMENT = re.compile(r"Segment(\d+)_Name")
 _NAMES = (
     (re.compile(r"\bcg\b|central gland"), LabelCode.CENTRAL_GLAND),
@@ -57,8 +61,8 @@ def read_zones(folder: Path) -> Found:
     files = [(match, file) for file in sorted(folder.rglob("Seg-*.nrrd")) if (match := _FILE.fullmatch(file.name))]
     if not files:
         raise DatasetError(f"{folder} has not the layout prostatezones: it holds no Singles/Seg-0000.nrrd or its like")
-    series, unreadable = series_folders(folder)
-    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
+    tree = read_tree(folder, PATIENT)
+    left = list(tree.left_out)
     patterns = _patterns(folder)
     sources: dict[str, Source] = {}
     for match, file in files:
@@ -68,7 +72,7 @@ def read_zones(folder: Path) -> Found:
         if case_id in sources:
             left.append(LeftOut(file.relative_to(folder).as_posix(), "the same segmentation lies there twice"))
             continue
-        images = _images(patient, file, series, patterns.get(patient, []))
+        images = _images(patient, file, tree, patterns.get(patient, []))
         codes = _codes(file)
         if isinstance(images, str) or isinstance(codes, str):
             reason = images if isinstance(images, str) else str(codes)
@@ -87,6 +91,7 @@ def read_zones(folder: Path) -> Found:
             where=str(file),
             reader=reader.lower(),
             image_id=f"{patient}-zones" if reader else "",
+            lenient_channels=True,
             notes=notes,
         )
     return Found(tuple(sources.values()), tuple(left))
@@ -103,7 +108,7 @@ def _patterns(folder: Path) -> dict[str, list[str]]:
 
 
 def _images(
-    patient: str, file: Path, series: list[SeriesFolder], cells: list[str]
+    patient: str, file: Path, tree: Tree, cells: list[str]
 ) -> tuple[dict[Sequence, Path | Component], tuple[str, ...]] | str:
     """Role to folder, and notes; or why the images are not known."""
     number = patient.removeprefix("ProstateX-")
@@ -112,7 +117,7 @@ def _images(
         absent = [role.name for role, path in arranged.items() if not path.is_dir()]
         notes = tuple(f"there is no folder of {name}: the channel is absent" for name in absent)
         return {role: path for role, path in arranged.items() if path.is_dir()}, notes
-    own = [one for one in series if one.patient_id == patient and one.modality == "MR"]
+    own = tree.images(patient)
     if not own:
         return "the patient's images are not there: fetch them from PROSTATEx"
     if not cells:
@@ -126,7 +131,7 @@ def _images(
     }
     if len(named[Sequence.T2W]) != 1:
         return f"{len(named[Sequence.T2W])} of the patient's series fit the T2W that the support file names"
-    inputs, notes = inputs_around(named[Sequence.T2W][0], series)
+    inputs, notes = inputs_around(named[Sequence.T2W][0], tree.series)
     for role in (Sequence.DWI, Sequence.ADC):
         if len(named[role]) == 1:
             inputs[role] = named[role][0].path
@@ -134,7 +139,11 @@ def _images(
 
 
 def _fitting(pattern: str, series: list[SeriesFolder]) -> list[SeriesFolder]:
-    return [one for one in series if pattern and re.search(pattern, one.path.as_posix())]
+    """Those whose folder's name fits; else, for folders named otherwise, those whose own number and name do."""
+    by_folder = [one for one in series if pattern and re.search(pattern, one.path.name)]
+    if by_folder or (named := _TCIA_FOLDER.fullmatch(pattern)) is None:
+        return by_folder
+    return [one for one in series if one.is_called(named.group(2), int(named.group(1)))]
 
 
 def _codes(file: Path) -> dict[int, LabelCode] | str:
@@ -154,11 +163,14 @@ def _codes(file: Path) -> dict[int, LabelCode] | str:
         if keys.get(f"Segment{match.group(1)}_Layer", "0") != "0":
             return "its segments overlap, so that 3D Slicer laid them in several layers, which are not read"
         value = keys.get(f"Segment{match.group(1)}_LabelValue", "")
-        code = next((code for pattern, code in _NAMES if pattern.search(name.strip().lower())), None)
+        plain = name.strip().lower().replace("_", " ")
+        code = next((code for pattern, code in _NAMES if pattern.search(plain)), None)
         if code is None or not value.isdecimal():
             return f"a segment in its header is called {name!r}, which is none of the zones"
         if int(value) in codes:
             return f"its header gives the value {value} to two structures, or to one and the background"
+        if code != LabelCode.TZ and code in codes.values():
+            return f"its header names {code_name(code)} twice, so that one of the two is something else"
         codes[int(value)] = code
     return codes if len(codes) > 1 else "its header does not name its segments, so that its values mean nothing certain"
 
@@ -167,7 +179,10 @@ ZONES = Layout(
     name="prostatezones",
     title="ProstateZones",
     licence="CC BY 4.0",
-    citation="Holmlund W, et al. ProstateZones. Zenodo 2024, doi:10.5281/zenodo.10718469",
+    citation=(
+        "Holmlund W, et al. ProstateZones. Zenodo 2024, doi:10.5281/zenodo.10718469; images (CC BY 3.0): "
+        f"{IMAGES_CITATION}"
+    ),
     home="https://zenodo.org/records/10718469",
     recognise=recognise_zones,
     read=read_zones,

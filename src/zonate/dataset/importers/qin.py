@@ -10,17 +10,17 @@ The original codes the gland as T-9200B and the PZ as T-D05E4 of SNOMED RT (sche
 `WholeGland`, `PeripheralZone`, `TumorROI_PZ_1` and `NormalROI_PZ_1` in their descriptions, as others who use it write.
 """
 
+import re
 from pathlib import Path
 
-import pydicom
-
-from zonate.dataset.importers.dicom_tree import SeriesFolder, inputs_around, series_folders
+from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import Segment, read_segment_header
 from zonate.zones import LabelCode
 
+_PATIENT = re.compile(r"PCAMPMRI-\d{5}")
 _CODES = {"41216001": LabelCode.WHOLE_GLAND, "279706003": LabelCode.PZ}
 _WORDS = (("peripheral", LabelCode.PZ), ("whole", LabelCode.WHOLE_GLAND), ("prostate gland", LabelCode.WHOLE_GLAND))
 _ASIDE = ("lesion", "normal", "suspected", "tumor", "tumour", "roi")
@@ -46,48 +46,51 @@ def read_qin(folder: Path) -> Found:
     Raises:
         DatasetError: There is no DICOM SEG of a patient PCAMPMRI-….
     """
-    series, unreadable = series_folders(folder)
-    left = [LeftOut(file.relative_to(folder).as_posix(), "its DICOM header cannot be read") for file in unreadable]
-    segs = [one for one in series if one.modality == "SEG" and one.patient_id.startswith("PCAMPMRI-")]
-    if not segs:
+    tree = read_tree(folder, _PATIENT)
+    left = list(tree.left_out)
+    if not tree.segmentations:
         raise DatasetError(f"{folder} has not the layout qin: it holds no DICOM SEG of PCAMPMRI-00001 …")
-    by_uid = {one.series_uid: one for one in series if one.modality == "MR"}
-    drawings: dict[str, list[tuple[SeriesFolder, LabelLayer]]] = {}
-    for seg in segs:
-        drawn = _drawing(seg, by_uid)
-        if isinstance(drawn, str):
-            left.append(LeftOut(seg.path.relative_to(folder).as_posix(), drawn))
-        else:
-            drawings.setdefault(drawn[0].series_uid, []).append(drawn)
     sources = []
     visits: dict[str, list[str]] = {}
-    for parts in sorted(drawings.values(), key=lambda parts: _when(parts[0][0])):
-        t2w = parts[0][0]
-        if not any(LabelCode.WHOLE_GLAND in layer.codes.values() for _, layer in parts):
-            left.append(LeftOut(t2w.path.relative_to(folder).as_posix(), "its SEG draws the PZ, but not the gland"))
-            continue
+    for t2w, layers in _drawings(tree, folder, left):
+        place = t2w.path.relative_to(folder).as_posix()
         studies = visits.setdefault(t2w.patient_id, [])
-        if t2w.study_uid in studies:
-            left.append(LeftOut(t2w.path.relative_to(folder).as_posix(), "another series of its study is taken"))
-            continue
-        studies.append(t2w.study_uid)
-        sources.append(_source(t2w, tuple(layer for _, layer in parts), len(studies), series, folder))
+        if not any(LabelCode.WHOLE_GLAND in layer.codes.values() for layer in layers):
+            left.append(LeftOut(place, "its SEG draws the PZ, but not the gland"))
+        elif t2w.study_uid in studies:
+            left.append(LeftOut(place, "another series of its study is taken"))
+        else:
+            studies.append(t2w.study_uid)
+            sources.append(_source(t2w, tuple(layers), len(studies), tree, folder))
     return Found(tuple(sources), tuple(left))
 
 
-def _when(t2w: SeriesFolder) -> tuple[str, str, Path]:
-    """In the order of a patient's studies."""
-    header = pydicom.dcmread(t2w.first, stop_before_pixels=True, specific_tags=["StudyDate"])
-    return t2w.patient_id, str(header.get("StudyDate", "")), t2w.path
+def _drawings(tree: Tree, folder: Path, left: list[LeftOut]) -> list[tuple[SeriesFolder, list[LabelLayer]]]:
+    """The T2W series that were drawn on, with what was drawn, in the order of patients and dates."""
+    found: dict[str, tuple[SeriesFolder, list[LabelLayer]]] = {}
+    for seg in tree.segmentations:
+        drawn = _drawing(seg, tree)
+        place = seg.path.relative_to(folder).as_posix()
+        if isinstance(drawn, str):
+            left.append(LeftOut(place, drawn))
+            continue
+        t2w, layer = drawn
+        layers = found.setdefault(t2w.series_uid, (t2w, []))[1]
+        drawn_already = {code for other in layers for code in other.codes.values()} - {LabelCode.BACKGROUND}
+        if drawn_already & set(layer.codes.values()):
+            left.append(LeftOut(place, "another SEG of the same series, which draws the same, is taken"))
+        else:
+            layers.append(layer)
+    return sorted(found.values(), key=lambda of: (of[0].patient_id, of[0].study_date, of[0].path))
 
 
-def _drawing(seg: SeriesFolder, by_uid: dict[str, SeriesFolder]) -> tuple[SeriesFolder, LabelLayer] | str:
+def _drawing(seg: SeriesFolder, tree: Tree) -> tuple[SeriesFolder, LabelLayer] | str:
     """The series that a SEG was drawn on and its layer; or why it is not taken."""
     try:
         header = read_segment_header(seg.first)
     except StudyError as error:
         return str(error)
-    drawn_on = next((by_uid[uid] for uid in header.referenced_series_uids if uid in by_uid), None)
+    drawn_on = tree.drawn_on(header)
     if drawn_on is None:
         return "the image series that the SEG refers to is not there: fetch it"
     if "t2" not in f"{drawn_on.description} {drawn_on.path.name}".lower():
@@ -98,10 +101,8 @@ def _drawing(seg: SeriesFolder, by_uid: dict[str, SeriesFolder]) -> tuple[Series
     return drawn_on, LabelLayer(seg.first, {0: LabelCode.BACKGROUND, **found})
 
 
-def _source(
-    t2w: SeriesFolder, layers: tuple[LabelLayer, ...], visit: int, series: list[SeriesFolder], root: Path
-) -> Source:
-    inputs, notes = inputs_around(t2w, series)
+def _source(t2w: SeriesFolder, layers: tuple[LabelLayer, ...], visit: int, tree: Tree, root: Path) -> Source:
+    inputs, notes = inputs_around(t2w, tree.series)
     drawn = {code for layer in layers for code in layer.codes.values()}
     both = {LabelCode.WHOLE_GLAND, LabelCode.PZ} <= drawn
     return Source(
@@ -115,6 +116,7 @@ def _source(
         root=root,
         where=str(layers[0].path),
         rest=LabelCode.CENTRAL_GLAND if both else None,
+        lenient_channels=True,
         notes=notes,
     )
 

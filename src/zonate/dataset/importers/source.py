@@ -9,9 +9,20 @@ from zonate.dataset.cases import Use
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
-from zonate.zones import LabelCode
+from zonate.zones import ZONES_OF_CODE, LabelCode, Zone
 
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def is_case_id(text: str) -> bool:
+    """Whether a text can name a case, and so a folder: letters, digits, `.`, `_` and `-`, not beginning with a sign."""
+    return _CASE_ID.fullmatch(text) is not None
+
+
+def _is_divided(code: LabelCode, drawn: set[LabelCode]) -> bool:
+    """Whether finer ones of the codes hold together all zones of a code."""
+    zones = ZONES_OF_CODE[code]
+    return zones == frozenset[Zone]().union(*(ZONES_OF_CODE[one] for one in drawn if ZONES_OF_CODE[one] < zones))
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class Source:
         side: The side of the split that the source asks for; None leaves that to `prepare`.
         lenient_grid: Whether labels of the T2W's own shape are taken voxel for voxel where their header says a
             place that is off, with a warning; for data sets whose label headers are known to be wrong.
+        lenient_channels: Whether DWI and ADC were found by their names alone, so that one which turns out to be
+            neither is left out with a note instead of failing the case.
         notes: What a person should know.
     """
 
@@ -71,10 +84,11 @@ class Source:
     use: Use = "any"
     side: Side | None = None
     lenient_grid: bool = False
+    lenient_channels: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _CASE_ID.fullmatch(self.case_id):
+        if not is_case_id(self.case_id):
             raise DatasetError(
                 f"{self.where}: the case id {self.case_id!r} cannot name a folder: use letters, digits, '.', '_' and "
                 "'-', beginning with a letter or digit"
@@ -84,12 +98,14 @@ class Source:
     def codes(self) -> tuple[LabelCode, ...]:
         """The codes that the annotator could have drawn, ascending, without NOT_ANNOTATED.
 
-        Background is what nobody drew, so it is always among them where there are labels.
+        Background is what nobody drew, so it is always among them where there are several layers. A layer that finer
+        ones divide among them without remainder, such as a gland beside its PZ and central gland, is not.
         """
         drawn = {code for layer in self.labels for code in layer.codes.values()} - {LabelCode.NOT_ANNOTATED}
         if len(self.labels) > 1 or self.rest is not None:
-            drawn |= {LabelCode.BACKGROUND}
-        return tuple(sorted(drawn | ({self.rest} if self.rest is not None else set())))
+            drawn |= {LabelCode.BACKGROUND} | ({self.rest} if self.rest is not None else set())
+            drawn = {code for code in drawn if not _is_divided(code, drawn)}
+        return tuple(sorted(drawn))
 
     @property
     def files(self) -> dict[str, Path]:
