@@ -26,20 +26,33 @@ class StandInClient:
             )
             if not (patient == 3 and result == "prostatex_seg_zones")
         )
-        self.asked: list[str] = []
+        self.asked: list[list[str]] = []
         self.broken: set[str] = set()
+        self.killed = False
 
     def sql_query(self, sql_query: str) -> Table:
         assert "collection_id = 'prostatex'" in sql_query
         return self.rows
 
-    def download_from_selection(self, downloadDir: str, **selection: Any) -> None:  # noqa: N803
-        (uid,) = selection["seriesInstanceUID"]
-        self.asked.append(uid)
-        for number in range(1 if uid in self.broken else 3):
-            file = Path(downloadDir) / "sub" / f"{uid}-{number}.dcm"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"x" * 5000)
+    def download_from_selection(
+        self,
+        downloadDir: str,  # noqa: N803  (the keywords of idc-index 0.13)
+        *,
+        seriesInstanceUID: list[str],  # noqa: N803
+        dirTemplate: str,  # noqa: N803
+        quiet: bool,
+        show_progress_bar: bool,
+    ) -> None:
+        assert (quiet, show_progress_bar) == (True, False)
+        assert dirTemplate == "%SeriesInstanceUID"
+        self.asked.append(seriesInstanceUID)
+        for uid in self.asked[-1]:
+            folder = Path(downloadDir) / uid
+            folder.mkdir()
+            for number in range(1 if uid in self.broken else 3):
+                (folder / f"{uid}-{number}.dcm").write_bytes(b"x" * 5000)
+        if self.killed:
+            raise KeyboardInterrupt
 
 
 def row(uid: str, patient: str, modality: str, result: Any) -> dict[str, Any]:
@@ -70,6 +83,7 @@ def test_it_fetches_checks_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     client = StandInClient()
     client.broken = {"1.2.0"}
     first = download("prostatex-seg-zones", tmp_path, fetch=True, client=client)
+    assert client.asked == [["1.1.0", "1.1.1"], ["1.2.0", "1.2.1"]]  # a call a patient
     assert first.fetched == ("1.1.0", "1.1.1", "1.2.1")
     assert "1 files of 5000 bytes came, not 3 of 20000" in first.failed["1.2.0"]
     whole = tmp_path / "ProstateX-0001" / "study-ProstateX-0001" / "MR_1.1.0"
@@ -78,9 +92,26 @@ def test_it_fetches_checks_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     client.broken, client.asked = set(), []
     (whole / "1.1.0-1.dcm").unlink()
     second = download("prostatex-seg-zones", tmp_path, fetch=True, client=client)
-    assert client.asked == ["1.1.0", "1.2.0"]  # what was missing, and what had lost a file
+    assert client.asked == [["1.1.0"], ["1.2.0"]]  # what was missing, and what had lost a file
     assert (second.kept, second.fetched, dict(second.failed)) == (("1.1.1", "1.2.1"), ("1.1.0", "1.2.0"), {})
     assert len(list(whole.iterdir())) == 3
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    client = StandInClient()
+    client.killed = True
+    with pytest.raises(KeyboardInterrupt):
+        download("prostatex-seg-zones", tmp_path, fetch=True, client=client)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".arriving-x" / "1.1.0").mkdir(parents=True)  # as SIGKILL leaves it
+    client.killed = False
+    assert len(download("prostatex-seg-zones", tmp_path, fetch=True, client=client).fetched) == 4
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["ProstateX-0001", "ProstateX-0002"]
+
+
+def test_the_images_alone_are_those_of_all_patients(tmp_path: Path) -> None:
+    result = download("prostatex", tmp_path, client=StandInClient())
+    assert [one.uid for one in result.series] == ["1.1.0", "1.2.0", "1.3.0"]
 
 
 def test_a_few_patients_will_do(tmp_path: Path) -> None:
@@ -111,5 +142,5 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         raise ImportError(name)
 
     monkeypatch.setattr(idc, "import_module", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'zonate\[idc\]'"):
-        idc.idc_client()
+    with pytest.raises(ConfigError, match=r"QIN.* \(CC BY 4\.0; https://.*\): .*pip install 'zonate\[idc\]'"):
+        download("qin", Path("out"))

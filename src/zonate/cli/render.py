@@ -240,7 +240,7 @@ def show_collection(result: "DownloadResult", *, fetched: bool) -> None:
     console.print(f"{of.title}, {', '.join(result.licences)}: {of.home}", highlight=False, soft_wrap=True, markup=False)
     if of.citation:
         console.print(f"cite: {of.citation}", highlight=False, soft_wrap=True, markup=False)
-    if of.idc_collection is None:
+    if result.by_hand:
         console.print("it is not in the NCI Imaging Data Commons: fetch it from there by hand", highlight=False)
         return
     console.print(

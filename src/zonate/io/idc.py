@@ -1,14 +1,16 @@
-"""The NCI Imaging Data Commons, through its own package `idc-index`: what a collection holds, and fetching a series."""
+"""The NCI Imaging Data Commons, through its own package `idc-index`: what a collection holds, and fetching series."""
 
 import shutil
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from zonate.errors import ConfigError, OutputError
-from zonate.io.files import atomic_folder
 
+_ARRIVING = ".arriving-"
 _MEGABYTE = 1_000_000
 _ROUNDING_BYTES = 10_000
 """The index gives sizes in megabytes with two decimals."""
@@ -20,7 +22,15 @@ class IdcClient(Protocol):
     def sql_query(self, sql_query: str) -> Any:
         """A table with `to_dict("records")`."""
 
-    def download_from_selection(self, downloadDir: str, **selection: Any) -> Any:  # noqa: N803  (their name)
+    def download_from_selection(
+        self,
+        downloadDir: str,  # noqa: N803  (their names)
+        *,
+        seriesInstanceUID: list[str],  # noqa: N803
+        dirTemplate: str,  # noqa: N803
+        quiet: bool,
+        show_progress_bar: bool,
+    ) -> Any:
         """Fetch into a folder."""
 
 
@@ -96,33 +106,50 @@ def is_complete(series: RemoteSeries, root: Path) -> bool:
     """Whether all files of a series lie there, with the size that the index gives."""
     folder = root / series.folder
     sizes = [file.stat().st_size for file in folder.glob("*.dcm")] if folder.is_dir() else []
-    return len(sizes) == series.files and abs(sum(sizes) - series.size_bytes) <= _ROUNDING_BYTES
+    return _is_whole(series, sizes)
 
 
-def fetch_series(client: IdcClient, series: RemoteSeries, root: Path) -> None:
-    """Fetch a series into its folder, whole or not at all.
+def fetch_series(client: IdcClient, series: Sequence[RemoteSeries], root: Path) -> dict[str, Exception | None]:
+    """Fetch some series in one call, each into its folder, whole or not at all.
 
-    Raises:
-        OutputError: Not all of it came.
+    Returns:
+        By UID, what went wrong; None where the series is there now.
     """
-    target = root / series.folder
-    with atomic_folder(target, overwrite=True) as temporary:
-        arriving = temporary / "arriving"
-        arriving.mkdir()
+    root.mkdir(parents=True, exist_ok=True)
+    arriving = Path(tempfile.mkdtemp(prefix=_ARRIVING, dir=root))
+    try:
         client.download_from_selection(
             downloadDir=str(arriving),
-            seriesInstanceUID=[series.uid],
-            dirTemplate="",
+            seriesInstanceUID=[one.uid for one in series],
+            dirTemplate="%SeriesInstanceUID",
             quiet=True,
             show_progress_bar=False,
         )
-        files = sorted(arriving.rglob("*.dcm"))
-        came = sum(file.stat().st_size for file in files)
-        if len(files) != series.files or abs(came - series.size_bytes) > _ROUNDING_BYTES:
-            raise OutputError(
-                f"series {series.uid}: {len(files)} files of {came} bytes came, not {series.files} of "
-                f"{series.size_bytes}: call again, it goes on where it stopped"
-            )
-        for file in files:
-            file.rename(temporary / file.name)
-        shutil.rmtree(arriving)
+        return {one.uid: _settle(one, arriving / one.uid, root) for one in series}
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove what a download that was killed had fetched in part."""
+    for folder in root.glob(f"{_ARRIVING}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle(series: RemoteSeries, arrived: Path, root: Path) -> OutputError | None:
+    """Move what arrived to its place if it is whole."""
+    sizes = [file.stat().st_size for file in arrived.rglob("*.dcm")]
+    if not _is_whole(series, sizes):
+        return OutputError(
+            f"series {series.uid}: {len(sizes)} files of {sum(sizes)} bytes came, not {series.files} of "
+            f"{series.size_bytes}: call again, it goes on where it stopped"
+        )
+    target = root / series.folder
+    shutil.rmtree(target, ignore_errors=True)  # a part of it
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arrived.replace(target)
+    return None
+
+
+def _is_whole(series: RemoteSeries, sizes: list[int]) -> bool:
+    return len(sizes) == series.files and abs(sum(sizes) - series.size_bytes) <= _ROUNDING_BYTES

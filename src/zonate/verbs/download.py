@@ -1,16 +1,25 @@
 """`zonate download`: public data sets, from the NCI Imaging Data Commons where they are there."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zonate.dataset.importers import LAYOUTS
-from zonate.errors import OutputError, why_set_aside
-from zonate.io.idc import IdcClient, RemoteSeries, fetch_series, idc_client, is_complete, series_of_collection
+from zonate.dataset.importers.prostatex import IMAGES_CITATION
+from zonate.errors import ConfigError, OutputError, why_set_aside
+from zonate.io.idc import (
+    IdcClient,
+    RemoteSeries,
+    fetch_series,
+    idc_client,
+    is_complete,
+    remove_leftovers,
+    series_of_collection,
+)
 from zonate.progress import Progress, silent
 
-_US_BIOPSY = "prostate-mri-us-biopsy"
+_PROSTATEX, _US_BIOPSY = "prostatex", "prostate-mri-us-biopsy"
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Collection:
         home: The address where it is had.
         idc_collection: Its name in the Imaging Data Commons; None where it is not there.
         idc_analysis: The analysis result that holds its labels, where they are not the collection's own.
+        images_alone: Whether its patients' images are wanted without labels, which come from elsewhere.
     """
 
     name: str
@@ -34,6 +44,7 @@ class Collection:
     home: str
     idc_collection: str | None = None
     idc_analysis: str | None = None
+    images_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,11 @@ class DownloadResult:
         return len({one.patient_id for one in self.series})
 
     @property
+    def by_hand(self) -> bool:
+        """Whether it is not in the Imaging Data Commons, so that a person has to fetch it."""
+        return self.collection.idc_collection is None
+
+    @property
     def size_gb(self) -> float:
         """Of all series, in 1e9 bytes."""
         return sum(one.size_bytes for one in self.series) / 1e9
@@ -83,6 +99,15 @@ def collections() -> dict[str, Collection]:
         for name, layout in LAYOUTS.items()
         if layout.home.startswith("http") and name != "nnunet"
     }
+    found[_PROSTATEX] = Collection(
+        _PROSTATEX,
+        "PROSTATEx",
+        "CC BY 3.0",
+        IMAGES_CITATION,
+        "https://www.cancerimagingarchive.net/collection/prostatex/",
+        "prostatex",
+        images_alone=True,
+    )
     found[_US_BIOPSY] = Collection(
         _US_BIOPSY,
         "Prostate-MRI-US-Biopsy",
@@ -107,8 +132,9 @@ def download(
 ) -> DownloadResult:
     """Say what a collection holds and weighs, and fetch it where asked to.
 
-    Fetched are the MR series and the segmentations of the patients who have labels. Called again, it goes on where it
-    stopped: a series whose files are all there, with their size, is kept. Each series appears whole or not at all.
+    Fetched are the MR series and the segmentations of the patients who have labels, a patient at a time. Called again,
+    it goes on where it stopped: a series whose files are all there, with their size, is kept. Each series appears whole
+    or not at all. One download at a time may write to a folder.
 
     Args:
         collection: A name of `collections()`.
@@ -120,7 +146,7 @@ def download(
 
     Raises:
         ValueError: There is no such collection.
-        ConfigError: The package idc-index is not installed.
+        ConfigError: The package idc-index is not installed; the message says whose data it is and where it is had.
         OutputError: There is not enough space.
     """
     known = collections()
@@ -129,24 +155,39 @@ def download(
     chosen = known[collection]
     if chosen.idc_collection is None:
         return DownloadResult(chosen)
-    client = client or idc_client()
+    client = client or _client(chosen)
     series = _selected(client, chosen, patients)
     kept = tuple(one.uid for one in series if is_complete(one, output))
     if not fetch:
         return DownloadResult(chosen, series, kept)
+    remove_leftovers(output)
     missing = [one for one in series if one.uid not in set(kept)]
     _check_space(output, sum(one.size_bytes for one in missing))
     fetched: list[str] = []
     failed: dict[str, str] = {}
-    for done, one in enumerate(missing):
-        progress(len(kept) + done, len(series), one.patient_id)
-        try:
-            fetch_series(client, one, output)
-            fetched.append(one.uid)
-        except Exception as error:  # noqa: BLE001  (one series; the others go on)
-            failed[one.uid] = why_set_aside(one.uid, error)
+    for patient in dict.fromkeys(one.patient_id for one in missing):
+        progress(len(kept) + len(fetched) + len(failed), len(series), patient)
+        for uid, error in _fetch(client, [one for one in missing if one.patient_id == patient], output).items():
+            if error is None:
+                fetched.append(uid)
+            else:
+                failed[uid] = why_set_aside(uid, error)
     progress(len(series), len(series), "done")
     return DownloadResult(chosen, series, kept, tuple(fetched), failed)
+
+
+def _client(chosen: Collection) -> IdcClient:
+    try:
+        return idc_client()
+    except ConfigError as error:
+        raise ConfigError(f"{chosen.title} ({chosen.licence}; {chosen.home}): {error}") from None
+
+
+def _fetch(client: IdcClient, series: Sequence[RemoteSeries], output: Path) -> Mapping[str, Exception | None]:
+    try:
+        return fetch_series(client, series, output)
+    except Exception as error:  # noqa: BLE001  (one patient; the others go on)
+        return {one.uid: error for one in series}
 
 
 def _selected(client: IdcClient, chosen: Collection, patients: int | None) -> tuple[RemoteSeries, ...]:
@@ -154,7 +195,9 @@ def _selected(client: IdcClient, chosen: Collection, patients: int | None) -> tu
     all_series = series_of_collection(client, chosen.idc_collection or "")
     labels = [one for one, result in all_series if one.modality == "SEG" and result == chosen.idc_analysis]
     images = [one for one, result in all_series if one.modality == "MR" and result is None]
-    labelled = sorted({one.patient_id for one in labels})
+    if chosen.images_alone:
+        labels = []
+    labelled = sorted({one.patient_id for one in (images if chosen.images_alone else labels)})
     wanted = set(labelled if patients is None else labelled[:patients])
     return tuple(one for one in (*images, *labels) if one.patient_id in wanted)
 

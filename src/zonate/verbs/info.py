@@ -7,13 +7,14 @@ from typing import Any
 
 from zonate.config import recipe_names
 from zonate.dataset.importers import LAYOUTS
+from zonate.verbs.download import collections
 from zonate.zones import ZONE_INFO, LabelCode
 
 _LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
 
 
 def info() -> dict[str, Any]:
-    """Collect the versions, the machine, the recipes, the layouts and the zones.
+    """Collect the versions, the machine, the recipes, the layouts, the collections and the zones.
 
     Returns:
         JSON values; a library that is not installed has the version None.
@@ -27,6 +28,7 @@ def info() -> dict[str, Any]:
         "libraries": {name: _version_of(name) for name in _LIBRARIES},
         "recipes": recipe_names(),
         "layouts": sorted(LAYOUTS),
+        "collections": list(collections()),
         "zones": {str(int(zone)): {"abbreviation": zone.name, "name": about.name} for zone, about in ZONE_INFO.items()},
         "label_codes": {code.name: int(code) for code in LabelCode},
     }
