@@ -36,8 +36,8 @@ from zonate.verbs.train import train
 from zonate.zones import ALL_ZONE_CODES, ZONES_OF_CODE, LabelCode
 
 STUDY_SEED = 4
-N_TRAIN, N_TEST = 60, 24
-STEPS, BATCH = 3200, 8
+N_TRAIN, N_TEST = 120, 24
+STEPS, BATCH = 2000, 8
 STRUCTURES = ("PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND")
 ANNOTATIONS: dict[str, tuple[LabelCode, ...]] = {
     "four zones": ALL_ZONE_CODES,

@@ -67,7 +67,15 @@ def test_a_reader_that_is_abandoned_stops(dataset: Dataset) -> None:
 
 
 def test_balanced_sampling_draws_a_code_first_and_then_a_slice_that_holds_it() -> None:
-    # BACKGROUND in all four slices, PZ in two, WHOLE_GLAND in one; nothing is annotated in the last.
-    found = chances([(0, 1), (0, 1), (0, 6), (0,), (255,)])
+    # BACKGROUND in all four slices, PZ in two, TZ in one; nothing is annotated in the last.
+    found = chances([(0, 1), (0, 1), (0, 2), (0,), (255,)])
     assert found.tolist() == pytest.approx([(1 / 4 + 1 / 2) / 3, (1 / 4 + 1 / 2) / 3, (1 / 4 + 1) / 3, 1 / 12, 0])
     assert chances([(), ()]).tolist() == [0.5, 0.5]
+
+
+def test_balanced_sampling_does_not_ask_for_codes_that_others_tell_finer() -> None:
+    # The central gland of the third slice holds TZ, and the gland of the fourth PZ: they come by their BACKGROUND.
+    found = chances([(0, 1, 2), (0, 1), (0, 1, 5), (0, 6)])
+    pz = 1 / 3
+    assert found.tolist() == pytest.approx([(1 / 4 + pz + 1) / 3, (1 / 4 + pz) / 3, (1 / 4 + pz) / 3, 1 / 12])
+    assert chances([(0, 6), (0,)]).tolist() == pytest.approx([3 / 4, 1 / 4])  # alone, it is the finest
