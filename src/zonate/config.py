@@ -76,7 +76,8 @@ class SplitSettings(_Section):
     folds: int = Field(default=5, ge=2)
     """How many folds cross-validation has."""
     fold: int | None = Field(default=None, ge=0)
-    """The fold, from 0, whose patients test in place of a `test_fraction` of all; unset: no cross-validation."""
+    """The fold, from 0, whose patients test in place of a `test_fraction` of all, and alone: those who would test in
+    every fold, such as those of `test_sets`, are for evaluation then; unset: no cross-validation."""
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -39,8 +39,8 @@ class Model:
         settings: Of the run that trained it.
         statistics: Of its training patients.
         codes: What it can tell apart: the finest that its training labels told apart.
-        provenance: What it learnt from (JSON values): `licences`, `datasets`, `training_patients`,
-            `validation_patients`, counts of cases, the dataset's fingerprint.
+        provenance: What it learnt from and was chosen by (JSON values): `sources`, `licences`, `datasets`,
+            `training_patients`, `validation_patients`, counts of cases, the dataset's fingerprint.
         channels: For T2W, DWI and ADC, whether any training case had it; others are not looked at.
     """
 

@@ -1,6 +1,7 @@
 """The folder of a training run: what lies in it, and how a run begins in it or goes on.
 
 settings.json       the resolved settings
+card.md             whose data it learns from, under which terms
 metrics.jsonl       a line an epoch
 tensorboard/        the same as scalars
 pictures/           validation patients

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from zonate.cli import commands
+from zonate.verbs.check import CheckedCase, CheckResult
+from zonate.verbs.predict import PredictResult
 from zonate.verbs.simulate import simulate
 
 VERBS = (
@@ -78,6 +80,26 @@ def test_a_wrong_call_exits_2(
     assert call(monkeypatch, "simulate", "-n", "1", "-o", str(tmp_path / "full")) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert call(monkeypatch, "export", str(tmp_path), "-o", str(tmp_path / "x"), "--to", "parquet") == 2
+
+
+def test_paths_are_printed_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "[bold]fold[0]"
+    checked = CheckResult(folder, (CheckedCase("a", "A", "train", (), {}),), ("contact-01.png", "contact-02.png"))
+    monkeypatch.setattr("zonate.verbs.check.check", lambda *_a, **_n: checked)
+    assert call(monkeypatch, "check", str(tmp_path), "-o", str(folder)) == 0
+    assert f"look at {folder}/contact-01.png (2 in all)\n" in capsys.readouterr().err
+    monkeypatch.setattr("zonate.verbs.train.train", lambda *_a, **_n: folder / "best.safetensors")
+    assert call(monkeypatch, "train", "--data", str(tmp_path), "-o", str(folder)) == 0
+    printed = f"best model: {folder}/best.safetensors; whose data it learnt from: {folder}/card.md\n"
+    assert printed in capsys.readouterr().err
+    monkeypatch.setattr("zonate.verbs.predict.predict", lambda *_a, **_n: PredictResult((folder,), {}))
+    assert call(monkeypatch, "predict", str(tmp_path), "-o", str(folder), "--model", str(tmp_path)) == 0
+    assert f"look at {folder}/qc.png\n" in capsys.readouterr().err
+    monkeypatch.setattr("zonate.verbs.simulate.simulate", lambda *_a, **_n: [folder])
+    assert call(monkeypatch, "simulate", "-o", str(folder)) == 0
+    assert f"1 simulated studies in {folder}; truth" in capsys.readouterr().err
 
 
 def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

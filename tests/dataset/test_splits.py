@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -171,6 +172,28 @@ def test_every_patient_tests_in_one_fold_and_the_folds_span_the_volumes() -> Non
         assert Counter(splits) == {"train": 14, "validation": 2, "test": 4}
         tested += [p for p, split in zip(volumes, splits, strict=True) if split == "test"]
     assert sorted(tested) == sorted(volumes)
+
+
+def test_a_fold_tests_its_own_patients_alone() -> None:
+    cases = [
+        *(Candidate(f"p{i}", 20.0 + i, dataset="A") for i in range(10)),
+        *(Candidate(f"q{i}", 30.0 + i, dataset="EXT") for i in range(4)),
+        Candidate("q0", 30.0, dataset="A"),
+        Candidate("official", 30.0, side="test", dataset="A"),
+        Candidate("trains", 30.0, side="train", dataset="A"),
+    ]
+    tested: list[str] = []
+    for fold in range(5):
+        splits = split_cases(cases, SplitSettings(test_sets=("EXT",), fold=fold))
+        assert splits[10:] == [*["evaluation"] * 6, "train"]
+        tested += [case.patient_id for case, split in zip(cases, splits, strict=True) if split == "test"]
+    assert sorted(tested) == [f"p{i}" for i in range(10)]
+    again = [replace(case, evaluation=split == "evaluation") for case, split in zip(cases, splits, strict=True)]
+    assert split_cases(again, SplitSettings(test_sets=("EXT",), fold=4)) == splits  # as of a dataset made for a fold
+    with pytest.raises(DatasetError, match="no case is of the test set C: there are A, EXT"):
+        split_cases(again, SplitSettings(test_sets=("C",), fold=4))
+    with pytest.raises(DatasetError, match="no case is of the test set EXT: there are A"):
+        split_cases(again, SplitSettings(test_sets=("EXT",)))
 
 
 def test_a_patient_known_by_two_names_is_one() -> None:

@@ -85,12 +85,24 @@ def test_a_slice_reads_only_its_own_chunks(tmp_path: Path) -> None:
     assert (dataset.slice("a", 1)[0][0] == 100.0).all()
 
 
+def test_labels_are_read_without_the_images(tmp_path: Path) -> None:
+    dataset = Dataset.open(made(tmp_path))
+    shutil.rmtree(tmp_path / "cases" / "a" / "images")
+    labels = dataset.labels("a")
+    assert labels.shape == (2, 8, 8)
+    assert labels.dtype == np.uint8
+    assert labels[1, 3:5, 3:5].tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(DatasetError, match="has no case z"):
+        dataset.labels("z")
+
+
 def test_a_case_comes_back_with_its_grids(tmp_path: Path) -> None:
     dataset = Dataset.open(made(tmp_path))
     slices = dataset.slices("b")
     assert slices.case_id == "b"
     assert slices.images.shape == (2, 3, 8, 8)
     assert slices.labels is not None
+    np.testing.assert_array_equal(dataset.labels("b"), slices.labels)
     assert slices.channels_present == (True, False, True)
     assert slices.original.same_as(grid())
     assert slices.crop.size_px == 8
@@ -200,14 +212,14 @@ def test_each_fold_leaves_its_patients_out_and_takes_statistics_from_the_rest(tm
     for fold in range(3):
         view = dataset.folded(fold)
         left_out = [entry.case_id for entry in view.split("test")]
-        assert "o" in left_out
-        assert [entry.case_id for entry in view.split("evaluation")] == ["e"]
+        assert [entry.case_id for entry in view.split("evaluation")] == ["e", "o"]
         levels = [100.0 * (int(entry.case_id[1:]) + 1) + 0.5 for entry in view.split("train")]
         assert len(levels) == 4
         assert view.statistics.mean[0] == pytest.approx(np.mean(levels))
         assert view.fingerprint not in (dataset.fingerprint, dataset.folded((fold + 1) % 3).fingerprint)
         tested += left_out
-    assert sorted(set(tested)) == ["c0", "c1", "c2", "c3", "c4", "c5", "o"]
+    assert sorted(tested) == ["c0", "c1", "c2", "c3", "c4", "c5"]
+    assert [entry.case_id for entry in dataset.split("test")] == ["o"]
     assert {entry.split for entry in dataset.entries[:6]} == {"train"}  # the dataset itself is as it was
     with pytest.raises(ConfigError, match=r"there is no fold 3: .* has folds 0 to 2"):
         dataset.folded(3)

@@ -36,6 +36,12 @@ def test_the_studies_of_one_patient_stay_together() -> None:
     assert as_if_apart[1] - as_if_apart[0] <= 1.0
 
 
+def test_a_patient_of_many_cases_weighs_as_one_of_a_single_case() -> None:
+    values, patients = [0.1, 0.3, 0.2, 0.9, 0.5], ["a", "a", "a", "b", "c"]
+    by_patient = mean_interval([0.2, 0.9, 0.5], ["a", "b", "c"], samples=500, seed=0)
+    assert mean_interval(values, patients, samples=500, seed=0) == pytest.approx(by_patient)
+
+
 def test_undefined_values_are_left_out() -> None:
     with_nan = mean_interval([0.2, np.nan, 0.6], ["a", "b", "c"], samples=500, seed=0)
     assert with_nan == mean_interval([0.2, 0.6], ["a", "c"], samples=500, seed=0)

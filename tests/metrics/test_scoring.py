@@ -96,6 +96,24 @@ def test_the_summary_by_hand() -> None:
     assert found.measures["absolute_volume_error_ml"].mean == 3.0
 
 
+def test_a_patient_who_was_read_twice_counts_once() -> None:
+    scores = [
+        score("a", 0.2, error_ml=-2),
+        score("a", 0.4, error_ml=2),
+        score("b", 0.9),
+        score("c", math.nan, "absent"),
+    ]
+    found = summarise(scores, EvaluationSettings())["PZ"]
+    dice = found.measures["dice"]
+    assert dice.mean == pytest.approx((0.3 + 0.9) / 2)
+    assert dice.std == pytest.approx(0.3 * math.sqrt(2))
+    assert dice.n == 2
+    assert dice.interval_95 == pytest.approx((0.3, 0.9))
+    assert found.n_cases == 4
+    assert found.measures["absolute_volume_error_ml"].mean == pytest.approx(2 / 3)  # 2, 0 and 0, of three patients
+    assert found.measures["volume_error_ml"].mean == 0.0
+
+
 def test_empty_ones_are_counted() -> None:
     scores = [
         score("a", 0.6),

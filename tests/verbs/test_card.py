@@ -1,14 +1,16 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.dataset_factory import a_dataset
-from tests.verbs.standins import entry
+from tests.verbs.standins import StandInModel, entry, gland
 from zonate.config import load_recipe
 from zonate.dataset.store import Dataset, Entry
 from zonate.model import Model
-from zonate.verbs.card import sources_of, terms_of_use
+from zonate.verbs.card import card, sources_of, terms_of_use
 from zonate.verbs.train import train
 from zonate.zones import LabelCode
 
@@ -17,10 +19,14 @@ GLAND = (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)
 
 def two_sets() -> list[Entry]:
     return [
-        entry("a", dataset="A", licence="CC BY 4.0", citation="Doe 2020"),
-        entry("b", dataset="A", licence="CC BY 4.0", patient_id="patient-a"),
-        entry("c", dataset="B", licence="CC BY-NC 4.0", codes=GLAND),
+        entry("a", "train", dataset="A", licence="CC BY 4.0", citation="Doe 2020"),
+        entry("b", "train", dataset="A", licence="CC BY 4.0", patient_id="patient-a"),
+        entry("c", "train", dataset="B", licence="CC BY-NC 4.0", codes=GLAND),
     ]
+
+
+def model(**provenance: Any) -> Model:
+    return cast("Model", StandInModel(lambda _slices: gland(), provenance=provenance))
 
 
 def test_each_data_set_is_counted_and_credited() -> None:
@@ -31,10 +37,57 @@ def test_each_data_set_is_counted_and_credited() -> None:
 
 
 def test_one_restricted_set_restricts_the_model() -> None:
-    assert terms_of_use(sources_of(two_sets()[:2])) is None
-    assert terms_of_use(sources_of(two_sets())) == (
+    assert terms_of_use({"sources": sources_of(two_sets()[:2])}) is None
+    assert terms_of_use({"sources": sources_of(two_sets())}) == (
         "the model learns from B (CC BY-NC 4.0: non-commercial use only): its use is restricted as theirs is"
     )
+
+
+def test_a_set_that_only_chose_the_epoch_restricts_the_model_too() -> None:
+    chose = entry("d", "validation", dataset="C", licence="ours")
+    assert terms_of_use({"sources": sources_of([*two_sets()[:2], chose])}) == (
+        "the model is chosen by C (ours: terms not known to allow commercial use): its use is restricted as theirs is"
+    )
+    both = sources_of([*two_sets(), chose, entry("e", "validation", dataset="B", licence="CC BY-NC 4.0")])
+    assert [source["splits"] for source in both] == [{"train": 2}, {"train": 1, "validation": 1}, {"validation": 1}]
+    assert terms_of_use({"sources": both}) == (
+        "the model learns from B (CC BY-NC 4.0: non-commercial use only) and is chosen by C (ours: terms not known to "
+        "allow commercial use): its use is restricted as theirs is"
+    )
+    text = card(model(sources=both))
+    assert "| data set | licence | patients | cases | chose the epoch | labels |" in text
+    assert "| B | CC BY-NC 4.0 | 2 | 1 | 1 | AFS, BACKGROUND, DPU, PZ, TZ, WHOLE_GLAND |" in text
+    assert "| C | ours | 1 | 0 | 1 | AFS, BACKGROUND, DPU, PZ, TZ |" in text
+
+
+def test_a_model_that_names_no_sources_is_judged_by_its_licences() -> None:
+    older = {"licences": ["CC BY 4.0", "CC BY-NC 4.0"], "datasets": ["A", "PI-CAI"]}
+    restricted = "the model learns from data under CC BY-NC 4.0 (non-commercial use only): its use is restricted as "
+    assert terms_of_use(older) == f"{restricted}theirs is"
+    assert terms_of_use({"licences": ["CC BY 4.0"]}) is None
+    text = card(model(**older))
+    assert f"The{restricted[3:]}theirs is." in text
+    assert "Data sets: A, PI-CAI. Licences: CC BY 4.0, CC BY-NC 4.0. More is not recorded." in text
+    assert "| data set |" not in text
+
+
+@pytest.mark.parametrize("provenance", [{}, {"sources": [], "licences": []}, {"training_patients": ["P1"]}])
+def test_a_model_that_says_nothing_is_not_taken_for_free(provenance: dict[str, Any]) -> None:
+    assert terms_of_use(provenance) == (
+        "what the model learnt from is not recorded, so that the terms of its use are not known"
+    )
+    text = card(model(**provenance))
+    assert "What the model learnt from is not recorded, so that the terms of its use are not known." in text
+    assert "Data sets: not recorded. Licences: not recorded. More is not recorded." in text
+
+
+def test_an_older_model_is_judged_by_what_is_known_of_licences_now() -> None:
+    source = {"dataset": "B", "licence": "CC BY-NC4.0", "restriction": None, "citation": "", "cases": 3, "patients": 2}
+    older = {"sources": [{**source, "codes": ["BACKGROUND", "PZ"]}]}
+    assert terms_of_use(older) == (
+        "the model learns from B (CC BY-NC4.0: non-commercial use only): its use is restricted as theirs is"
+    )
+    assert "| B | CC BY-NC4.0 | 2 | 3 | not recorded | BACKGROUND, PZ |" in card(model(**older))
 
 
 def test_terms_are_said_when_training_begins_and_stay_with_the_model(
@@ -56,3 +109,36 @@ def test_terms_are_said_when_training_begins_and_stay_with_the_model(
     text = (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
     assert terms in text
     assert "made by a test: Doe 2020" in text
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_run_that_is_killed_has_a_card_beside_its_best_model(tmp_path: Path) -> None:
+    def kill(done: int, total: int, text: str) -> None:  # noqa: ARG001
+        if text.startswith("epoch 2"):
+            raise Killed
+
+    tiny = load_recipe("unet").override(["network.base_channels=1", "training.epochs=2"])
+    with pytest.raises(Killed):
+        train(a_dataset(tmp_path / "data", ("train", "validation"), slices=1), tmp_path / "run", tiny, progress=kill)
+    text = (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
+    assert text == card(Model.load(tmp_path / "run"))
+    assert "| made by a test | CC0-1.0 | 2 | 1 | 1 | BACKGROUND, CENTRAL_GLAND, PZ |" in text
+
+
+def test_a_restricted_set_among_those_that_validate_is_said_when_training_begins(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = a_dataset(tmp_path / "data", ("train", "validation"), slices=1)
+    opened = Dataset.open(dataset)
+    opened.entries = (opened.entries[0], replace(opened.entries[1], dataset="PI-CAI", licence="CC BY-NC 4.0"))
+    monkeypatch.setattr(Dataset, "open", lambda _path: opened)
+    tiny = load_recipe("unet").override(["network.base_channels=1", "training.epochs=1"])
+    with caplog.at_level(logging.WARNING, logger="zonate"):
+        train(dataset, tmp_path / "run", tiny)
+    assert (
+        "the model is chosen by PI-CAI (CC BY-NC 4.0: non-commercial use only): its use is restricted as theirs is"
+    ) in caplog.messages
+    assert Model.load(tmp_path / "run").provenance["licences"] == ["CC BY-NC 4.0", "CC0-1.0"]

@@ -10,8 +10,8 @@ from tests.dataset.importers import trees
 from tests.dataset_factory import a_case
 from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
-from zonate.dataset.slices import slice_case
-from zonate.dataset.store import PlacedRecord, write_index
+from zonate.dataset.slices import Slices, slice_case
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import OutputError
 from zonate.verbs import check as verb
 from zonate.verbs.check import check
@@ -21,14 +21,22 @@ from zonate.zones import LabelCode
 CODES = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
 
 
-def dataset(folder: Path, figures: list[float], doubts: dict[int, str]) -> Path:
+def dataset(
+    folder: Path,
+    figures: list[float],
+    doubts: dict[int, str],
+    *,
+    name: str = "length_mm",
+    sets: list[str] | None = None,
+) -> Path:
     """Cases whose provenance holds one figure each, and doubts about some."""
     placed = []
     for number, value in enumerate(figures):
-        case = a_case(f"case{number}", seed=number)
+        case = a_case(f"case{number}", seed=number % 10)
         assert case.labels is not None
-        anatomy = {"figures": {"length_mm": value}, "doubts": [doubts[number]] if number in doubts else []}
-        origin = Origin(f"P{number}", "drawn", "CC0", "any", CODES, "key", {"warnings": [], "anatomy": anatomy})
+        anatomy = {"figures": {name: value}, "doubts": [doubts[number]] if number in doubts else []}
+        data_set = sets[number] if sets else "drawn"
+        origin = Origin(f"P{number}", data_set, "CC0", "any", CODES, "key", {"warnings": [], "anatomy": anatomy})
         record = write_case(folder, slice_case(case, Settings().slicing), case.labels, origin)
         placed.append(PlacedRecord(record, "train"))
     write_index(folder, placed, Settings())
@@ -67,6 +75,32 @@ def test_few_cases_and_small_differences_make_no_outliers(tmp_path: Path) -> Non
     assert alike.outliers == ()
     (case,) = check(dataset(tmp_path / "other", [1.0] * 8 + [1.3], {}), tmp_path / "out3").outliers
     assert case.findings == ("length_mm is 1.3, among cases about 1 (z +4.0)",)
+
+
+@pytest.mark.usefixtures("quick")
+def test_figures_of_acquisition_are_compared_within_each_data_set(tmp_path: Path) -> None:
+    # Large: 10 times 0.6. Small: 0.25 eight times and 0.5, so that z = 0.6745 · 0.25 / (0.05 · 0.25) = 13.49.
+    sets = ["large"] * 10 + ["small"] * 9
+    values = [0.6] * 10 + [0.25] * 8 + [0.5]
+    (case,) = check(dataset(tmp_path / "in", values, {}, name="pixel_spacing_mm", sets=sets), tmp_path / "out").outliers
+    assert case.findings == ("pixel_spacing_mm is 0.5, among cases of small about 0.25 (z +13.5)",)
+    # Among all 19, the median is 0.6 and the median distance 0, so 0.03: the whole of the small set would be far.
+    together = check(dataset(tmp_path / "alike", values, {}, sets=sets), tmp_path / "anatomy")
+    assert [found.case_id for found in together.outliers] == [f"case{number}" for number in range(10, 18)]
+    assert together.outliers[0].findings == ("length_mm is 0.25, among cases about 0.6 (z -7.9)",)
+
+
+@pytest.mark.usefixtures("quick")
+def test_where_the_gland_lies_is_read_from_the_labels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, read, drawn = dataset(tmp_path / "in", [1.0, 2.0], {}), Dataset.slices, []
+
+    def once(self: Dataset, case_id: str) -> Slices:
+        drawn.append(case_id)
+        return read(self, case_id)
+
+    monkeypatch.setattr(Dataset, "slices", once)
+    assert {case.figures["gland_inside_slices"] for case in check(made, tmp_path / "out").cases} == {1.0}
+    assert drawn == ["case0", "case1"]  # for the contact sheet
 
 
 @pytest.mark.usefixtures("quick")

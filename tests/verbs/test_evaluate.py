@@ -165,6 +165,8 @@ def test_studies_of_one_patient_are_one_patient(scene: Scene, tmp_path: Path) ->
     summary = run(tmp_path / "out")
     assert (summary["n_cases"], summary["n_patients"]) == (3, 1)
     assert summary["structures"]["PZ"]["dice"]["interval_95"] == [None, None]
+    dice = summary["structures"]["GLAND"]["dice"]
+    assert (dice["mean"], dice["std"], dice["n"]) == (pytest.approx((1 + 0.95 + 0.8) / 3), None, 1)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,9 @@ def check(
         _print_json(json.loads((output / "check.json").read_text(encoding="utf-8")))
     else:
         render.show_checked(result)
-    render.console.print(f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)", soft_wrap=True)
+    render.console.print(
+        f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)", markup=False, soft_wrap=True
+    )
     sys.exit(SOME_FAILED if strict and result.outliers else DONE)
 
 
@@ -274,7 +276,9 @@ def train(
     settings = load_recipe(recipe).override(assignments or [])
     with render.log_warnings(), render.progress_bar(settings.name) as progress:
         best = run(data, output, settings, fold=fold, resume=resume, overwrite=overwrite, progress=progress)
-    render.console.print(f"best model: {best}; whose data it learnt from: {output / 'card.md'}", soft_wrap=True)
+    render.console.print(
+        f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
+    )
 
 
 @app.command()

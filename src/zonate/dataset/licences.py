@@ -2,19 +2,39 @@
 
 import re
 
-_NON_COMMERCIAL = re.compile(r"\bNC\b|non-?\s?commercial|\bresearch\b|academic|educational", re.IGNORECASE)
-_OPEN = re.compile(r"^(CC0|CC[ -]BY|Apache|MIT|BSD|ODC|PDDL|public domain)", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
+_ELEMENT = re.compile(r"cc|by|nc|sa|nd")
+"""Of a Creative Commons licence; pages write them apart, joined by anything, or in one word."""
+_SAYS_NOTHING = {"license", "licence", "version", "v", "international", "unported", "universal"}
+
+_NON_COMMERCIAL = re.compile(r"\bnc\b|\bnon ?commercial|\bresearch\b|academic|educational")
+_NO_DERIVATIVES = re.compile(r"cc by nd\b")
+_OPEN = re.compile(
+    r"(cc 0|cc by( sa)?|apache|mit|bsd( \d clause)?|odc (by|pddl|odbl)|odbl|pddl|public domain)( \d+(\.\d+)*)?"
+)
 
 
 def restriction(licence: str) -> str | None:
     """Why a model that learnt from data of a licence may not be used freely.
 
     Args:
-        licence: As the data set's page names it, such as `CC BY-NC 4.0`.
+        licence: As the data set's page names it, such as `CC BY-NC 4.0`; how its parts are joined does not matter.
 
     Returns:
-        A few words; None where the licence is known to allow commercial use.
+        A few words; None where the whole of it is a licence known to allow commercial use.
     """
-    if _NON_COMMERCIAL.search(licence):
+    words = _words(licence)
+    if _NON_COMMERCIAL.search(words):
         return "non-commercial use only"
-    return None if _OPEN.match(licence.strip()) else "terms not known to allow commercial use"
+    if _NO_DERIVATIVES.match(words):
+        return "no derivatives, terms not known to allow a model"
+    return None if _OPEN.fullmatch(words) else "terms not known to allow commercial use"
+
+
+def _words(licence: str) -> str:
+    """In lower case with a space between any two words, without those that change nothing: `cc by nc 4.0`."""
+    words: list[str] = []
+    for word in _WORD.findall(licence.lower()):
+        elements = _ELEMENT.findall(word)
+        words += elements if "".join(elements) == word else [word]
+    return " ".join(word for word in words if word not in _SAYS_NOTHING)

@@ -46,17 +46,19 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     A case for evaluation gets `evaluation` and counts for nothing else. A patient with a side of their own stands
     there with all their cases; so does, on the test side, one who has a case in a test set, whatever other sets they
     are in. The other patients are divided among themselves, each by the mean gland volume of their cases: by the
-    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests.
+    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests. Where
+    there is a fold, it tests alone, so that the folds together test each patient once: whoever would test in every
+    fold is for evaluation instead.
 
     Raises:
         LeakageError: A patient would stand on two sides.
         DatasetError: No case is of a test set that is named.
     """
     ordinary = [case for case in cases if not case.evaluation]
-    missing = sorted(set(settings.test_sets) - {case.dataset for case in ordinary})
+    data_sets = {case.dataset for case in (ordinary if settings.fold is None else cases)}
+    missing = sorted(set(settings.test_sets) - data_sets)
     if missing:
-        known = ", ".join(sorted({case.dataset for case in ordinary}))
-        raise DatasetError(f"no case is of the test set {', '.join(missing)}: there are {known}")
+        raise DatasetError(f"no case is of the test set {', '.join(missing)}: there are {', '.join(sorted(data_sets))}")
     given = _given_sides(ordinary, settings.test_sets)
     volumes: defaultdict[str, list[float]] = defaultdict(list)
     for case in ordinary:
@@ -64,12 +66,13 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
             known_volume = [] if case.gland_volume_ml is None else [case.gland_volume_ml]
             volumes[case.patient_id].extend(known_volume)
     means = {patient: sum(known) / len(known) if known else None for patient, known in volumes.items()}
+    sides: dict[str, Split]
     if settings.fold is None:
         fractions = settings.model_copy(update={"test_fraction": 0.0}) if settings.test_sets else settings
-        sides = split_patients(means, fractions)
+        sides = {**split_patients(means, fractions), **given}
     else:
-        sides = _leave_out(means, settings, settings.fold)
-    sides |= given
+        kept: dict[str, Split] = {patient: "evaluation" if s == "test" else s for patient, s in given.items()}
+        sides = {**_leave_out(means, settings, settings.fold), **kept}
     return ["evaluation" if case.evaluation else sides[case.patient_id] for case in cases]
 
 

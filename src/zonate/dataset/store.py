@@ -142,7 +142,7 @@ class Dataset:
 
     Attributes:
         path: Its folder.
-        entries: Its cases, in the order of their sources.
+        entries: Its cases, by case id.
         statistics: Of the training patients only; mean 0 and standard deviation 1 where there are none.
         slicing: How the cases were sliced.
         alignment: How they were aligned.
@@ -185,8 +185,9 @@ class Dataset:
     def folded(self, fold: int) -> "Dataset":
         """The same cases, divided for one fold of cross-validation.
 
-        Its patients test, and the statistics are those of the patients who then train. Cases for evaluation, and
-        patients with a side of their own, stay where they are.
+        Its patients test, and they alone: those who test in the dataset's own split because their source or
+        `test_sets` says so are for evaluation here. The statistics are those of the patients who then train. Cases for
+        evaluation, and patients whose source wants them to train or validate, stay where they are.
 
         Args:
             fold: From 0; there are `splitting.folds`.
@@ -242,7 +243,15 @@ class Dataset:
         """A whole case as the network sees it."""
         record = self.record(case_id)
         images = self._array(case_id, "images")[...]
-        return Slices(case_id, images, self._array(case_id, "labels")[...], record.crop, record.original)
+        return Slices(case_id, images, self.labels(case_id), record.crop, record.original)
+
+    def labels(self, case_id: str) -> npt.NDArray[np.uint8]:
+        """The label codes (S, H, W) uint8 of a whole case as the network sees it, read without its images.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        return np.asarray(self._array(case_id, "labels")[...], dtype=np.uint8)
 
     def reference(self, case_id: str) -> Volume:
         """The label codes (S, H, W) uint8 as drawn, on the original T2W grid."""

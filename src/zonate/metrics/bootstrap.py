@@ -11,9 +11,9 @@ CONFIDENCE = 0.95
 def mean_interval(
     values: npt.ArrayLike, patients: Sequence[str], *, samples: int, seed: int
 ) -> tuple[float, float] | None:
-    """The percentile bootstrap interval (95 %) of a mean, drawn over patients and not over cases.
+    """The percentile bootstrap interval (95 %) of a mean over patients, each with the mean of their cases.
 
-    A patient who is drawn brings all their cases, so two studies of one patient do not count as two patients.
+    Patients are drawn and not cases, so two studies of one patient do not count as two patients.
 
     Args:
         values: (N,) one value a case; NaN where it is undefined, which is left out.
@@ -29,7 +29,7 @@ def mean_interval(
         ValueError: There are not as many patients as values.
 
     Source:
-        Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; patients as the clusters.
+        Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (len(patients),):
@@ -38,10 +38,9 @@ def mean_interval(
     names, patient = np.unique(np.array(patients, dtype=np.str_)[defined], return_inverse=True)
     if len(names) < 2:
         return None
-    sums = np.bincount(patient, weights=array[defined])  # (P,)
-    counts = np.bincount(patient)  # (P,)
+    of_patient = np.bincount(patient, weights=array[defined]) / np.bincount(patient)  # (P,)
     drawn = np.random.default_rng(seed).integers(len(names), size=(samples, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)  # (samples,)
+    means = of_patient[drawn].mean(axis=1)  # (samples,)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

@@ -1,6 +1,6 @@
 """A case's zones against its reference, at the finest level that both know; and what a group of cases adds up to."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -33,13 +33,13 @@ class Score:
 
 @dataclass(frozen=True)
 class MeasureSummary:
-    """One measure over a group of cases.
+    """One measure over a group of patients, each with the mean of their cases in which it is defined.
 
     Attributes:
-        mean: Over the cases in which it is defined; None where there is none.
-        std: Sample standard deviation (n - 1) over those cases; None below two of them.
+        mean: Over the patients who have such a case; None where there is none.
+        std: Sample standard deviation (n - 1) over those patients; None below two of them.
         n: How many those are.
-        interval_95: Bootstrap interval of the mean over patients; None below two patients.
+        interval_95: Bootstrap interval of the mean; None below two patients.
     """
 
     mean: float | None
@@ -151,11 +151,15 @@ def summarise(scores: Sequence[Score], settings: EvaluationSettings) -> dict[str
 
 
 def _summarise_measure(values: list[float], patients: list[str], settings: EvaluationSettings) -> MeasureSummary:
-    defined = [value for value in values if not np.isnan(value)]
+    of_patient: defaultdict[str, list[float]] = defaultdict(list)
+    for patient, value in zip(patients, values, strict=True):
+        if not np.isnan(value):
+            of_patient[patient].append(value)
+    means = [fmean(defined) for defined in of_patient.values()]
     return MeasureSummary(
-        mean=fmean(defined) if defined else None,
-        std=stdev(defined) if len(defined) > 1 else None,
-        n=len(defined),
+        mean=fmean(means) if means else None,
+        std=stdev(means) if len(means) > 1 else None,
+        n=len(means),
         interval_95=mean_interval(values, patients, samples=settings.bootstrap_samples, seed=settings.seed),
     )
 

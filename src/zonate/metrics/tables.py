@@ -13,8 +13,8 @@ from zonate.zones import STRUCTURES, LabelCode, drawable
 EMPTY_RULE = (
     "missed (reference there, prediction empty) and spurious (the reverse): Dice and NSD are 0, surface distances are "
     "undefined; absent (both empty): Dice, NSD and distances are undefined, volume error 0. Undefined values are empty "
-    "in metrics.csv and left out of the means; n is how many values a mean has, n_missed, n_spurious and n_absent how "
-    "many cases there were of each kind."
+    "in metrics.csv and left out of the means; a mean is over patients, each with the mean of their cases, and n is "
+    "their number; n_missed, n_spurious and n_absent are how many cases there were of each kind."
 )
 
 

@@ -1,5 +1,6 @@
 """A model's card: what it is, whose data it learnt from, and under which terms it may be used."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,9 +10,14 @@ from zonate.model import Model
 
 RESEARCH_USE = "Research use only. Not a medical device, not for diagnosis."
 
+_NOT_RECORDED = "what the model learnt from is not recorded, so that the terms of its use are not known"
+
 
 def sources_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Of each data set and licence among the cases: counts, citation, and what restricts its use (JSON values)."""
+    """Of each data set and licence among the cases: counts, citation, and what restricts its use (JSON values).
+
+    `splits` counts the cases on each side: those that train, those that choose the epoch.
+    """
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.dataset, entry.licence), []).append(entry)
@@ -22,6 +28,7 @@ def sources_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "citation": next((entry.citation for entry in cases if entry.citation), ""),
             "cases": len(cases),
             "patients": len({entry.patient_id for entry in cases}),
+            "splits": dict(sorted(Counter(entry.split for entry in cases).items())),
             "codes": sorted({code.name for entry in cases for code in entry.codes}),
             "restriction": restriction(licence),
         }
@@ -29,14 +36,30 @@ def sources_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def terms_of_use(sources: Iterable[Mapping[str, Any]]) -> str | None:
-    """One sentence on what restricts the use of a model that learnt from these sources; None where nothing does."""
-    bound = [
-        f"{source['dataset']} ({source['licence']}: {source['restriction']})"
-        for source in sources
-        if source["restriction"]
-    ]
-    return f"the model learns from {'; '.join(bound)}: its use is restricted as theirs is" if bound else None
+def terms_of_use(provenance: Mapping[str, Any]) -> str | None:
+    """One sentence on what restricts the use of a model; None where nothing does.
+
+    Args:
+        provenance: As `zonate.verbs.train` writes it. Without `sources`, as an older model has it, its `licences` are
+            judged; without either, the sentence says that nothing is recorded.
+    """
+    if sources := provenance.get("sources"):
+        learnt = [source for source in sources if "train" in source.get("splits", ("train",))]
+        chosen = [source for source in sources if source not in learnt]
+        parts = {"learns from": _restricted(learnt), "is chosen by": _restricted(chosen)}
+    elif licences := provenance.get("licences"):
+        reasons = {licence: restriction(licence) for licence in licences}
+        parts = {"learns from data under": [f"{licence} ({why})" for licence, why in reasons.items() if why]}
+    else:
+        return _NOT_RECORDED
+    said = " and ".join(f"{verb} {'; '.join(bound)}" for verb, bound in parts.items() if bound)
+    return f"the model {said}: its use is restricted as theirs is" if said else None
+
+
+def _restricted(sources: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Those that are not free, by what is known of their licences now."""
+    reasons = [(source, restriction(source["licence"])) for source in sources]
+    return [f"{source['dataset']} ({source['licence']}: {why})" for source, why in reasons if why]
 
 
 def card(model: Model) -> str:
@@ -46,8 +69,7 @@ def card(model: Model) -> str:
         model: Whose provenance `zonate.verbs.train` wrote.
     """
     provenance = model.provenance
-    sources = provenance.get("sources", [])
-    terms = terms_of_use(sources)
+    terms = terms_of_use(provenance)
     lines = [
         f"# {model.settings.name}",
         "",
@@ -58,20 +80,34 @@ def card(model: Model) -> str:
         "",
         "## Terms",
         "",
-        f"{terms[0].upper()}{terms[1:]}." if terms else "No data set that it learnt from forbids commercial use.",
+        f"{terms[0].upper()}{terms[1:]}." if terms else "No data set that is named here forbids commercial use.",
         "",
         "## What it learnt from",
         "",
-        "| data set | licence | patients | cases | labels |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {s['dataset']} | {s['licence']} | {s['patients']} | {s['cases']} | {', '.join(s['codes'])} |"
-            for s in sources
-        ),
-        "",
-        *(f"- {s['dataset']}: {s['citation']}" for s in sources if s["citation"]),
+        *_sources(provenance),
         "",
         f"{provenance.get('training_slices', '?')} slices; {provenance.get('validation_cases', '?')} further cases "
         "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sources(provenance: Mapping[str, Any]) -> list[str]:
+    """The table of data sets and how to cite them; of an older model, the names that it holds."""
+    sources = provenance.get("sources")
+    if not sources:
+        names = {key: ", ".join(provenance.get(key, ())) or "not recorded" for key in ("datasets", "licences")}
+        return [f"Data sets: {names['datasets']}. Licences: {names['licences']}. More is not recorded."]
+    rows = []
+    for source in sources:
+        splits = source.get("splits", {"train": source["cases"], "validation": "not recorded"})
+        cases = f"{splits.get('train', 0)} | {splits.get('validation', 0)}"
+        codes = ", ".join(source["codes"])
+        rows.append(f"| {source['dataset']} | {source['licence']} | {source['patients']} | {cases} | {codes} |")
+    citations = [f"- {source['dataset']}: {source['citation']}" for source in sources if source["citation"]]
+    return [
+        "| data set | licence | patients | cases | chose the epoch | labels |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        *(["", *citations] if citations else []),
+    ]

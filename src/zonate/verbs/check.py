@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zonate.dataset.store import Dataset, Entry
+from zonate.geometry import Crop
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.pictures.contact import CASES_PER_SHEET, ContactRow, draw_contact_sheet
 from zonate.progress import Progress, silent
@@ -31,6 +32,8 @@ CUT_OFF = 0.98
 
 _WITH_LIMITS = {"gland_inside_slices", "fit_mirrored_ratio", "fit_shifted_ratio", "fit_slices_ratio"}
 """Figures that are judged by a limit of their own."""
+_OF_ACQUISITION = {"slices", "slice_spacing_mm", "pixel_spacing_mm", "field_of_view_mm", "t2w_mean"}
+"""Figures that follow a data set's scanner and protocol: compared within each data set, the others among all cases."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class CheckResult:
 def check(dataset: Path, output: Path, *, overwrite: bool = False, progress: Progress = silent) -> CheckResult:
     """Look for cases that stand out: by anatomy, by the gland's place in the slices, and among the other cases.
 
+    What follows from the acquisition (slices, spacing, field of view, grey level) is compared among the cases of one
+    data set, the anatomy among those of all; fewer than ENOUGH_CASES are not compared.
+
     Args:
         dataset: What `prepare` wrote.
         output: Folder for the results; it appears whole or not at all.
@@ -89,7 +95,7 @@ def check(dataset: Path, output: Path, *, overwrite: bool = False, progress: Pro
     opened = Dataset.open(dataset)
     figures = {entry.case_id: _figures(opened, entry) for entry in opened.entries}
     findings = {entry.case_id: _findings(opened, entry, figures[entry.case_id]) for entry in opened.entries}
-    for case_id, sentence in _far_out(figures):
+    for case_id, sentence in _far_out(figures, {entry.case_id: entry.dataset for entry in opened.entries}):
         findings[case_id].append(sentence)
     cases = [
         CheckedCase(entry.case_id, entry.dataset, entry.split, tuple(findings[entry.case_id]), figures[entry.case_id])
@@ -115,20 +121,20 @@ def _figures(dataset: Dataset, entry: Entry) -> dict[str, float]:
         "t2w_mean": entry.statistics.mean[0],
     }
     figures |= record.origin.provenance.get("anatomy", {}).get("figures", {})
-    inside = _inside(dataset, entry)
+    inside = _inside(dataset, entry, record.crop)
     if inside is not None:
         figures["gland_inside_slices"] = inside
     return figures
 
 
-def _inside(dataset: Dataset, entry: Entry) -> float | None:
+def _inside(dataset: Dataset, entry: Entry, crop: Crop) -> float | None:
     """The share of the drawn gland that lies within the slices; None where nothing of it is drawn."""
     codes = [code for code in entry.codes if ZONES_OF_CODE[code] <= GLAND]
-    reference, slices = dataset.reference(entry.case_id), dataset.slices(entry.case_id)
+    reference = dataset.reference(entry.case_id)
     whole_ml = int(np.isin(reference.values, codes).sum()) * reference.grid.voxel_volume_ml
-    if slices.labels is None or not whole_ml:
+    if not whole_ml:
         return None
-    seen_ml = int(np.isin(slices.labels, codes).sum()) * slices.crop.grid.voxel_volume_ml
+    seen_ml = int(np.isin(dataset.labels(entry.case_id), codes).sum()) * crop.grid.voxel_volume_ml
     return min(1.0, seen_ml / whole_ml)
 
 
@@ -141,27 +147,37 @@ def _findings(dataset: Dataset, entry: Entry, figures: Mapping[str, float]) -> l
     return found
 
 
-def _far_out(figures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
-    """Case id and sentence, for each figure that is far from those of the other cases.
+def _far_out(figures: Mapping[str, Mapping[str, float]], data_sets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Case id and sentence, for each figure that is far from those of the other cases (of its data set)."""
+    found = []
+    for name in dict.fromkeys(name for of in figures.values() for name in of if name not in _WITH_LIMITS):
+        peers: dict[str, dict[str, float]] = {}
+        for case_id, of in figures.items():
+            if name in of:
+                among = f"cases of {data_sets[case_id]}" if name in _OF_ACQUISITION else "cases"
+                peers.setdefault(among, {})[case_id] = of[name]
+        for among, known in peers.items():
+            found += _far_among(name, known, among)
+    return found
+
+
+def _far_among(name: str, known: Mapping[str, float], among: str) -> list[tuple[str, str]]:
+    """Case id and sentence, for each value that is far from the others.
 
     The modified z-score is 0.6745 times the distance from the median over the median of those distances, which is
     taken as LEAST_SPREAD of the median at least: what lies within 26 % of the median is never far.
     """
-    found = []
-    for name in dict.fromkeys(name for of in figures.values() for name in of if name not in _WITH_LIMITS):
-        known = {case_id: of[name] for case_id, of in figures.items() if name in of}
-        if len(known) < ENOUGH_CASES:
-            continue
-        values = np.array(list(known.values()))
-        middle = float(np.median(values))
-        spread = max(float(np.median(np.abs(values - middle))), LEAST_SPREAD * abs(middle))
-        if spread == 0:
-            continue
-        for case_id, value in known.items():
-            z = 0.6745 * (value - middle) / spread
-            if abs(z) > FAR_OUT:
-                found.append((case_id, f"{name} is {value:.3g}, among cases about {middle:.3g} (z {z:+.1f})"))
-    return found
+    values = np.array(list(known.values()))
+    middle = float(np.median(values))
+    spread = max(float(np.median(np.abs(values - middle))), LEAST_SPREAD * abs(middle))
+    if len(known) < ENOUGH_CASES or spread == 0:
+        return []
+    z = {case_id: 0.6745 * (value - middle) / spread for case_id, value in known.items()}
+    return [
+        (case_id, f"{name} is {value:.3g}, among {among} about {middle:.3g} (z {z[case_id]:+.1f})")
+        for case_id, value in known.items()
+        if abs(z[case_id]) > FAR_OUT
+    ]
 
 
 def _draw(folder: Path, dataset: Dataset, cases: Sequence[CheckedCase], progress: Progress) -> list[str]:
@@ -173,14 +189,12 @@ def _draw(folder: Path, dataset: Dataset, cases: Sequence[CheckedCase], progress
         for case in cases[number * CASES_PER_SHEET : (number + 1) * CASES_PER_SHEET]:
             progress(number * CASES_PER_SHEET + len(rows), len(cases), case.case_id)
             slices = dataset.slices(case.case_id)
-            if slices.labels is None:
-                continue
             rows.append(
                 ContactRow(
                     f"{case.case_id}   {case.dataset}, {case.split}",
                     case.findings,
                     slices.images[:, 0],
-                    slices.labels,
+                    dataset.labels(case.case_id),
                     slices.crop.grid.spacing_mm,
                 )
             )

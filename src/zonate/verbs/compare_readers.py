@@ -1,12 +1,16 @@
 """Model against reader against reader, on images that were read more than once: the human ceiling."""
 
+import csv
+import io
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from zonate.config import EvaluationSettings
 from zonate.dataset.store import Dataset, Entry
+from zonate.errors import DatasetError, why_set_aside
 from zonate.metrics import Score, score_case, summarise
 from zonate.metrics.tables import scores_csv, structure_to_json
 from zonate.model import Model
@@ -16,46 +20,63 @@ MODEL = "model"
 Comparisons = Mapping[tuple[str, str], list[Score]]
 """By who is compared with whom, the scores; the second of the pair is taken as the reference."""
 
+_LOG = logging.getLogger(__name__)
+
 
 def read_more_than_once(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """By image, its readings in the order of the readers' names; images that were read once are left out."""
+    """By image, its readings in the order of the readers' names; images that were read once are left out.
+
+    Raises:
+        DatasetError: Cases of several patients have one image_id.
+    """
     images: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.image_id and entry.reader:
             images[entry.image_id].append(entry)
-    found = {image: sorted(readings, key=lambda entry: entry.reader) for image, readings in sorted(images.items())}
-    return {image: readings for image, readings in found.items() if len({entry.reader for entry in readings}) > 1}
+    for image, readings in images.items():
+        if len({entry.patient_id for entry in readings}) > 1:
+            cases = ", ".join(sorted(entry.case_id for entry in readings))
+            raise DatasetError(
+                f"the image_id {image} stands in cases of several patients ({cases}): give each image one of its own "
+                "in the manifest, and prepare the dataset again"
+            )
+    by_reader = {
+        image: sorted(readings, key=lambda entry: (entry.reader, entry.case_id))
+        for image, readings in sorted(images.items())
+    }
+    return {image: readings for image, readings in by_reader.items() if len({entry.reader for entry in readings}) > 1}
 
 
 def compare_readers(
     model: Model, dataset: Dataset, images: Mapping[str, list[Entry]], settings: EvaluationSettings
-) -> Comparisons:
+) -> tuple[Comparisons, dict[str, str]]:
     """Score the model against each reader, and each reader against each other one, on the same images.
+
+    A second reading of one reader is compared as one of its own, `NAME (2)`; a reader who is called as the model is
+    stands as `reader model`. A pair that shares no structure on any image is left out.
 
     Args:
         model: Segments each image once.
         dataset: That the readings are of.
         images: As `read_more_than_once` gives them.
         settings: surface_tolerance_mm is used.
+
+    Returns:
+        The comparisons; and by image, why it was set aside.
     """
     found: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
+    failed: dict[str, str] = {}
     for image, readings in images.items():
-        zones = model.segment(dataset.slices(readings[0].case_id))
-        drawn = {entry.reader: (dataset.reference(entry.case_id), entry.codes) for entry in readings}
-        given = {MODEL: (zones.labels, zones.codes), **drawn}
-        for one, other in combinations(given, 2):
-            labels, codes = given[one]
-            reference, reference_codes = given[other]
-            found[one, other] += score_case(
-                image,
-                readings[0].patient_id,
-                reference,
-                reference_codes,
-                labels,
-                codes,
-                tolerance_mm=settings.surface_tolerance_mm,
-            )
-    return found
+        try:
+            of_image = _compare(model, dataset, image, readings, settings)
+        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this image alone)
+            failed[image] = why_set_aside(image, error)
+            _LOG.warning("image %s is set aside: %s", image, failed[image])
+            continue
+        for pair, scores in of_image.items():
+            if scores:
+                found[pair] += scores
+    return found, failed
 
 
 def comparisons_json(comparisons: Comparisons, settings: EvaluationSettings) -> list[dict[str, Any]]:
@@ -73,9 +94,50 @@ def comparisons_json(comparisons: Comparisons, settings: EvaluationSettings) -> 
 
 def comparisons_csv(comparisons: Comparisons, settings: EvaluationSettings) -> str:
     """The text of readers.csv: the columns of metrics.csv after who is compared with whom."""
-    lines: list[str] = []
-    for (one, other), scores in comparisons.items():
-        head, *rows = scores_csv(scores, settings.surface_tolerance_mm).splitlines()
-        lines = lines or [f"compared,reference,{head}"]
-        lines += [f"{one},{other},{row}" for row in rows]
-    return "".join(f"{line}\n" for line in lines)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["compared", "reference", *_rows([], settings)[0]])
+    for pair, scores in comparisons.items():
+        writer.writerows([*pair, *row] for row in _rows(scores, settings)[1:])
+    return text.getvalue()
+
+
+def _compare(
+    model: Model, dataset: Dataset, image: str, readings: Sequence[Entry], settings: EvaluationSettings
+) -> Comparisons:
+    """All pairs on one image, under its name."""
+    zones = model.segment(dataset.slices(readings[0].case_id))
+    drawn = {name: (dataset.reference(entry.case_id), entry.codes) for name, entry in _named(readings).items()}
+    given = {MODEL: (zones.labels, zones.codes), **drawn}
+    found: dict[tuple[str, str], list[Score]] = {}
+    for one, other in combinations(given, 2):
+        labels, codes = given[one]
+        reference, reference_codes = given[other]
+        found[one, other] = score_case(
+            image,
+            readings[0].patient_id,
+            reference,
+            reference_codes,
+            labels,
+            codes,
+            tolerance_mm=settings.surface_tolerance_mm,
+        )
+    return found
+
+
+def _named(readings: Sequence[Entry]) -> dict[str, Entry]:
+    """The readings by their readers' names, of which each is used once and none is the model's."""
+    named: dict[str, Entry] = {}
+    for entry in readings:
+        reader = f"reader {MODEL}" if entry.reader == MODEL else entry.reader
+        name, number = reader, 1
+        while name in named:
+            number += 1
+            name = f"{reader} ({number})"
+        named[name] = entry
+    return named
+
+
+def _rows(scores: Sequence[Score], settings: EvaluationSettings) -> list[list[str]]:
+    """The head and the rows of metrics.csv."""
+    return list(csv.reader(io.StringIO(scores_csv(scores, settings.surface_tolerance_mm))))

@@ -39,7 +39,7 @@ class EvaluationSummary:
         structures: By structure, the measures over the cases.
         n_cases: Cases that were measured.
         n_patients: Their patients.
-        failed: By case, why it was set aside.
+        failed: By case, why it was set aside; by image, why its readings were not compared.
         output: Folder of metrics.csv, summary.json, boxplots.png and the worst cases.
     """
 
@@ -78,7 +78,8 @@ def evaluate(
     """Compare a model's zones with the references of one side of a dataset.
 
     Each structure is compared that both the reference and the model can express; `zonate.metrics` says how, and
-    what an empty reference or prediction gives. The output appears whole when everything is done, or not at all.
+    what an empty reference or prediction gives. A patient of several cases counts once, with their mean. The output
+    appears whole when everything is done, or not at all.
 
     Args:
         model: A model file or a run folder.
@@ -86,7 +87,7 @@ def evaluate(
         output: Folder for the results.
         split: `train`, `validation`, `test` or `evaluation`.
         fold: The fold of cross-validation, from 0; None: the one that the model left out, where it was trained on a
-            fold of this dataset, else the dataset's own split.
+            fold of this dataset, else the dataset's own split. In a fold, patients of a test set are on `evaluation`.
         readers: Whether model and readers are compared on the images that were read more than once.
         settings: None: those that the model carries.
         overwrite: Whether an output that holds something may be replaced.
@@ -95,7 +96,7 @@ def evaluate(
     Raises:
         ValueError: There is no split of that name.
         DatasetError: The split is empty, none of its cases could be measured, or readers are to be compared and no
-            image was read twice.
+            image was read twice, or one image_id stands in cases of several patients.
         LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
         ModelError: The model cannot be read.
         OutputError: The output holds something already.
@@ -110,8 +111,7 @@ def evaluate(
     if not entries:
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
     seen = _seen_patients(trained.provenance, entries, split)
-    images = read_more_than_once(entries) if readers else {}
-    if readers and not images:
+    if readers and not read_more_than_once(entries):
         raise DatasetError(f"no image of the split {split!r} was read by two readers: there is nobody to compare")
 
     scores: list[Score] = []
@@ -131,8 +131,10 @@ def evaluate(
     if not scores and failed:
         raise DatasetError(f"no case of the split {split!r} could be measured; the last error: {failed.popitem()[1]}")
 
-    comparisons = compare_readers(trained, opened, images, settings)
     measured = [entry for entry in entries if entry.case_id not in failed]
+    images = read_more_than_once(measured) if readers else {}
+    comparisons, apart = compare_readers(trained, opened, images, settings)
+    failed |= apart
     summary = EvaluationSummary(
         split, summarise(scores, settings), len(measured), len({entry.patient_id for entry in measured}), failed, output
     )

@@ -13,6 +13,8 @@ _PATIENTS = ("training_patients", "validation_patients")
 def model_to_json(model: Model, path: Path) -> dict[str, Any]:
     """Name, file, hash, codes, licences, terms of use (None where nothing restricts it) and provenance of a model.
 
+    The terms follow from what is known of licences now, and say where the model does not record its sources.
+
     Whom it was trained on stays in the model file: a patient's report names no other patient.
 
     Args:
@@ -26,6 +28,6 @@ def model_to_json(model: Model, path: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "codes": [code.name for code in model.codes],
         "licences": model.provenance.get("licences", []),
-        "terms_of_use": terms_of_use(model.provenance.get("sources", [])),
+        "terms_of_use": terms_of_use(model.provenance),
         "provenance": {key: value for key, value in model.provenance.items() if key not in ("licences", *_PATIENTS)},
     }

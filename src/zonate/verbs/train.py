@@ -47,10 +47,10 @@ def train(
     """Learn from the training patients of a dataset; keep the model that serves the validation patients best.
 
     The run folder holds `settings.json`, `metrics.jsonl` (a line an epoch), `tensorboard/`, `pictures/` of validation
-    patients, `last.safetensors` to resume from, `best.safetensors`, the model, and `card.md`, which says whose data it
-    learnt from and under which terms. Order, augmentation and random
-    state of an epoch follow from the seed and its number, so that a run which was killed at any moment and resumed
-    gives what an unbroken one gives: on a CPU with the same number of threads, bit for bit.
+    patients, `last.safetensors` to resume from, `best.safetensors`, the model, and `card.md`, there from the beginning,
+    which says whose data it learns from and under which terms; data sets that only choose the epoch count in them.
+    Order, augmentation and random state of an epoch follow from the seed and its number, so that a run which was killed
+    at any moment and resumed gives what an unbroken one gives: on a CPU with the same number of threads, bit for bit.
 
     Args:
         dataset: What `prepare` wrote. How it was read, aligned, sliced and split replaces those sections of the
@@ -77,7 +77,7 @@ def train(
     if fold is not None:
         opened = opened.folded(fold)
     settings, taught = _resolve(settings, opened)
-    terms = terms_of_use(taught.provenance["sources"])
+    terms = terms_of_use(taught.provenance)
     if terms is not None:
         _LOG.warning("%s", terms)
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
@@ -86,9 +86,9 @@ def train(
         torch.manual_seed(settings.training.seed)
         learner = Learner(settings, fabric)
         start = begin_run(run, settings, opened, learner, resume=resume, overwrite=overwrite)
+        write_text(run / "card.md", card(_model(learner, settings, opened, taught)))
         with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
             _learn(run, opened, settings, taught, learner, start, board, progress)
-        write_text(run / "card.md", card(Model.load(run)))
     return run / BEST_NAME
 
 
@@ -142,9 +142,7 @@ def _learn(
 
         last = epoch == training.epochs
         if last or epoch % training.validate_every_epochs == 0:
-            model = Model(
-                learner.generator, settings, dataset.statistics, taught.codes, taught.provenance, taught.channels
-            )
+            model = _model(learner, settings, dataset, taught)
             pictures = run / "pictures" if last or epoch % training.pictures_every_epochs == 0 else None
             scores = _validate(model, dataset, pictures, epoch)
             score = fmean(scores.values()) if scores else None
@@ -159,6 +157,11 @@ def _learn(
         note_epoch(run, board, epoch, means, measured, seconds, learner.learning_rate)
         # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
         write_state(run, settings, dataset, learner, RunState(epoch, best, scores))
+
+
+def _model(learner: Learner, settings: Settings, dataset: Dataset, taught: _Taught) -> Model:
+    """The model as it is now."""
+    return Model(learner.generator, settings, dataset.statistics, taught.codes, taught.provenance, taught.channels)
 
 
 def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
@@ -185,10 +188,11 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
         )
     t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
     validation = dataset.split("validation")
+    used = (*entries, *validation)
     provenance = {
-        "datasets": sorted({entry.dataset for entry in entries}),
-        "licences": sorted({entry.licence for entry in entries}),
-        "sources": sources_of(entries),
+        "datasets": sorted({entry.dataset for entry in used}),
+        "licences": sorted({entry.licence for entry in used}),
+        "sources": sources_of(used),
         "training_cases": len(entries),
         "training_slices": sum(entry.slices for entry in entries),
         "training_patients": sorted({entry.patient_id for entry in entries}),
