@@ -157,7 +157,14 @@ def test_a_state_of_another_network_is_refused() -> None:
 
 def test_the_learning_rate_falls_by_equal_steps_and_stays_above_zero() -> None:
     settings = OptimiserSettings(learning_rate=0.1, decay_from=0.5)
-    rates = [learning_rate(settings, epoch, 8) for epoch in range(1, 9)]
-    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.08, 0.06, 0.04, 0.02])
-    assert [learning_rate(OptimiserSettings(learning_rate=0.1), epoch, 3) for epoch in (1, 2, 3)] == [0.1] * 3
-    assert learning_rate(OptimiserSettings(learning_rate=0.1, decay_from=0), 3, 3) == pytest.approx(0.025)
+    rates = [learning_rate(settings, step / 8) for step in range(8)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.1, 0.075, 0.05, 0.025])
+    assert [learning_rate(OptimiserSettings(learning_rate=0.1), step / 3) for step in range(3)] == [0.1] * 3
+    assert learning_rate(OptimiserSettings(learning_rate=0.1, decay_from=0), 0.75) == pytest.approx(0.025)
+
+
+def test_both_optimisers_take_the_rate_of_a_step() -> None:
+    learner = _learner(PIX2PIX.override(["optimiser.learning_rate=0.1", "optimiser.decay_from=0.5"]))
+    learner.begin_step(0.75)
+    assert learner.learning_rate == pytest.approx(0.05)
+    assert [of.param_groups[0]["lr"] for of in learner.optimisers.values()] == pytest.approx([0.05, 0.05])

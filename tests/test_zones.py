@@ -8,6 +8,7 @@ from zonate.zones import (
     ZONES_OF_CODE,
     LabelCode,
     Zone,
+    drawable,
     membership,
     parse_label_codes,
     structure_codes,
@@ -91,6 +92,24 @@ def test_which_codes_make_up_a_structure(
     structure: str, codes: tuple[LabelCode, ...], expected: tuple[LabelCode, ...] | None
 ) -> None:
     assert structure_codes(structure, codes) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "drawn"),
+    [
+        (ALL_ZONE_CODES, ["PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND"]),
+        ((BG, PZ, CG), ["PZ", "CENTRAL_GLAND", "GLAND"]),
+        ((BG, WG), ["GLAND"]),
+        ((BG, PZ, WG), ["GLAND"]),  # what is left of the gland may be PZ that nobody drew
+        ((*ALL_ZONE_CODES, CG), ["PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND"]),  # coarse where unsure
+        ((BG, PZ, TZ), ["PZ", "TZ"]),
+        ((BG, 255), []),
+    ],
+)
+def test_a_structure_is_drawn_where_both_sides_of_its_border_are(
+    codes: tuple[LabelCode, ...], drawn: list[str]
+) -> None:
+    assert [name for name in STRUCTURES if drawable(name, codes)] == drawn
 
 
 def test_the_structures_are_the_zones_the_central_gland_and_the_gland() -> None:

@@ -128,7 +128,7 @@ class OptimiserSettings(_Section):
 
     learning_rate: float = Field(default=2e-4, gt=0)
     decay_from: float = Field(default=1.0, ge=0, le=1)
-    """The share of the epochs after which the learning rate falls, epoch by epoch and linearly, towards 0; 1: never."""
+    """The share of the steps after which the learning rate falls linearly towards 0; 1: never."""
     beta_1: float = Field(default=0.5, ge=0, lt=1)
     beta_2: float = Field(default=0.999, ge=0, lt=1)
     epsilon: float = Field(default=1e-7, gt=0)

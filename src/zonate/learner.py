@@ -1,6 +1,5 @@
 """The two networks with their optimisers, and the one step that both take on a batch."""
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -43,9 +42,13 @@ class Learner:
         """Of the generator's optimiser."""
         return float(self.optimisers["generator"].param_groups[0]["lr"])
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Set both learning rates for an epoch, counted from 1, as `optimiser.decay_from` says."""
-        rate = learning_rate(self._settings.optimiser, epoch, self._settings.training.epochs)
+    def begin_step(self, done: float) -> None:
+        """Set both learning rates for a step, as `optimiser.decay_from` says.
+
+        Args:
+            done: The share of all steps that lie behind, from 0 to below 1.
+        """
+        rate = learning_rate(self._settings.optimiser, done)
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -142,11 +145,11 @@ class Learner:
             raise ModelError(f"the checkpoint does not fit the networks: {reason}. Train with --overwrite") from None
 
 
-def learning_rate(settings: OptimiserSettings, epoch: int, epochs: int) -> float:
-    """The learning rate of an epoch, counted from 1: constant, then falling by equal steps to the last one above 0."""
-    steady = math.floor(settings.decay_from * epochs)
-    falling = epochs - steady
-    return settings.learning_rate * min(1.0, (epochs - epoch + 1) / (falling + 1))
+def learning_rate(settings: OptimiserSettings, done: float) -> float:
+    """The learning rate when a share of all steps, from 0 to below 1, is done: constant, then falling linearly to 0."""
+    if done <= settings.decay_from:
+        return settings.learning_rate
+    return settings.learning_rate * (1 - done) / (1 - settings.decay_from)
 
 
 def _adam(network: nn.Module, settings: OptimiserSettings) -> Adam:

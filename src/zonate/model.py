@@ -40,7 +40,7 @@ class Model:
         statistics: Of its training patients.
         codes: What it can tell apart: the finest that its training labels told apart.
         provenance: What it learnt from and was chosen by (JSON values): `sources`, `licences`, `datasets`,
-            `training_patients`, `validation_patients`, counts of cases, the dataset's fingerprint.
+            `training_patients`, `validation_patients`, `images_sha256` (of both), counts, the dataset's fingerprint.
         channels: For T2W, DWI and ADC, whether any training case had it; others are not looked at.
     """
 

@@ -108,6 +108,26 @@ def test_pieces_size_and_place_are_warned_about() -> None:
     assert any("0.90 ml, which no prostate does" in text for text in examine(drawn(small), GLAND).refusals)
 
 
+def test_what_is_not_annotated_has_no_volume_and_is_said_beside_the_gland() -> None:
+    values = trees.zones()
+    values[6:] = LabelCode.NOT_ANNOTATED  # the gland lies in the slices 2 to 7
+    found = examine(drawn(values), ALL_ZONE_CODES)
+    assert "gland_ml" not in found.figures
+    assert (found.refusals, found.warnings) == (
+        (),
+        ("1 slices beside the gland are not annotated: it may go on there",),
+    )
+    values[6:8] = trees.zones()[6:8]
+    assert examine(drawn(values), ALL_ZONE_CODES).warnings == (
+        "1 slices beside the gland are not annotated: it may go on there",
+    )
+    values[8] = LabelCode.BACKGROUND
+    assert examine(drawn(values), ALL_ZONE_CODES).warnings == ()
+    few = np.full(trees.SHAPE, LabelCode.NOT_ANNOTATED, dtype=np.uint8)
+    few[4, 20:22, 20:22] = LabelCode.WHOLE_GLAND  # of 36 µl: nothing is known of the volume
+    assert examine(drawn(few), GLAND).refusals == ()
+
+
 def test_what_is_declared_and_not_drawn_is_said() -> None:
     values = np.where(trees.zones() == LabelCode.DPU, LabelCode.TZ, trees.zones()).astype(np.uint8)
     found = examine(drawn(values), ALL_ZONE_CODES)

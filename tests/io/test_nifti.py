@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from zonate.errors import AmbiguousSeriesError, StudyError
 from zonate.geometry import Grid, Volume
-from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_shape, write_volume
+from zonate.io.itk import to_itk
+from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_files, volume_shape, write_volume
 from zonate.study import Sequence
 
 
@@ -20,6 +21,27 @@ def volume(
     affine[:3, :3] = np.array([[0, -s, c], [0, c, s], [1, 0, 0]]) * [3.0, 0.5, 0.4]
     affine[:3, 3] = origin_mm
     return Volume(np.arange(60).reshape(3, 4, 5).astype(dtype), Grid((3, 4, 5), affine))
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.mhd", "a.zraw"), ("a.nhdr", "a.raw.gz")])
+def test_a_header_names_the_file_of_its_voxels(tmp_path: Path, name: str, data: str) -> None:
+    sitk.WriteImage(to_itk(volume()), str(tmp_path / name), useCompression=True)
+    assert volume_files(tmp_path / name) == [tmp_path / name, tmp_path / data]
+    assert (tmp_path / data).is_file()
+    (tmp_path / data).unlink()
+    assert volume_files(tmp_path / name) == [tmp_path / name, tmp_path / data]
+    assert volume_files(tmp_path / "none.mhd") == [tmp_path / "none.mhd"]
+
+
+def test_a_header_may_name_several_files_or_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.mhd").write_text("NDims = 3\nElementDataFile = LIST\n1.raw\n2.raw\n", encoding="utf-8")
+    assert [file.name for file in volume_files(tmp_path / "a.mhd")] == ["a.mhd", "1.raw", "2.raw"]
+    (tmp_path / "a.mhd").write_text("NDims = 3\nElementDataFile = LOCAL\n", encoding="utf-8")
+    assert volume_files(tmp_path / "a.mhd") == [tmp_path / "a.mhd"]
+    with pytest.raises(ValueError, match=r"a\.mhd would be two files"):
+        write_volume(tmp_path / "a.mhd", volume())
+    write_volume(tmp_path / "a.mha", volume())
+    assert volume_files(tmp_path / "a.mha") == [tmp_path / "a.mha"]
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])

@@ -72,6 +72,14 @@ def test_what_is_no_seg_is_refused_by_its_name_alone(seg: Path, tmp_path: Path) 
         read_segments(cut)
 
 
+def test_of_a_fractional_seg_a_half_or_more_is_drawn(tmp_path: Path) -> None:
+    t2w = trees.write_series(tmp_path / "t2w", "P")
+    sure = trees.gland() * np.float32(0.7)
+    sure[3] *= np.float32(0.5)  # 0.35 in one of six slices
+    file = trees.write_seg(tmp_path / "seg.dcm", t2w, {"PZ": (None, sure)}, fractional=True)
+    assert int(read_segments(file)[1].values.sum()) == 5 * 480
+
+
 def test_a_seg_in_which_nothing_is_drawn_gives_empty_segments(tmp_path: Path) -> None:
     t2w = trees.write_series(tmp_path / "t2w", "P")
     nothing = {"PZ": (Code("279706003", "SCT", "Peripheral zone of prostate"), np.zeros(trees.SHAPE, np.uint8))}

@@ -76,6 +76,9 @@ class StandInDataset:
     def slices(self, case_id: str) -> Slices:
         return slice_case(Case(case_id, t2w()), SLICING)
 
+    def image_digest(self, case_id: str) -> str:
+        return f"the image of {case_id}"
+
     def reference(self, case_id: str) -> Volume:
         return self.references[case_id]
 

@@ -170,7 +170,12 @@ def test_studies_of_one_patient_are_one_patient(scene: Scene, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "known", [{"training_patients": ["p"]}, {"training_patients": [], "validation_patients": ["p"]}]
+    "known",
+    [
+        {"training_patients": ["p"]},
+        {"training_patients": [], "validation_patients": ["p"]},
+        {"training_patients": ["q"], "images_sha256": ["the image of good"]},  # p and q are one
+    ],
 )
 def test_a_model_is_not_tested_on_whom_it_was_trained_on(scene: Scene, tmp_path: Path, known: dict[str, Any]) -> None:
     scene.dataset.entries = (entry("good", patient_id="p"), entry("fair"))

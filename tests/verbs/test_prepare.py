@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from tests.dataset.importers import trees
 from tests.dataset.synthetic import SETTINGS, labelled_case
 from tests.verbs.synthetic import all_files, write_cohort, write_manifest, write_study
 from zonate.case import Case
@@ -91,6 +93,54 @@ def test_evaluation_rows_are_stored_and_never_train(tmp_path: Path) -> None:
     )
 
 
+def test_voxels_that_changed_beside_their_header_are_noticed(tmp_path: Path) -> None:
+    row = write_study(tmp_path, "a", 100.0)
+    image = sitk.ReadImage(str(tmp_path / "a" / "t2w.nii.gz"))
+    sitk.WriteImage(image, str(tmp_path / "a" / "t2w.mhd"), useCompression=True)
+    manifest = write_manifest(tmp_path / "cases.csv", {**row, "t2w": "a/t2w.mhd"})
+    prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).skipped == ("a",)
+    (tmp_path / "a" / "t2w.zraw").write_bytes(b"something else")
+    result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    assert list(result.failed) == ["a"]
+    assert result.skipped == ()
+
+
+def test_a_misspelt_test_set_is_found_before_anything_is_prepared(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path / "cases.csv", write_study(tmp_path, "a", 100.0))
+    settings = SETTINGS.override(['split.test_sets=["PROMISE"]'])
+    with pytest.raises(DatasetError, match="no case is of the test set PROMISE: there are made here"):
+        prepare(tmp_path / "out", manifests=[manifest], settings=settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_layout_is_told_from_none(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"there is no folder .*nowhere"):
+        prepare(tmp_path / "out", source=tmp_path / "nowhere", settings=SETTINGS)
+    manifest = write_manifest(tmp_path / "in" / "cases.csv", write_study(tmp_path / "in", "a", 100.0))
+    with pytest.raises(DatasetError, match=rf"give its manifest: --manifest {manifest}"):
+        prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+
+
+def test_why_nothing_could_be_taken_is_said(tmp_path: Path) -> None:
+    for name in ("Prostate3T-01-0001", "Prostate3T-01-0002"):
+        trees.write_volume(tmp_path / "in" / f"{name}.nrrd", trees.pz_and_central())
+    reason = r"nothing to prepare: 0 series of its images are there: it needs exactly the T2W one \(2 times\)"
+    with pytest.raises(DatasetError, match=reason):
+        prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
+
+
+def test_a_channel_that_only_its_name_promised_is_left_out_with_a_note(tmp_path: Path) -> None:
+    study = tmp_path / "in" / "PCAMPMRI-00001" / "study"
+    t2w = trees.write_series(study / "6", "PCAMPMRI-00001", number=6, description="T2 Weighted Axial")
+    trees.write_series(study / "7", "PCAMPMRI-00001", number=7, description="diffusion FA")  # no DWI at all
+    trees.write_seg(study / "600" / "1.dcm", t2w, {"WholeGland": (trees.SNOMED_RT["WholeGland"], trees.gland())})
+    result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS.override(["slicing.size_px=64"]))
+    assert result.done == ("PCAMPMRI-00001-1",)
+    assert any("case PCAMPMRI-00001-1: DWI left out: " in text for text in result.warnings)
+    assert Dataset.open(tmp_path / "out").entries[0].channels_present == (True, False, False)
+
+
 def test_several_manifests_become_one_dataset(tmp_path: Path) -> None:
     first = write_manifest(tmp_path / "1" / "cases.csv", write_study(tmp_path / "1", "a", 1.0))
     second = write_manifest(tmp_path / "2" / "cases.csv", write_study(tmp_path / "2", "b", 2.0))
@@ -121,7 +171,7 @@ def test_a_patient_whom_manifests_put_on_two_sides_is_refused_before_anything_is
 def test_a_failing_case_is_set_aside_and_the_rest_finished(tmp_path: Path) -> None:
     rows = {
         name: write_study(tmp_path, name, 100.0)
-        for name in ("good", "values", "grid", "file", "none", "codes", "broken")
+        for name in ("good", "values", "grid", "file", "none", "codes", "less", "broken")
     }
     labels = read_volume(tmp_path / "values" / "zones.nii.gz")
     write_volume(tmp_path / "values" / "zones.nii.gz", labels.with_values(labels.values + np.uint8(4)))
@@ -130,21 +180,23 @@ def test_a_failing_case_is_set_aside_and_the_rest_finished(tmp_path: Path) -> No
     (tmp_path / "file" / "t2w.nii.gz").unlink()
     rows["none"]["labels"] = ""
     rows["codes"]["label_codes"] = "0=BACKGROUND;2=TZ;6=WHOLE_GLAND"
+    rows["less"]["label_codes"] = "0=BACKGROUND;1=PZ;2=TZ;3=DPU"
     (tmp_path / "broken" / "t2w.nii.gz").write_bytes(b"nothing")
     manifest = write_manifest(tmp_path / "cases.csv", *rows.values())
     result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     assert result.done == ("good",)
-    assert list(result.failed) == ["values", "grid", "file", "none", "codes", "broken"]
+    assert list(result.failed) == ["values", "grid", "file", "none", "codes", "less", "broken"]
     assert (
-        "case values: the labels hold values that were not declared: 5 (2 voxels), 6 (2 voxels)"
+        "case values, zones.nii.gz: the labels hold values that were not declared: 5 (2 voxels), 6 (2 voxels)"
         in result.failed["values"]
     )
-    assert "case grid: the labels do not lie on the T2W grid: 2 × 9 × 10 voxels" in result.failed["grid"]
+    assert "case grid, zones.nii.gz: the labels do not lie on the T2W grid: 2 × 9 × 10 voxels" in result.failed["grid"]
     assert "cases.csv, line 5, t2w" in result.failed["file"]
     assert "does not exist" in result.failed["file"]
     assert "case none" in result.failed["none"]
     assert "no labels" in result.failed["none"]
     assert "never told apart" in result.failed["codes"]
+    assert "have no place for AFS, which would be learnt as background" in result.failed["less"]
     assert "t2w.nii.gz" in result.failed["broken"]
     assert [entry.case_id for entry in Dataset.open(result.path).entries] == ["good"]
 

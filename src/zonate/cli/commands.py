@@ -196,9 +196,9 @@ def prepare(
             jobs=jobs,
             progress=progress,
         )
-    render.console.print(
-        f"{len(result.done)} cases prepared, {len(result.skipped)} were there already", markup=False, soft_wrap=True
-    )
+    there = f"{len(result.done)} cases prepared, {len(result.skipped)} were there already"
+    nothing = "no case could be prepared: there is no dataset"
+    render.console.print(there if result.taken else nothing, markup=False, soft_wrap=True)
     render.show_taken(result)
     render.show_warnings(result.warnings)
     render.show_failures(result.failed)
@@ -240,6 +240,7 @@ def export(
 
     with render.progress_bar("export") as progress:
         run(dataset, output, to=to, overwrite=overwrite, progress=progress)
+    render.console.print(f"look at {output}; what is in it: docs/reference/files.md", markup=False, soft_wrap=True)
 
 
 @app.command()

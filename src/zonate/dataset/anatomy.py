@@ -84,6 +84,7 @@ def examine(reference: Volume, codes: Iterable[int], t2w: Volume | None = None) 
     _order(found, labels.values, declared, gland, spacing_mm, whole=whole)
     _pieces(found, labels.values, declared)
     _place(found, gland, spacing_mm)
+    _unseen(found, gland, (labels.values == LabelCode.NOT_ANNOTATED).all(axis=(1, 2)))
     absent = [code_name(code) for code in declared if not (labels.values == code).any()]
     if absent:
         found.warnings.append(f"declared but nowhere drawn: {', '.join(absent)}")
@@ -204,6 +205,14 @@ def _place(found: _Findings, gland: Mask, spacing_mm: Array) -> None:
             found.warnings.append(
                 f"the volume's {name} slice cuts the gland: {share:.0%} of its largest section is there"
             )
+
+
+def _unseen(found: _Findings, gland: Mask, unseen: Mask) -> None:
+    """Slices (S,) that nobody annotated, beside one that holds gland."""
+    held = np.pad(np.asarray(gland.any(axis=(1, 2)), dtype=np.bool_), 1)  # (S + 2,)
+    beside = unseen & (held[:-2] | held[2:])
+    if beside.any():
+        found.warnings.append(f"{int(beside.sum())} slices beside the gland are not annotated: it may go on there")
 
 
 def _fit(found: _Findings, gland: Mask, image: npt.NDArray[np.float32], spacing_mm: Array) -> None:

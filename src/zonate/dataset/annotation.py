@@ -65,9 +65,9 @@ def _read_layer(
 ) -> Iterator[tuple[Codes, npt.NDArray[np.bool_], tuple[str, ...]]]:
     """Label codes (S, H, W), which slices are covered, and notes; once a file, or once a segment of a DICOM SEG."""
     if is_volume_file(layer.path):
-        placed = place_labels(read_volume(layer.path), t2w, source.case_id, lenient=source.lenient_grid)
-        values = placed.volume.values
-        yield map_labels(values, layer.codes, source.case_id), placed.covered, placed.notes
+        case = f"{source.case_id}, {layer.path.name}"
+        placed = place_labels(read_volume(layer.path), t2w, case, lenient=source.lenient_grid)
+        yield map_labels(placed.volume.values, layer.codes, case), placed.covered, placed.notes
         return
     segments = read_segments(layer.path)
     for number, code in sorted(layer.codes.items()):
@@ -86,7 +86,8 @@ def _place_segment(segment: Volume, t2w: Grid, source: Source) -> Placed:
     if not segment.values.any():  # where nothing is drawn, there is no place to check
         nothing = Volume(np.zeros(t2w.shape, dtype=np.uint8), t2w)
         return Placed(nothing, np.ones(t2w.shape[0], dtype=np.bool_))
-    return place_labels(segment, t2w, source.case_id, lenient=source.lenient_grid)
+    case = f"{source.case_id}, {source.labels[0].path.name}"
+    return place_labels(segment, t2w, case, lenient=source.lenient_grid)
 
 
 def _fill(codes: Codes, rest: LabelCode) -> Codes:

@@ -206,6 +206,10 @@ class Dataset:
         view.fingerprint = hashlib.sha256(f"{self.fingerprint} fold {fold}".encode()).hexdigest()
         return view
 
+    def image_digest(self, case_id: str) -> str:
+        """SHA-256 of a case's T2W as it was read: the same image has the same under any name."""
+        return self.record(case_id).image_digest
+
     def split(self, name: Split) -> tuple[Entry, ...]:
         """The cases of one side; empty where it has none.
 

@@ -101,4 +101,6 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file, not a folder: give another output")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise OutputError(f"{folder} holds results already: give another folder, or --overwrite")
+        raise OutputError(
+            f"{folder} holds results already, or other files: give another folder, or --overwrite, which empties it"
+        )

@@ -21,6 +21,7 @@ from zonate.study import Sequence
 _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
 _DATA_FILE = re.compile(r"(ElementDataFile\s*=|data ?file:)", re.IGNORECASE)
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
+_HEADERS = (".mhd", ".nhdr")
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
     Sequence.DWI: ("dwi", "hbv"),
@@ -84,9 +85,15 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading."""
+    """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading.
+
+    Raises:
+        ValueError: The name ends as no volume's, or as that of a header whose voxels lie in a second file.
+    """
     if not is_volume_file(path):
         raise ValueError(f"{path.name} does not end in one of {', '.join(SUFFIXES)}")
+    if path.suffix.lower() in _HEADERS:
+        raise ValueError(f"{path.name} would be two files: write .mha or .nrrd")
     values = volume.values.astype(np.uint8) if volume.values.dtype == np.bool_ else volume.values
     with atomic_path(path) as temporary:
         sitk.WriteImage(to_itk(volume.with_values(values)), str(temporary), useCompression=True)
@@ -103,7 +110,7 @@ def volume_files(path: Path) -> list[Path]:
     Returns:
         The file itself first; the others need not exist.
     """
-    if path.suffix.lower() not in (".mhd", ".nhdr") or not path.is_file():
+    if path.suffix.lower() not in _HEADERS or not path.is_file():
         return [path]
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     keys = [number for number, line in enumerate(lines) if _DATA_FILE.match(line)]

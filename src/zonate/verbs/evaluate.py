@@ -110,7 +110,7 @@ def evaluate(
     entries = opened.split(cast("Split", split))
     if not entries:
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
-    seen = _seen_patients(trained.provenance, entries, split)
+    seen = _seen_patients(trained.provenance, opened, entries, split)
     if readers and not read_more_than_once(entries):
         raise DatasetError(f"no image of the split {split!r} was read by two readers: there is nobody to compare")
 
@@ -163,16 +163,20 @@ def _folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
     return view if view.fingerprint == model.provenance.get("dataset_fingerprint") else dataset
 
 
-def _seen_patients(provenance: Mapping[str, Any], entries: Iterable[Entry], split: str) -> int | None:
-    """How many patients of the split the model was trained or chosen on; None where the model does not say."""
+def _seen_patients(provenance: Mapping[str, Any], dataset: Dataset, entries: Iterable[Entry], split: str) -> int | None:
+    """How many patients of the split the model was trained or chosen on; None where the model does not say.
+
+    A patient is known by name, and by T2W image where another dataset gives another name.
+    """
     if "training_patients" not in provenance:
         _LOG.warning("the model does not say whom it was trained on: whether it has seen this split is unknown")
         return None
     known = {*provenance["training_patients"], *provenance.get("validation_patients", ())}
-    cases = [entry for entry in entries if entry.patient_id in known]
+    images = set(provenance.get("images_sha256", ()))
+    cases = [entry for entry in entries if entry.patient_id in known or dataset.image_digest(entry.case_id) in images]
     if cases and split in ("test", "evaluation"):
         raise LeakageError(
-            f"the model was trained or chosen on patients of the split {split!r} (cases "
+            f"the model was trained or chosen on patients, or the very images, of the split {split!r} (cases "
             f"{', '.join(sorted(entry.case_id for entry in cases))}): its figures would not hold for a patient it has "
             "never seen. Evaluate on the dataset that it was trained on, or prepare one without these patients"
         )

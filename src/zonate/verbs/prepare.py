@@ -15,13 +15,14 @@ from zonate.config import Settings, SplitSettings
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, read_record
 from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
 from zonate.dataset.importers.identity import source_key
-from zonate.dataset.splits import Candidate, Placed, check_no_leakage, joined_patients, split_cases
-from zonate.dataset.store import INDEX_NAME, Entry, PlacedRecord, write_index
+from zonate.dataset.splits import Placed, check_no_leakage
+from zonate.dataset.store import INDEX_NAME, Entry, write_index
 from zonate.errors import DatasetError, OutputError
 from zonate.io.files import claim_output_folder
 from zonate.progress import Progress, silent
 from zonate.verbs.card import sources_of
 from zonate.verbs.parallel import SetAside, cases_at_a_time, each_case
+from zonate.verbs.place_cases import place_cases, sides_of
 from zonate.verbs.prepare_case import prepare_case
 
 _REASONS = 3
@@ -96,6 +97,7 @@ def prepare(
     _claim(output, sources, overwrite)
     kept = _unchanged(output, sources, settings)
     to_make = [case for case in sources if case.case_id not in kept]
+    before = sides_of(output)
     made, failed = _make_each(output, to_make, settings, jobs, progress, len(kept))
     complete = {**kept, **made}
     by_id = sorted(sources, key=lambda case: case.case_id)  # so that the order of the sources changes nothing
@@ -103,8 +105,8 @@ def prepare(
     warnings = [f"case {r.case_id}: {text}" for _, r in records for text in r.origin.provenance["warnings"]]
     taken: list[Mapping[str, Any]] = []
     if records:
-        placed, joined = _place(records, settings.split)
-        warnings += [*joined, *_seen_in_training(placed)]
+        placed, said = place_cases(records, settings.split, before)
+        warnings += said
         write_index(output, placed, settings)
         taken += sources_of(Entry.of_record(case) for case in placed)
     else:
@@ -148,24 +150,6 @@ def _check_test_sets(sources: Items[Source], settings: SplitSettings) -> None:
     names = {case.dataset for case in sources}
     if missing := [name for name in settings.test_sets if name not in names]:
         raise DatasetError(f"no case is of the test set {missing[0]}: there are {', '.join(sorted(names))}")
-
-
-def _place(records: Items[tuple[Source, CaseRecord]], settings: SplitSettings) -> tuple[list[PlacedRecord], list[str]]:
-    """The side of each case; and what was found about patients who go by two names."""
-    names = joined_patients((record.origin.patient_id, record.image_digest) for _, record in records)
-    warnings = [
-        f"case {record.case_id}: its T2W image is also one of patient {names[record.origin.patient_id]}, so that "
-        f"{record.origin.patient_id} counts as the same patient"
-        for _, record in records
-        if names[record.origin.patient_id] != record.origin.patient_id
-    ]
-    candidates = [_candidate(source, record, names[record.origin.patient_id]) for source, record in records]
-    splits = split_cases(candidates, settings)
-    placed = [
-        PlacedRecord(record, split, candidate.patient_id, candidate.side)
-        for (_, record), candidate, split in zip(records, candidates, splits, strict=True)
-    ]
-    return placed, warnings
 
 
 def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
@@ -233,25 +217,3 @@ def _make_each(
         else:
             made[source.case_id] = outcome
     return made, failed
-
-
-def _candidate(source: Source, record: CaseRecord, patient_id: str) -> Candidate:
-    return Candidate(
-        patient_id,
-        record.gland_volume_ml,
-        source.use == "evaluation",
-        source.side,
-        record.origin.dataset,
-        record.case_id,
-    )
-
-
-def _seen_in_training(placed: Items[PlacedRecord]) -> list[str]:
-    """Evaluation rows of patients who train: allowed, but no score of an unseen patient."""
-    trained = {case.patient_id for case in placed if case.split == "train"}
-    return [
-        f"case {case.record.case_id}: it is for evaluation, but other cases of its patient train, so that a score on "
-        "it is not one of an unseen patient"
-        for case in placed
-        if case.split == "evaluation" and case.patient_id in trained
-    ]

@@ -129,13 +129,13 @@ def _learn(
     for epoch in range(start.epoch + 1, training.epochs + 1):
         began = time.perf_counter()
         _seed_epoch(training.seed, epoch)
-        learner.begin_epoch(epoch)
         learner.train()
         sums: dict[str, torch.Tensor] = {}
         for number, batch in enumerate(loader.epoch(epoch), start=1):  # images (B, 3, H, W), labels (B, H, W)
+            done = (epoch - 1) * len(loader) + number
+            learner.begin_step((done - 1) / (training.epochs * len(loader)))
             terms = learner.step(batch)
             sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
-            done = (epoch - 1) * len(loader) + number
             progress(done, training.epochs * len(loader), _describe(epoch, training.epochs, sums, number, scores))
         means = {name: float(total) / len(loader) for name, total in sums.items()}
         _check_finite(means, epoch)
@@ -198,6 +198,7 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
         "training_patients": sorted({entry.patient_id for entry in entries}),
         "validation_cases": len(validation),
         "validation_patients": sorted({entry.patient_id for entry in validation}),
+        "images_sha256": sorted({dataset.image_digest(entry.case_id) for entry in used}),
         "dataset_fingerprint": dataset.fingerprint,
     }
     return settings.model_copy(update=prepared), _Taught(codes, (t2w, dwi, adc), provenance)

@@ -35,11 +35,11 @@ def test_each_patient_is_a_subject_and_further_cases_are_runs(exported: tuple[Da
     }
     with (exported[1] / "cases.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    assert [(row["participant_id"], row["run"], row["case_id"]) for row in rows] == [
-        ("sub-P1", "1", "a"),
-        ("sub-P1", "2", "b"),
-        ("sub-P1x2", "1", "c"),
-        ("sub-Q7", "1", "d"),
+    assert [(row["filename"], row["case_id"]) for row in rows] == [
+        ("sub-P1/anat/sub-P1_run-1_desc-zones_dseg.nii.gz", "a"),
+        ("sub-P1/anat/sub-P1_run-2_desc-zones_dseg.nii.gz", "b"),
+        ("sub-P1x2/anat/sub-P1x2_desc-zones_dseg.nii.gz", "c"),
+        ("sub-Q7/anat/sub-Q7_desc-zones_dseg.nii.gz", "d"),
     ]
 
 

@@ -1,5 +1,6 @@
 """Each public layout on a miniature tree: what is taken, what is left and why, and that `prepare` can use it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -399,6 +400,142 @@ def test_nnunet_channels_and_labels_are_known_by_name(tmp_path: Path) -> None:
     prepare(tmp_path / "out", source=tmp_path / "in" / "Dataset501_Prostate", settings=SETTINGS)
     reference = Dataset.open(tmp_path / "out").reference("Dataset501_Prostate-a").values
     assert (reference[9] == LabelCode.NOT_ANNOTATED).all()
+
+
+REGIONS = {"background": 0, "whole_gland": [1, 2, 3, 4], "PZ": [1], "central_gland": [2, 3, 4]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (REGIONS, {0: BG, 1: PZ, 2: CG, 3: CG, 4: CG}),
+        ({"background": 0, "PZ": 1, "TZ": 2}, {0: BG, 1: PZ, 2: CG}),  # as in MSD Task05, TZ is all that is not PZ
+        ({"background": 0, "PZ": 1, "TZ": 2, "AFS": 3, "DPU": 4}, {0: BG, 1: PZ, 2: TZ, 3: AFS, 4: DPU}),
+        ({"background": 0, "prostate": [1, 2], "ignore": 3}, {0: BG, 1: WG, 2: WG, 3: LabelCode.NOT_ANNOTATED}),
+    ],
+)
+def test_a_value_of_nnunet_is_what_all_its_labels_allow(
+    tmp_path: Path, labels: dict[str, Any], expected: dict[int, LabelCode]
+) -> None:
+    root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2W"}, "labels": labels}), encoding="utf-8")
+    assert LAYOUTS["nnunet"].read(tmp_path).sources[0].labels[0].codes == expected
+
+
+def test_labels_of_nnunet_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
+    root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    about = {"channel_names": {"0": "T2W"}, "labels": {"background": 0, "PZ": [1, 2], "TZ": [2]}}
+    (root / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(DatasetError, match="the value 2 is PZ, TZ, which exclude each other"):
+        LAYOUTS["nnunet"].read(tmp_path)
+
+
+def test_nnunet_may_be_given_as_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    (root / "imagesTr" / "a_0000.nii.gz").rename(root / "imagesTr" / "a b_0000.nii.gz")
+    monkeypatch.chdir(root)
+    of = LAYOUTS["nnunet"].read(Path())
+    assert [source.case_id for source in of.sources] == ["Dataset501_Prostate-c"]
+    assert left(of)["imagesTr/a b"] == "its name cannot name a case: use letters, digits, _, -"
+
+
+def test_nnunets_copy_of_msd_is_nnunets(tmp_path: Path) -> None:
+    root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    (root / "imagesTr" / "a_0000.nii.gz").rename(root / "imagesTr" / "prostate_00_0000.nii.gz")
+    assert recognise(root).name == "nnunet"
+
+
+def test_msd_lies_beside_other_tasks(tmp_path: Path) -> None:
+    trees.msd(tmp_path)
+    trees.write_volume(tmp_path / "Task02_Heart" / "imagesTr" / "la_003.nii.gz", trees.image())
+    assert recognise(tmp_path).name == "msd"
+    assert len(LAYOUTS["msd"].read(tmp_path).sources) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "case_id", "patient"),
+    [
+        ("test_data", "promise12-test_Case13", "PROMISE12-test_Case13"),
+        ("training_data", "promise12-train_Case13", "Prostate3T-01-0001"),
+        ("latest_training", "promise12-train_Case13", "Prostate3T-01-0001"),
+    ],
+)
+def test_which_part_of_promise12_a_case_is_of_hangs_on_its_folders_alone(
+    tmp_path: Path, folder: str, case_id: str, patient: str
+) -> None:
+    trees.write_volume(tmp_path / folder / "Case13.mhd", trees.image())
+    trees.write_volume(tmp_path / folder / "Case13_segmentation.mhd", trees.gland())
+    for given in (tmp_path, tmp_path / folder):
+        (source,) = LAYOUTS["promise12"].read(given).sources
+        assert (source.case_id, source.patient_id) == (case_id, patient)
+
+
+def test_a_case_of_promise12_of_which_no_folder_tells_is_left_out(tmp_path: Path) -> None:
+    trees.write_volume(tmp_path / "all" / "Case13.mhd", trees.image())
+    trees.write_volume(tmp_path / "all" / "Case13_segmentation.mhd", trees.gland())
+    of = LAYOUTS["promise12"].read(tmp_path / "all")
+    assert not of.sources
+    assert left(of)["Case13.mhd"].startswith("no folder says whether it is of training_data or of test_data")
+
+
+def test_prostatezones_find_series_in_folders_that_the_idc_names(tmp_path: Path) -> None:
+    trees.prostatezones(tmp_path)
+    study = tmp_path / "PROSTATEx" / "ProstateX-0000" / "study"
+    next(study.iterdir()).rename(study / "MR_1.2.3")
+    support = tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt"
+    support.write_text("ProstateX-0000:4.000000-t2tsetra-00702:sag:cor:dwi:none:none\n", encoding="utf-8")
+    (source,) = LAYOUTS["prostatezones"].read(tmp_path).sources
+    assert source.files["t2w"] == study / "MR_1.2.3"
+
+
+def test_names_of_prostatezones_may_be_joined_by_underscores(tmp_path: Path) -> None:
+    trees.prostatezones(tmp_path)
+    names = {"Segment0_Name": "Prostate_PZ", "Segment0_LabelValue": "1"}
+    names |= {"Segment1_Name": "Prostate_TZ", "Segment1_LabelValue": "2"}
+    trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata=names)
+    sources = {source.case_id: source for source in LAYOUTS["prostatezones"].read(tmp_path).sources}
+    assert sources["ProstateX-0000-zones"].labels[0].codes == {0: BG, 1: PZ, 2: TZ}
+    names["Segment1_Name"] = "Prostate_peripheral_zone"
+    trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata=names)
+    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(
+        "its header names peripheral zone twice"
+    )
+
+
+def test_a_second_seg_of_qin_that_draws_the_same_is_left_out(tmp_path: Path) -> None:
+    trees.qin(tmp_path)
+    study = tmp_path / "PCAMPMRI-00001" / "b"
+    t2w = [pydicom.dcmread(file) for file in sorted((study / "6").iterdir())]
+    larger = np.ones(trees.SHAPE, dtype=np.uint8)
+    trees.write_seg(study / "700" / "1.dcm", t2w, {"WholeGland": (trees.SNOMED_RT["WholeGland"], larger)}, dcmqi=True)
+    of = LAYOUTS["qin"].read(tmp_path)
+    assert [len(source.labels) for source in of.sources] == [1, 1]
+    assert left(of)["PCAMPMRI-00001/b/700"] == "another SEG of the same series, which draws the same, is taken"
+
+
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        (1.0, 0.0, 0.0, 0.0, 0.98, -0.2),  # tilted towards the rectum
+        (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0),  # rows and columns reversed
+        (1.0, 0.0, 0.0, 0.0, -1.0, 0.0),  # slices from superior to inferior
+    ],
+)
+def test_a_seg_on_an_oblique_or_reversed_series_is_placed_voxel_by_voxel(
+    tmp_path: Path, orientation: tuple[float, ...]
+) -> None:
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    column /= np.linalg.norm(column)
+    series = tmp_path / "in" / "PROSTATEx" / "ProstateX-0004" / "study" / "4"
+    t2w = trees.write_series(series, "ProstateX-0004", orientation=(*row, *column))
+    drawn = {name: (code, trees.zones() == n) for n, (name, code) in enumerate(trees.SNOMED.items(), start=1)}
+    trees.write_seg(tmp_path / "in" / "PROSTATEx-Seg-Zones" / "ProstateX-0004" / "1-1.dcm", t2w, drawn)
+    settings = SETTINGS.override(["checking.anatomy=warn"])  # a patient on their head is no patient
+    prepare(tmp_path / "out", source=tmp_path / "in", settings=settings)
+    reference = Dataset.open(tmp_path / "out").reference("ProstateX-0004")
+    by_place = [reference.grid.to_index(t2w[s].ImagePositionPatient) for s in (0, 9)]
+    values = reference.values if by_place[0][0] < by_place[1][0] else reference.values[::-1]
+    np.testing.assert_array_equal(values, trees.zones())
 
 
 def test_nnunet_refuses_a_label_that_means_nothing_here(tmp_path: Path) -> None:

@@ -106,13 +106,21 @@ def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
         read_manifest(write(tmp_path, HEADER + ",split", ROW + ",evaluation"))
 
 
+def test_a_typo_and_what_it_leaves_missing_are_said_together(tmp_path: Path) -> None:
+    header = HEADER.replace("label_codes", "label_code")
+    with pytest.raises(DatasetError, match=r"unknown columns: label_code \(and lacks label_codes\); it needs case_id"):
+        read_manifest(write(tmp_path, header, ROW))
+    with pytest.raises(DatasetError, match="parted by semicolons: save the table with commas"):
+        read_manifest(write(tmp_path, HEADER.replace(",", ";"), ROW.replace(",", ";")))
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (HEADER.replace(",labels,", ","), "lacks the column labels"),
-        (HEADER.replace(",use", ",Use"), "has unknown the column Use"),  # else evaluation rows would train
-        (HEADER + ",t2w", "has twice the column t2w"),
-        ("", "lacks the columns case_id, patient_id, t2w"),
+        (HEADER.replace(",labels,", ","), "lacks columns: labels"),
+        (HEADER.replace(",use", ",Use"), "has unknown columns: Use"),  # else evaluation rows would train
+        (HEADER + ",t2w", "has columns twice: t2w"),
+        ("", "lacks columns: case_id, patient_id, t2w"),
     ],
 )
 def test_other_columns_are_refused(tmp_path: Path, header: str, message: str) -> None:

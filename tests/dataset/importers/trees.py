@@ -23,6 +23,7 @@ SPACING_MM = (4.0, 1.5, 1.5)
 PZ, TZ, DPU, AFS = 1, 2, 3, 4
 
 Labels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[Any]
 
 
 def zones() -> Labels:
@@ -106,20 +107,22 @@ def write_series(
 def write_seg(
     file: Path,
     drawn_on: Sequence[Dataset],
-    segments: Mapping[str, tuple[Code | None, Labels]],
+    segments: Mapping[str, tuple[Code | None, Mask]],
     *,
     dcmqi: bool = False,
+    fractional: bool = False,
 ) -> Path:
     """A binary SEG; a segment without a code of its own gets the one for an organ. Empty frames are left out.
 
     With `dcmqi`, a segment's name stands where dcmqi puts it: in the description, beside the code's meaning as label.
+    With `fractional`, the masks are probabilities.
     """
     organ = Code("113343008", "SCT", "Organ")
-    masks = np.stack([mask > 0 for _, mask in segments.values()], axis=-1)
+    masks = np.stack([mask if fractional else mask > 0 for _, mask in segments.values()], axis=-1)
     seg = hd.seg.Segmentation(
         source_images=list(drawn_on),
         pixel_array=masks,
-        segmentation_type="BINARY",
+        segmentation_type="FRACTIONAL" if fractional else "BINARY",
         segment_descriptions=[
             hd.seg.SegmentDescription(
                 segment_number=number,

@@ -25,9 +25,9 @@ from zonate.io.nifti import write_volume
 from zonate.progress import Progress
 from zonate.zones import ZONE_INFO, ZONES_OF_CODE, LabelCode, Zone, code_name
 
-_README = """Zones of the prostate, drawn by the readers of the data sets that are named in participants.tsv, exported
-by Zonate. What each label stands for: desc-zones_dseg.tsv; a code such as CENTRAL_GLAND stands for several zones that
-its reader did not tell apart. Research use only.
+_README = """Zones of the prostate, drawn by the readers of the data sets that are named in participants.tsv (people, or
+models where a data set is of such), exported by Zonate. What each label stands for: desc-zones_dseg.tsv; a code such as
+CENTRAL_GLAND stands for several zones that its reader did not tell apart. Research use only.
 """
 
 
@@ -46,19 +46,17 @@ def write_bids(dataset: Dataset, folder: Path, progress: Progress) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_volume(file, dataset.reference(entry.case_id))
         sidecar = {
-            "Manual": True,
             "Description": f"zones of the prostate, told apart as {', '.join(code.name for code in entry.codes)}",
             "Reader": entry.reader or "not named",
             "License": entry.licence,
             "ReferencesAndLinks": [entry.citation] if entry.citation else [],
         }
         file.with_name(f"{stem}.json").write_text(json.dumps(sidecar, indent=2), encoding="utf-8")
-        rows.append(
-            (f"sub-{subject}", runs[subject], entry.case_id, entry.dataset, entry.licence, entry.reader or "n/a")
-        )
+        place = file.relative_to(folder).as_posix()
+        rows.append((f"sub-{subject}", place, entry.case_id, entry.dataset, entry.licence, entry.reader or "n/a"))
         progress(done, len(dataset.entries), entry.case_id)
     _write_table(folder / "participants.tsv", ("participant_id", "source"), _participants(subjects, dataset.entries))
-    columns = ("participant_id", "run", "case_id", "data_set", "licence", "reader")
+    columns = ("participant_id", "filename", "case_id", "data_set", "licence", "reader")
     _write_table(folder / "cases.tsv", columns, rows)
     _write_table(folder / "desc-zones_dseg.tsv", ("index", "name", "abbreviation", "color", "mapping"), _codes())
     about = {

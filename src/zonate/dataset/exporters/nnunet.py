@@ -6,8 +6,8 @@
     Dataset501_Zonate/dataset.json, splits_final.json                               the split as fold 0
 
 Images and labels are the slices that Zonate's own networks see. Only channels that every case has are written, since
-nnU-Net knows no absent ones. The labels are the finest that the cases which train or validate tell apart between them;
-a test case that was drawn finer is told at their level. A pixel whose code is coarser is `ignore`, which nnU-Net's loss
+nnU-Net knows no absent ones. The labels are the finest that the cases which train tell apart between them; another case
+that was drawn finer is told at their level. A pixel whose code is coarser is `ignore`, which nnU-Net's loss
 leaves out, and so is one that was not annotated. Cases for evaluation are not written: nothing may be trained on them.
 
 Source: nnU-Net's documentation, dataset_format.md and ignore_label.md.
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset, Entry
 from zonate.errors import DatasetError
 from zonate.geometry import Volume
@@ -43,10 +42,10 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
     if not any(entry.split == "train" for entry in entries):
         raise DatasetError(f"the dataset {dataset.path} has no training case: nnU-Net has nothing to learn from")
     roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
-    codes = told_apart({code for entry in entries if entry.split != "test" for code in entry.codes})
+    codes = told_apart({code for entry in entries if entry.split == "train" for code in entry.codes})
     ignored = False
     for done, entry in enumerate(entries, start=1):
-        ignored |= _write_case(folder / NAME, dataset.slices(entry.case_id), entry, roles, codes)
+        ignored |= _write_case(folder / NAME, dataset, entry, roles, codes)
         progress(done, len(entries), entry.case_id)
     about = _about(entries, roles, codes, ignored=ignored)
     (folder / NAME / "dataset.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
@@ -57,8 +56,11 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
     (folder / NAME / "splits_final.json").write_text(json.dumps([split], indent=2), encoding="utf-8")
 
 
-def _write_case(root: Path, slices: Slices, entry: Entry, roles: list[Sequence], codes: tuple[LabelCode, ...]) -> bool:
+def _write_case(
+    root: Path, dataset: Dataset, entry: Entry, roles: list[Sequence], codes: tuple[LabelCode, ...]
+) -> bool:
     """Write images and labels; say whether any pixel is ignored."""
+    slices = dataset.slices(entry.case_id)
     part, grid = _PARTS[entry.split], slices.crop.grid
     for channel, role in enumerate(roles):
         image = np.nan_to_num(slices.images[:, role], nan=0.0)  # (S, H, W)
@@ -66,9 +68,7 @@ def _write_case(root: Path, slices: Slices, entry: Entry, roles: list[Sequence],
         file.parent.mkdir(parents=True, exist_ok=True)
         write_volume(file, Volume(image, grid))
     table = _numbers(codes)
-    if slices.labels is None:
-        raise DatasetError(f"case {entry.case_id} has no labels: prepare the dataset again")
-    numbers = table[slices.labels]
+    numbers = table[dataset.labels(entry.case_id)]
     file = root / f"labels{part}" / f"{entry.case_id}.nii.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_volume(file, Volume(numbers, grid))

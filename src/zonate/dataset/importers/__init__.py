@@ -27,15 +27,19 @@ def recognise(folder: Path) -> Layout:
     """The one layout that a folder has.
 
     Raises:
-        DatasetError: It has none of them, or several.
+        DatasetError: It has none of them, or several, or is not there.
     """
-    found = [layout for layout in LAYOUTS.values() if folder.is_dir() and layout.recognise(folder)]
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {folder}")
+    found = [layout for layout in LAYOUTS.values() if layout.recognise(folder)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(sorted(layout.name for layout in found or LAYOUTS.values()))
     if found:
         raise DatasetError(f"{folder} looks like several layouts ({names}): say which with --layout")
-    raise DatasetError(f"{folder} has no layout that is known ({names}): say which with --layout, or write a manifest")
+    tables = sorted(folder.glob("*.csv"))
+    hint = f"give its manifest: --manifest {tables[0]}" if tables else "say which with --layout, or write a manifest"
+    raise DatasetError(f"{folder} has no layout that is known ({names}): {hint}")
 
 
 __all__ = ["LAYOUTS", "Found", "LabelLayer", "Layout", "LeftOut", "Source", "read_manifest", "recognise"]

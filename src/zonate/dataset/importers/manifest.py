@@ -61,11 +61,14 @@ def _check_columns(manifest: Path, found: object) -> None:
     missing = [column for column in REQUIRED_COLUMNS if column not in columns]
     unknown = [column for column in columns if column not in known]
     twice = sorted({column for column in columns if columns.count(column) > 1})
-    for what, names in (("lacks", missing), ("has unknown", unknown), ("has twice", twice)):
+    if len(columns) == 1 and ";" in columns[0]:
+        raise DatasetError(f"{manifest}, line 1: the columns are parted by semicolons: save the table with commas")
+    for what, names in (("has unknown columns", unknown), ("lacks columns", missing), ("has columns twice", twice)):
         if names:
+            also = f" (and lacks {', '.join(missing)})" if missing and names is unknown else ""
             raise DatasetError(
-                f"{manifest}, line 1: the manifest {what} the column{'s' if len(names) > 1 else ''} "
-                f"{', '.join(names)}; it needs {', '.join(REQUIRED_COLUMNS)} and may have {', '.join(OPTIONAL_COLUMNS)}"
+                f"{manifest}, line 1: the manifest {what}: {', '.join(names)}{also}; it needs "
+                f"{', '.join(REQUIRED_COLUMNS)} and may have {', '.join(OPTIONAL_COLUMNS)}"
             )
 
 

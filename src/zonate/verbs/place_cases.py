@@ -1,0 +1,108 @@
+"""Where the cases of a dataset stand: which side each is on, and what a person should know of that."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from pathlib import Path
+
+from zonate.config import SplitSettings
+from zonate.dataset.cases import CaseRecord
+from zonate.dataset.importers import Source
+from zonate.dataset.splits import Candidate, joined_patients, split_cases
+from zonate.dataset.store import Dataset, PlacedRecord
+from zonate.errors import LabelError, LeakageError, ZonateError
+from zonate.zones import told_apart
+
+
+def place_cases(
+    records: Items[tuple[Source, CaseRecord]], settings: SplitSettings, before: Mapping[str, str]
+) -> tuple[list[PlacedRecord], list[str]]:
+    """Give each case its side.
+
+    Args:
+        records: The cases with their sources.
+        settings: How they are divided.
+        before: The sides before this call, by case id, as `sides_of` gives them.
+
+    Returns:
+        The cases with their sides; and, each a sentence, what a person should know: patients who go by two names,
+        cases for evaluation whose patients train, zones that nobody who trains has, cases that changed sides.
+
+    Raises:
+        LeakageError: A patient is wanted on two sides.
+        DatasetError: There is no case of a test set.
+    """
+    names = joined_patients((record.origin.patient_id, record.image_digest) for _, record in records)
+    warnings = [
+        f"case {record.case_id}: its T2W image is also one of patient {names[record.origin.patient_id]}, so that "
+        f"{record.origin.patient_id} counts as the same patient"
+        for _, record in records
+        if names[record.origin.patient_id] != record.origin.patient_id
+    ]
+    candidates = [_candidate(source, record, names[record.origin.patient_id]) for source, record in records]
+    try:
+        splits = split_cases(candidates, settings)
+    except LeakageError as error:
+        raise LeakageError("; ".join([str(error), *warnings])) from None
+    placed = [
+        PlacedRecord(record, split, candidate.patient_id, candidate.side)
+        for (_, record), candidate, split in zip(records, candidates, splits, strict=True)
+    ]
+    return placed, [*warnings, *_seen_in_training(placed), *_not_taught(placed), *_moved(placed, before)]
+
+
+def sides_of(output: Path) -> dict[str, str]:
+    """Where the cases stood before this call; empty where there was no dataset."""
+    try:
+        return {entry.case_id: entry.split for entry in Dataset.open(output).entries}
+    except ZonateError:
+        return {}
+
+
+def _candidate(source: Source, record: CaseRecord, patient_id: str) -> Candidate:
+    return Candidate(
+        patient_id,
+        record.gland_volume_ml,
+        source.use == "evaluation",
+        source.side,
+        record.origin.dataset,
+        record.case_id,
+    )
+
+
+def _seen_in_training(placed: Items[PlacedRecord]) -> list[str]:
+    """Evaluation rows of patients who train: allowed, but no score of an unseen patient."""
+    trained = {case.patient_id for case in placed if case.split == "train"}
+    return [
+        f"case {case.record.case_id}: it is for evaluation, but other cases of its patient train, so that a score on "
+        "it is not one of an unseen patient"
+        for case in placed
+        if case.split == "evaluation" and case.patient_id in trained
+    ]
+
+
+def _not_taught(placed: Items[PlacedRecord]) -> list[str]:
+    """Zones that some patients have told apart, but nobody who trains."""
+    ordinary = [case for case in placed if case.split != "evaluation"]
+    try:
+        told = told_apart({code for case in ordinary for code in case.record.origin.codes})
+        taught = told_apart({code for case in ordinary if case.split == "train" for code in case.record.origin.codes})
+    except LabelError:  # which `train` says in full
+        return []
+    names = ", ".join(code.name for code in told if code not in taught)
+    if not names or not taught:
+        return []
+    return [
+        f"{names} are drawn, but in no case that trains: a model will not tell them apart; a manifest's column `split` "
+        "or another split.seed puts some of these patients on the side that trains"
+    ]
+
+
+def _moved(placed: Items[PlacedRecord], before: Mapping[str, str]) -> list[str]:
+    """Cases that change sides: what was trained before may have seen them."""
+    moved = [case.record.case_id for case in placed if before.get(case.record.case_id, case.split) != case.split]
+    if not moved:
+        return []
+    return [
+        f"{len(moved)} cases stand on another side than before: a model trained on the earlier split may have seen "
+        "those that test now"
+    ]

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.cases import CaseRecord
+from zonate.dataset.importers import Source
+from zonate.dataset.splits import Side
+from zonate.dataset.store import write_index
+from zonate.errors import LeakageError
+from zonate.study import Sequence
+from zonate.verbs.place_cases import place_cases, sides_of
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+COARSE = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+
+
+def case(
+    root: Path, case_id: str, patient: str, side: Side | None = None, *, level: float, fine: bool = False
+) -> tuple[Source, CaseRecord]:
+    """A case of which no network need know more than its codes; two of one level hold the same image."""
+    codes = ALL_ZONE_CODES if fine else COARSE
+    record = store(root, labelled_case(case_id, level), patient, codes=codes)
+    return Source(case_id, patient, {Sequence.T2W: root}, (), "made here", "CC0", root, "here", side=side), record
+
+
+def test_zones_that_nobody_who_trains_has_are_said(tmp_path: Path) -> None:
+    cases = [
+        case(tmp_path, "a", "P1", "train", level=1.0),
+        case(tmp_path, "b", "P2", "validation", level=2.0),
+        case(tmp_path, "c", "P3", "test", level=3.0, fine=True),
+    ]
+    placed, said = place_cases(cases, SETTINGS.split, {})
+    assert [one.split for one in placed] == ["train", "validation", "test"]
+    (text,) = said
+    assert text.startswith("TZ, DPU, AFS are drawn, but in no case that trains: a model will not tell them apart")
+    cases[0] = case(tmp_path, "d", "P4", "train", level=4.0, fine=True)
+    assert place_cases(cases, SETTINGS.split, {})[1] == []
+
+
+def test_cases_that_change_sides_are_counted(tmp_path: Path) -> None:
+    cases = [case(tmp_path, name, f"P{name}", "train", level=i) for i, name in enumerate("abc", start=1)]
+    placed, _ = place_cases(cases, SETTINGS.split, {})
+    write_index(tmp_path, placed, SETTINGS)
+    before = sides_of(tmp_path)
+    assert before == {"a": "train", "b": "train", "c": "train"}
+    assert place_cases(cases, SETTINGS.split, before)[1] == []
+    moved = [cases[0], *(case(tmp_path, name, f"P{name}", "test", level=i) for i, name in enumerate("bc", start=2))]
+    assert place_cases(moved, SETTINGS.split, before)[1] == [
+        "2 cases stand on another side than before: a model trained on the earlier split may have seen those that test "
+        "now"
+    ]
+    assert sides_of(tmp_path / "nowhere") == {}
+
+
+def test_one_image_on_two_sides_is_a_leak_and_says_why(tmp_path: Path) -> None:
+    cases = [
+        case(tmp_path, "a", "P1", "train", level=1.0),
+        case(tmp_path, "b", "P2", "test", level=1.0),
+    ]
+    with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\).*case b: its T2W image is also one of"):
+        place_cases(cases, SETTINGS.split, {})
