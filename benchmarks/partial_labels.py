@@ -36,7 +36,8 @@ from zonate.verbs.train import train
 from zonate.zones import ALL_ZONE_CODES, ZONES_OF_CODE, LabelCode
 
 STUDY_SEED = 4
-N_TRAIN, N_TEST = 120, 24
+N_PATIENTS, TEST = 264, range(120, 144)
+"""How many patients are drawn, and which of them test."""
 STEPS, BATCH = 2000, 8
 STRUCTURES = ("PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND")
 ANNOTATIONS: dict[str, tuple[LabelCode, ...]] = {
@@ -55,11 +56,11 @@ KINDS: dict[str, Callable[[int], str | None]] = {
 def prepare(work: Path) -> None:
     """Draw the patients once, and write a dataset of each kind."""
     records: dict[str, list[PlacedRecord]] = {kind: [] for kind in KINDS}
-    for k in range(N_TRAIN + N_TEST):
+    for k in range(N_PATIENTS):
         study = draw_study(STUDY_SEED, k, "siemens")
         t2w = study.examination.t2w(study.examination.t2w_grid, np.random.default_rng([STUDY_SEED, k, 1]))
         labels = study.examination.labels()
-        split: Split = "train" if k < N_TRAIN else "test"
+        split: Split = "test" if k in TEST else "train"
         for kind, annotation_of in KINDS.items():
             annotation = annotation_of(k) if split == "train" else "four zones"
             if annotation is not None:
@@ -67,7 +68,7 @@ def prepare(work: Path) -> None:
                 case, drawn = Case(study.case_id, t2w), coarsened(labels, codes)
                 record = _write(work / kind, case, drawn, codes, study.patient_id)
                 records[kind].append(PlacedRecord(record, split))
-        print(f"{k + 1} of {N_TRAIN + N_TEST} patients drawn", file=sys.stderr)
+        print(f"{k + 1} of {N_PATIENTS} patients drawn", file=sys.stderr)
     for kind, placed in records.items():
         write_index(work / kind, placed, settings_of(0, 1))
 
@@ -136,7 +137,7 @@ def table(work: Path) -> str:
         "# What coarse labels are worth",
         "",
         f"`python -m benchmarks.partial_labels` ({date.today().isoformat()}, {machine()}, one thread a training):",
-        f"{N_TRAIN} simulated training patients and {results[0]['n']} others to test on, T2W only;",
+        f"{N_PATIENTS - len(TEST)} simulated training patients and {results[0]['n']} others to test on, T2W only;",
         f"{results[0]['steps']} steps of {BATCH} slices, seeds {', '.join(map(str, seeds))}.",
         "Mean Dice over the test patients; mean ± standard deviation over the seeds.",
         "Simulated patients: this shows that coarse labels are used rightly, not how accurate anything is on patients.",

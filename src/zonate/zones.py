@@ -56,7 +56,7 @@ ZONE_INFO: dict[Zone, ZoneInfo] = {
 }
 """The colours are Okabe and Ito's, which stay apart for colour-blind readers."""
 
-CENTRAL_GLAND_COLOUR_RGB = (230, 159, 0)
+CENTRAL_GLAND_COLOUR_RGB = (213, 94, 0)
 WHOLE_GLAND_COLOUR_RGB = (0, 158, 115)
 
 GLAND = frozenset({Zone.PZ, Zone.TZ, Zone.DPU, Zone.AFS})

@@ -73,9 +73,9 @@ def test_balanced_sampling_draws_a_code_first_and_then_a_slice_that_holds_it() -
     assert chances([(), ()]).tolist() == [0.5, 0.5]
 
 
-def test_balanced_sampling_does_not_ask_for_codes_that_others_tell_finer() -> None:
-    # The central gland of the third slice holds TZ, and the gland of the fourth PZ: they come by their BACKGROUND.
-    found = chances([(0, 1, 2), (0, 1), (0, 1, 5), (0, 6)])
-    pz = 1 / 3
-    assert found.tolist() == pytest.approx([(1 / 4 + pz + 1) / 3, (1 / 4 + pz) / 3, (1 / 4 + pz) / 3, 1 / 12])
-    assert chances([(0, 6), (0,)]).tolist() == pytest.approx([3 / 4, 1 / 4])  # alone, it is the finest
+def test_balanced_sampling_asks_less_for_codes_of_several_zones() -> None:
+    # BACKGROUND in four slices, PZ in two, CENTRAL_GLAND (three zones) and WHOLE_GLAND (four) in one each
+    found = chances([(0, 1), (0, 1, 5), (0, 6), (0,)])
+    total = 1 + 1 + 1 / 3 + 1 / 4
+    expected = [1 / 4 + 1 / 2, 1 / 4 + 1 / 2 + 1 / 3, 1 / 4 + 1 / 4, 1 / 4]
+    assert found.tolist() == pytest.approx([weight / total for weight in expected])

@@ -27,8 +27,8 @@ def test_each_case_has_its_row_and_its_outlines(tmp_path: Path) -> None:
     file = tmp_path / "sheet.png"
     draw_contact_sheet(file, [row(LabelCode.PZ), row(LabelCode.WHOLE_GLAND)], title="two")
     height, width, _ = imread(file).shape
-    # 6 slices of 1.75 in and 0.2 in; a headline of 0.5 in, two rows of 1.75 in with 0.42 in, and 0.3 in: 100 pixels/in
-    assert (width, height) == (1070, 514)
+    # 6 slices of 1.75 in and 0.2 in; a headline of 0.5 in, two rows of 1.75 in with 0.52 in, and 0.3 in: 100 pixels/in
+    assert (width, height) == (1070, 534)
     for code in (LabelCode.PZ, LabelCode.WHOLE_GLAND):
         assert coloured(file, code_colour(code)) > 200, code.name
     assert coloured(file, code_colour(LabelCode.AFS)) == 0
@@ -47,4 +47,4 @@ def test_nothing_drawn_or_nothing_measured_still_has_its_row(tmp_path: Path) -> 
     unknown = np.full(SHAPE, LabelCode.NOT_ANNOTATED, dtype=np.uint8)
     rows = [ContactRow("case", (), nothing, unknown, (3.0, 1.0, 1.0))] * CASES_PER_SHEET
     draw_contact_sheet(tmp_path / "sheet.png", rows, title="empty")
-    assert imread(tmp_path / "sheet.png").shape[0] == 1816  # 0.5 + 8 · 2.17 + 0.3 in
+    assert imread(tmp_path / "sheet.png").shape[0] == 1896  # 0.5 + 8 · 2.27 + 0.3 in

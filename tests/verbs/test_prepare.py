@@ -111,6 +111,10 @@ def test_a_misspelt_test_set_is_found_before_anything_is_prepared(tmp_path: Path
     settings = SETTINGS.override(['split.test_sets=["PROMISE"]'])
     with pytest.raises(DatasetError, match="no case is of the test set PROMISE: there are made here"):
         prepare(tmp_path / "out", manifests=[manifest], settings=settings)
+    row = {**write_study(tmp_path, "b", 200.0), "use": "evaluation", "dataset": "PROMISE"}
+    evaluated = write_manifest(tmp_path / "more.csv", row)
+    with pytest.raises(DatasetError, match=r"all cases of PROMISE are for evaluation.*evaluate --split evaluation"):
+        prepare(tmp_path / "out", manifests=[manifest, evaluated], settings=settings)
     assert not (tmp_path / "out").exists()
 
 

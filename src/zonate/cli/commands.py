@@ -336,7 +336,11 @@ def predict(
             progress=progress,
         )
     for folder in result.done:
+        about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
+        render.show_warnings(tuple(f"case {folder.name}: {text}" for text in about["warnings"]))
         render.console.print(f"look at {folder / 'qc.png'}", markup=False, soft_wrap=True)
+    if result.done and about["model"]["terms_of_use"]:
+        render.console.print(f"terms: {about['model']['terms_of_use']}", markup=False, soft_wrap=True)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 

@@ -99,22 +99,20 @@ class SliceLoader:
 def chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
     """How likely each slice is drawn when a label code is drawn first and then a slice that holds it.
 
-    Drawn are the finest codes alone: one that holds all of a finer one's zones teaches less, and comes with the others
-    that its slices hold. So a zone that few annotators drew is seen as often as where all had drawn it.
+    A code that stands for n zones is drawn 1/n times as often as one that stands for a single zone: it says less of
+    each, and where many annotators drew coarsely, the zones that few told apart are still seen.
 
     Args:
         held: The label codes of each slice; NOT_ANNOTATED is no code.
 
     Returns:
-        (N,), summing to 1: of C codes, the mean over codes of 1/n_c for each of the n_c slices that hold code c. A
-        slice without any of the codes is never drawn; where no slice has one, all are as likely.
+        (N,), summing to 1: the mean over codes, weighted so, of 1/n_c for each of the n_c slices that hold code c. A
+        slice without any code is never drawn; where no slice has one, all are as likely.
     """
-    found = {code for codes in held for code in codes} - {LabelCode.NOT_ANNOTATED}
-    zones = {code: ZONES_OF_CODE[LabelCode(code)] for code in found}
-    finest = {code for code in found if not any(zones[other] < zones[code] for other in found)}
-    sets = [finest.intersection(codes) for codes in held]
+    sets = [{code for code in codes if code != LabelCode.NOT_ANNOTATED} for codes in held]
     counts = Counter(code for codes in sets for code in codes)
-    weights = np.array([sum(1 / counts[code] for code in sorted(codes)) for codes in sets], dtype=np.float64)
+    share = {code: 1 / (n * len(ZONES_OF_CODE[LabelCode(code)])) for code, n in counts.items()}
+    weights = np.array([sum(share[code] for code in sorted(codes)) for codes in sets], dtype=np.float64)
     return weights / weights.sum() if weights.sum() > 0 else np.full(len(sets), 1 / max(len(sets), 1))
 
 

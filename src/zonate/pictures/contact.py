@@ -26,7 +26,7 @@ from zonate.zones import LabelCode, code_name
 
 CASES_PER_SHEET = 8
 _COLUMNS = 6
-_CELL_IN, _CAPTION_IN, _HEAD_IN = 1.75, 0.42, 0.5
+_CELL_IN, _CAPTION_IN, _HEAD_IN = 1.75, 0.52, 0.5
 _CAPTION_CHARACTERS = 170
 _DOUBT = "#ffb454"
 
@@ -63,15 +63,15 @@ def draw_contact_sheet(file: Path, rows: Sequence[ContactRow], *, title: str) ->
     figure = Figure(figsize=(width, height), facecolor=PAPER)
     figure.text(0.1 / width, 1 - 0.3 / height, title, fontsize=12, color=INK, weight="bold")
     figure.text(0.1 / width, 0.1 / height, RESEARCH_USE, fontsize=7, color=QUIET)
-    note = "apex on the left, base on the right; the patient's left on the right"
+    note = "apex on the left, base on the right, slices numbered from the feet; the patient's left on the right"
     figure.text(1 - 0.1 / width, 0.1 / height, note, fontsize=7, color=QUIET, ha="right")
     _write_legend(figure, rows, (width, height))
     for number, row in enumerate(rows):
         top = height - _HEAD_IN - number * (_CELL_IN + _CAPTION_IN)
-        figure.text(0.1 / width, (top - 0.16) / height, row.title, fontsize=8.5, color=INK)
+        figure.text(0.1 / width, (top - 0.28) / height, row.title, fontsize=8.5, color=INK)
         said = "; ".join(row.doubts)
         said = said if len(said) <= _CAPTION_CHARACTERS else f"{said[: _CAPTION_CHARACTERS - 1]}…"
-        place, colour = (0.1 / width, (top - 0.33) / height), _DOUBT if said else QUIET
+        place, colour = (0.1 / width, (top - 0.44) / height), _DOUBT if said else QUIET
         figure.text(*place, said or "nothing found", fontsize=7, color=colour)
         _draw_slices(figure, row, (0.1 / width, (top - _CAPTION_IN - _CELL_IN) / height), (width, height))
     figure.savefig(file, dpi=100, facecolor=PAPER)
@@ -109,3 +109,4 @@ def _draw_slices(figure: Figure, row: ContactRow, corner: tuple[float, float], s
         pixels = np.nan_to_num(row.t2w[s, rows, columns], nan=low)
         axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, interpolation="bilinear")
         outline(axis, row.labels[s, rows, columns])
+        axis.text(0.03, 0.03, f"{s + 1}", transform=axis.transAxes, fontsize=7, color=INK)

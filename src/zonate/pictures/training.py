@@ -31,9 +31,11 @@ def draw_validation(
         prediction: Label codes on the same grid.
         title: The headline; no patient data.
         dice: By structure.
-        codes: Those that the model can give, for the legend.
+        codes: Those that the model can give, which the legend names beside those of the reference.
     """
     bare = reference.with_values(np.zeros_like(reference.values))
+    shown = sorted({*codes, *(LabelCode(code) for code in np.unique(reference.values))})
+    named = [code for code in shown if LabelCode.BACKGROUND < code < LabelCode.NOT_ANNOTATED]
     figures = ", ".join(f"{structure} {value:.3f}" for structure, value in dice.items())
     draw_zones(
         file,
@@ -41,7 +43,7 @@ def draw_validation(
         [Reading("T2W", bare), Reading("reference", reference), Reading("prediction", prediction)],
         title=title,
         lines=[f"validation Dice: {figures or 'none could be measured'}"],
-        legend=[(code, code_name(code)) for code in codes if code != LabelCode.BACKGROUND],
+        legend=[(code, code_name(code)) for code in named],
         slices=_N_SLICES,
         columns=_N_SLICES,
     )

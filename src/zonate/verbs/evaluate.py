@@ -112,7 +112,10 @@ def evaluate(
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
     seen = _seen_patients(trained.provenance, opened, entries, split)
     if readers and not read_more_than_once(entries):
-        raise DatasetError(f"no image of the split {split!r} was read by two readers: there is nobody to compare")
+        raise DatasetError(
+            f"no image of the split {split!r} was read by two readers: choose another split, or say in the manifest's "
+            "columns `reader` and `image_id` who read what"
+        )
 
     scores: list[Score] = []
     worst: list[_Shown] = []

@@ -7,7 +7,7 @@ from typing import Any
 from zonate.model import BEST_NAME, Model
 from zonate.verbs.card import terms_of_use
 
-_PATIENTS = ("training_patients", "validation_patients")
+_PATIENTS = ("images_sha256", "training_patients", "validation_patients")
 
 
 def model_to_json(model: Model, path: Path) -> dict[str, Any]:

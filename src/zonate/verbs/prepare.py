@@ -146,10 +146,17 @@ def _sources(
 
 
 def _check_test_sets(sources: Items[Source], settings: SplitSettings) -> None:
-    """Find a misspelt test set before the long part."""
+    """Find a test set that is misspelt, or cannot be one, before the long part."""
     names = {case.dataset for case in sources}
-    if missing := [name for name in settings.test_sets if name not in names]:
-        raise DatasetError(f"no case is of the test set {missing[0]}: there are {', '.join(sorted(names))}")
+    ordinary = {case.dataset for case in sources if case.use != "evaluation"}
+    for name in settings.test_sets:
+        if name not in names:
+            raise DatasetError(f"no case is of the test set {name}: there are {', '.join(sorted(names))}")
+        if name not in ordinary:
+            raise DatasetError(
+                f"all cases of {name} are for evaluation, so that they train in no case: leave them out of the test "
+                "sets, and measure on them with `zonate evaluate --split evaluation`"
+            )
 
 
 def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:

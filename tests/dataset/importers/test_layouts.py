@@ -379,8 +379,7 @@ def test_promise12_cases_of_prostate_3t_go_by_that_name(tmp_path: Path) -> None:
     assert left(of) == {"test_Case00": "there is no segmentation of it"}
     result = prepare(tmp_path / "out", source=tmp_path / "in", settings=SETTINGS)
     assert any("case promise12-train_Case00: the gland is in 2 pieces" in text for text in result.warnings)
-    # The tree's two cases hold one image: whatever they are called, they are one patient.
-    assert any("counts as the same patient" in text for text in result.warnings)
+    assert not any("counts as the same patient" in text for text in result.warnings)
 
 
 def test_nnunet_channels_and_labels_are_known_by_name(tmp_path: Path) -> None:
@@ -549,12 +548,29 @@ def test_nnunet_refuses_a_label_that_means_nothing_here(tmp_path: Path) -> None:
         LAYOUTS["nnunet"].read(tmp_path)
 
 
+def test_one_image_in_two_sets_is_one_patient_under_any_name(tmp_path: Path) -> None:
+    trees.msd(tmp_path / "msd")
+    case = trees.prostate158(tmp_path / "p158") / "prostate158_train" / "train" / "020"
+    trees.write_volume(case / "t2.nii.gz", trees.image("prostate_00"))  # as in the other set
+    result = prepare(tmp_path / "out", source=[tmp_path / "msd", tmp_path / "p158"], settings=SETTINGS)
+    entries = {entry.case_id: entry for entry in Dataset.open(tmp_path / "out").entries}
+    same = [entries[name] for name in ("msd-prostate_00", "prostate158-020-reader1", "prostate158-020-reader2")]
+    assert {entry.patient_id for entry in same} == {"MSD-prostate_00"}
+    assert len({entry.split for entry in same}) == 1
+    assert entries["prostate158-001-reader1"].patient_id == "Prostate158-001"
+    assert any("Prostate158-020 counts as the same patient" in text for text in result.warnings)
+
+
 def test_several_sets_become_one_dataset_by_one_call(tmp_path: Path) -> None:
     folders = [trees.msd(tmp_path / "msd"), trees.prostate158(tmp_path / "p158"), trees.picai(tmp_path / "picai")]
     settings = SETTINGS.override(['split.test_sets=["PI-CAI"]', "checking.anatomy=warn"])
     result = prepare(tmp_path / "out", source=folders, settings=settings)
     assert [of["dataset"] for of in result.taken] == ["MSD Task05_Prostate", "PI-CAI", "Prostate158"]
     dataset = Dataset.open(tmp_path / "out")
-    # All trees hold one image, so that all are one patient, who tests with the test set.
-    assert {entry.split for entry in dataset.entries} == {"test"}
+    sides = {entry.case_id: entry.split for entry in dataset.entries}
+    assert {case_id for case_id, side in sides.items() if side == "test"} == {
+        "prostate158-001-reader1",  # by its folder
+        *(case_id for case_id in sides if case_id.startswith("picai-")),
+    }
+    assert sides["prostate158-020-reader1"] == sides["prostate158-020-reader2"] != sides["msd-prostate_00"]
     assert {entry.licence for entry in dataset.entries} == {"CC BY-SA 4.0", "CC BY 4.0", "CC BY-NC 4.0"}

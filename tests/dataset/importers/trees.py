@@ -4,6 +4,7 @@ The file names are those that the sets' own pages list.
 """
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,10 @@ def pz_and_central(*, swapped: bool = False) -> Labels:
     return np.where(zones() == PZ, pz, np.where(zones() > 0, rest, 0)).astype(np.uint8)
 
 
-def image() -> npt.NDArray[np.int16]:
-    """Bright PZ, grey gland, dark surroundings, and some noise."""
+def image(whose: str = "") -> npt.NDArray[np.int16]:
+    """Bright PZ, grey gland, dark surroundings, and noise of one's own, so that nobody's image is another's."""
     levels = np.array([100, 400, 250, 300, 150])[zones()]
-    return (levels + np.random.default_rng(0).normal(0, 10, SHAPE)).astype(np.int16)
+    return (levels + np.random.default_rng(zlib.crc32(whose.encode())).normal(0, 10, SHAPE)).astype(np.int16)
 
 
 def write_volume(
@@ -95,7 +96,7 @@ def write_series(
     written = []
     for s in range(plan.slices):
         dataset = dicom.classic(plan, s, plan.b_values[0], instance=s + 1)
-        dataset.PixelData = (brightness * image()[s]).astype(np.uint16).tobytes()
+        dataset.PixelData = (brightness * image(f"{patient} {date}")[s]).astype(np.uint16).tobytes()
         dataset.PatientName = f"{patient}^"
         dataset.StudyID, dataset.StudyDate, dataset.StudyTime = "1", date, "120000"
         dataset.AccessionNumber, dataset.ReferringPhysicianName, dataset.PatientSex = "", "", "M"
@@ -294,7 +295,7 @@ def msd(root: Path) -> Path:
     task = root / "Task05_Prostate"
     adc = np.full(SHAPE, 1200)
     for name in ("prostate_00", "prostate_01"):
-        write_volume_4d(task / "imagesTr" / f"{name}.nii.gz", image(), adc)
+        write_volume_4d(task / "imagesTr" / f"{name}.nii.gz", image(name), adc)
     write_volume_4d(task / "imagesTs" / "prostate_03.nii.gz", image(), adc)
     (task / "imagesTr" / "._prostate_00.nii.gz").write_bytes(b"mac")
     write_volume(task / "labelsTr" / "prostate_00.nii.gz", pz_and_central())
@@ -307,7 +308,7 @@ def prostate158(root: Path) -> Path:
     """A training case by two readers without ADC, a test case by one, and a case without zones."""
     train, test = root / "prostate158_train" / "train", root / "prostate158_test" / "test"
     for case in (train / "020", train / "021", test / "001"):
-        write_volume(case / "t2.nii.gz", image())
+        write_volume(case / "t2.nii.gz", image(case.name))
         write_volume(case / "dwi.nii.gz", image())
     write_volume(test / "001" / "adc.nii.gz", np.full(SHAPE, 1200, np.int16))
     central_first = pz_and_central(swapped=True)
@@ -322,7 +323,7 @@ def picai(root: Path) -> Path:
     """A PROSTATEx patient whose numbers a model swapped, another patient without HBV, and labels without images."""
     for study in ("11373_1001397", "10000_1000000"):
         folder = root / "images" / study.split("_")[0]
-        write_volume(folder / f"{study}_t2w.mha", image())
+        write_volume(folder / f"{study}_t2w.mha", image(study))
         write_volume(folder / f"{study}_adc.mha", np.full(SHAPE, 1200, np.int16))
     write_volume(root / "images" / "11373" / "11373_1001397_hbv.mha", image())
     labels = root / "picai_labels"
@@ -343,7 +344,7 @@ def promise12(root: Path) -> Path:
     for case, drawn in (("Case13", gland()), ("Case00", gland())):
         if case == "Case00":
             drawn[0, 2:8, 2:8] = 1
-        write_volume(root / "training_data" / f"{case}.mhd", image())
+        write_volume(root / "training_data" / f"{case}.mhd", image(case))
         write_volume(root / "training_data" / f"{case}_segmentation.mhd", drawn)
     write_volume(root / "test_data" / "Case00.mhd", image())
     return root
@@ -355,7 +356,7 @@ def nnunet(root: Path) -> Path:
     drawn = zones()
     drawn[9] = 5
     for part, name in (("Tr", "a"), ("Tr", "b"), ("Ts", "c")):
-        write_volume(task / f"images{part}" / f"{name}_0000.nii.gz", image())
+        write_volume(task / f"images{part}" / f"{name}_0000.nii.gz", image(name))
         write_volume(task / f"images{part}" / f"{name}_0001.nii.gz", np.full(SHAPE, 1200, np.int16))
         if name != "b":
             write_volume(task / f"labels{part}" / f"{name}.nii.gz", drawn)
