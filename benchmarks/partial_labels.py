@@ -10,10 +10,11 @@ three take the same number of steps of the same size. T2W only: the labels are w
 """
 
 import argparse
+import csv
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -30,15 +31,15 @@ from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.geometry import Volume
+from zonate.metrics.bootstrap import mean_interval
 from zonate.simulation.study import draw_study
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 from zonate.zones import ALL_ZONE_CODES, ZONES_OF_CODE, LabelCode
 
 STUDY_SEED = 4
-N_PATIENTS, TEST = 264, range(120, 144)
-"""How many patients are drawn, and which of them test."""
-STEPS, BATCH = 2000, 8
+N_TRAIN, N_TEST = 60, 24
+STEPS, BATCH = 1600, 8
 STRUCTURES = ("PZ", "TZ", "DPU", "AFS", "CENTRAL_GLAND", "GLAND")
 ANNOTATIONS: dict[str, tuple[LabelCode, ...]] = {
     "four zones": ALL_ZONE_CODES,
@@ -56,11 +57,11 @@ KINDS: dict[str, Callable[[int], str | None]] = {
 def prepare(work: Path) -> None:
     """Draw the patients once, and write a dataset of each kind."""
     records: dict[str, list[PlacedRecord]] = {kind: [] for kind in KINDS}
-    for k in range(N_PATIENTS):
+    for k in range(N_TRAIN + N_TEST):
         study = draw_study(STUDY_SEED, k, "siemens")
         t2w = study.examination.t2w(study.examination.t2w_grid, np.random.default_rng([STUDY_SEED, k, 1]))
         labels = study.examination.labels()
-        split: Split = "test" if k in TEST else "train"
+        split: Split = "train" if k < N_TRAIN else "test"
         for kind, annotation_of in KINDS.items():
             annotation = annotation_of(k) if split == "train" else "four zones"
             if annotation is not None:
@@ -68,7 +69,7 @@ def prepare(work: Path) -> None:
                 case, drawn = Case(study.case_id, t2w), coarsened(labels, codes)
                 record = _write(work / kind, case, drawn, codes, study.patient_id)
                 records[kind].append(PlacedRecord(record, split))
-        print(f"{k + 1} of {N_PATIENTS} patients drawn", file=sys.stderr)
+        print(f"{k + 1} of {N_TRAIN + N_TEST} patients drawn", file=sys.stderr)
     for kind, placed in records.items():
         write_index(work / kind, placed, settings_of(0, 1))
 
@@ -137,28 +138,45 @@ def table(work: Path) -> str:
         "# What coarse labels are worth",
         "",
         f"`python -m benchmarks.partial_labels` ({date.today().isoformat()}, {machine()}, one thread a training):",
-        f"{N_PATIENTS - len(TEST)} simulated training patients and {results[0]['n']} others to test on, T2W only;",
+        f"{N_TRAIN} simulated training patients and {results[0]['n']} others to test on, T2W only;",
         f"{results[0]['steps']} steps of {BATCH} slices, seeds {', '.join(map(str, seeds))}.",
-        "Mean Dice over the test patients; mean ± standard deviation over the seeds.",
+        "Mean Dice over the test patients; mean ± standard deviation over the seeds. Differences are paired by",
+        "patient, with 95 % bootstrap intervals over the patients.",
         "Simulated patients: this shows that coarse labels are used rightly, not how accurate anything is on patients.",
         "",
         "| labels | " + " | ".join(name.replace("_", " ").lower() for name in STRUCTURES) + " |",
         "|---|" + "---|" * len(STRUCTURES),
     ]
-    means: dict[str, dict[str, float]] = {}
+    of_patient: dict[str, dict[str, dict[str, float]]] = {}
     for kind in KINDS:
         rows = [result["dice"] for result in results if result["kind"] == kind]
-        if rows:
-            means[kind] = {name: fmean(row[name] for row in rows) for name in STRUCTURES}
-            spread = {name: stdev([row[name] for row in rows]) if len(rows) > 1 else 0.0 for name in STRUCTURES}
-            cells = (f"{means[kind][name]:.3f} ± {spread[name]:.3f}" for name in STRUCTURES)
-            lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+        of_patient[kind] = _dice_of_patients(work, kind)
+        means = {name: fmean(row[name] for row in rows) for name in STRUCTURES}
+        spread = {name: stdev([row[name] for row in rows]) if len(rows) > 1 else 0.0 for name in STRUCTURES}
+        cells = (f"{means[name]:.3f} ± {spread[name]:.3f}" for name in STRUCTURES)
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
     for other in ("full", "third"):
-        if {"mixed", other} <= means.keys():
-            cells = (f"{means['mixed'][name] - means[other][name]:+.3f}" for name in STRUCTURES)
-            lines.append(f"| mixed − {other} | " + " | ".join(cells) + " |")
+        cells = (_difference(of_patient["mixed"][name], of_patient[other][name]) for name in STRUCTURES)
+        lines.append(f"| mixed − {other} | " + " | ".join(cells) + " |")
     seconds = fmean(result["seconds"] for result in results)
     return "\n".join([*lines, "", f"A training took {seconds / 60:.1f} minutes on one thread.", ""])
+
+
+def _dice_of_patients(work: Path, kind: str) -> dict[str, dict[str, float]]:
+    """By structure, the Dice of each test patient, mean over the seeds."""
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in STRUCTURES}
+    for file in sorted((work / "runs").glob(f"{kind}-*/test/metrics.csv")):
+        with file.open(encoding="utf-8", newline="") as text:
+            for row in csv.DictReader(text):
+                found[row["structure"]].setdefault(row["case_id"], []).append(float(row["dice"] or "nan"))
+    return {name: {case: fmean(values) for case, values in of.items()} for name, of in found.items()}
+
+
+def _difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
+    """Mean over the patients of the difference, with its 95 % bootstrap interval."""
+    values = [one[case] - other[case] for case in sorted(one)]
+    low, high = mean_interval(values, sorted(one), samples=5000, seed=0) or (float("nan"), float("nan"))
+    return f"{np.nanmean(values):+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def main() -> None:
