@@ -95,11 +95,26 @@ def test_paths_are_printed_as_they_are(
     printed = f"best model: {folder}/best.safetensors; whose data it learnt from: {folder}/card.md\n"
     assert printed in capsys.readouterr().err
     monkeypatch.setattr("zonate.verbs.predict.predict", lambda *_a, **_n: PredictResult((folder,), {}))
+    folder.mkdir()
+    about = {"warnings": [], "model": {"terms_of_use": None}}
+    (folder / "zones.json").write_text(json.dumps(about), encoding="utf-8")
     assert call(monkeypatch, "predict", str(tmp_path), "-o", str(folder), "--model", str(tmp_path)) == 0
-    assert f"look at {folder}/qc.png\n" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[-1] == f"look at {folder}/qc.png"
     monkeypatch.setattr("zonate.verbs.simulate.simulate", lambda *_a, **_n: [folder])
     assert call(monkeypatch, "simulate", "-o", str(folder)) == 0
     assert f"1 simulated studies in {folder}; truth" in capsys.readouterr().err
+
+
+def test_predict_says_what_the_zones_warn_of_and_the_models_terms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {"warnings": ["the gland is in 63 pieces"], "model": {"terms_of_use": "the model learns from X (CC BY-NC)"}}
+    (tmp_path / "zones.json").write_text(json.dumps(about), encoding="utf-8")
+    monkeypatch.setattr("zonate.verbs.predict.predict", lambda *_a, **_n: PredictResult((tmp_path,), {}))
+    assert call(monkeypatch, "predict", str(tmp_path), "-o", str(tmp_path), "--model", str(tmp_path)) == 0
+    printed = capsys.readouterr().err
+    assert f"warning: case {tmp_path.name}: the gland is in 63 pieces\n" in printed
+    assert "terms: the model learns from X (CC BY-NC)\n" in printed
 
 
 def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
