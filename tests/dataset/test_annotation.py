@@ -6,7 +6,7 @@ import pytest
 from tests.dataset.importers import trees
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers import LabelLayer, Source
-from zonate.errors import LabelError
+from zonate.errors import GeometryError, LabelError
 from zonate.geometry import Grid
 from zonate.study import Sequence
 from zonate.zones import LabelCode
@@ -56,6 +56,17 @@ def test_masks_that_exclude_each_other_are_counted_and_not_learnt_from(tmp_path:
     volume, notes = read_annotation(source(tmp_path, ("pz.nii.gz", pz, PZ), ("cg.nii.gz", rest, CG)), GRID)
     assert (volume.values[2, 33, 12:17] == NA).all()
     assert notes == ("5 voxels are drawn as zones that exclude each other: they count as not annotated",)
+
+
+def test_of_several_segs_the_one_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
+    layers = []
+    for name, origin_mm in (("gland", (-36.0, -36.0, 0.0)), ("pz", (-30.0, -36.0, 0.0))):
+        t2w = trees.write_series(tmp_path / name, "P", origin_mm=origin_mm)
+        seg = trees.write_seg(tmp_path / f"{name}.dcm", t2w, {name: (None, trees.gland())})
+        layers.append(LabelLayer(seg, {0: BG, 1: WG if name == "gland" else PZ}))
+    of = Source("a", "P", {Sequence.T2W: tmp_path}, tuple(layers), "made here", "CC0", tmp_path, "here")
+    with pytest.raises(GeometryError, match=r"^case a, pz\.dcm: the labels do not lie on the T2W grid"):
+        read_annotation(of, GRID)
 
 
 def test_without_labels_there_is_nothing_to_read(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def _read_layer(
     layer: LabelLayer, source: Source, t2w: Grid
 ) -> Iterator[tuple[Codes, npt.NDArray[np.bool_], tuple[str, ...]]]:
     """Label codes (S, H, W), which slices are covered, and notes; once a file, or once a segment of a DICOM SEG."""
+    case = f"{source.case_id}, {layer.path.name}"
     if is_volume_file(layer.path):
-        case = f"{source.case_id}, {layer.path.name}"
         placed = place_labels(read_volume(layer.path), t2w, case, lenient=source.lenient_grid)
         yield map_labels(placed.volume.values, layer.codes, case), placed.covered, placed.notes
         return
@@ -75,19 +75,18 @@ def _read_layer(
             continue
         if number not in segments:
             raise LabelError(f"case {source.case_id}: {layer.path.name} has no segment {number} ({code.name})")
-        placed = _place_segment(segments[number], t2w, source)
+        placed = _place_segment(segments[number], t2w, case, lenient=source.lenient_grid)
         drawn = placed.volume.values.astype(np.bool_)
         codes = np.where(drawn, np.uint8(code), np.uint8(LabelCode.BACKGROUND))
         # A SEG leaves out frames that hold nothing.
         yield codes, np.ones_like(placed.covered), placed.notes if drawn.any() else (f"{code.name} is empty",)
 
 
-def _place_segment(segment: Volume, t2w: Grid, source: Source) -> Placed:
+def _place_segment(segment: Volume, t2w: Grid, case: str, *, lenient: bool) -> Placed:
     if not segment.values.any():  # where nothing is drawn, there is no place to check
         nothing = Volume(np.zeros(t2w.shape, dtype=np.uint8), t2w)
         return Placed(nothing, np.ones(t2w.shape[0], dtype=np.bool_))
-    case = f"{source.case_id}, {source.labels[0].path.name}"
-    return place_labels(segment, t2w, case, lenient=source.lenient_grid)
+    return place_labels(segment, t2w, case, lenient=lenient)
 
 
 def _fill(codes: Codes, rest: LabelCode) -> Codes:
