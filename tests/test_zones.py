@@ -9,6 +9,7 @@ from zonate.zones import (
     LabelCode,
     Zone,
     drawable,
+    drawn_within,
     membership,
     parse_label_codes,
     structure_codes,
@@ -110,6 +111,13 @@ def test_a_structure_is_drawn_where_both_sides_of_its_border_are(
     codes: tuple[LabelCode, ...], drawn: list[str]
 ) -> None:
     assert [name for name in STRUCTURES if drawable(name, codes)] == drawn
+
+
+def test_zones_are_drawn_by_codes_that_stand_for_nothing_beyond_them() -> None:
+    gland = ZONES_OF_CODE[WG]
+    assert drawn_within(gland, (BG, PZ, TZ, 255)) == {Zone.PZ, Zone.TZ}
+    assert drawn_within(ZONES_OF_CODE[CG], (PZ, WG)) == frozenset()
+    assert drawn_within(gland, (PZ, CG)) == gland
 
 
 def test_the_structures_are_the_zones_the_central_gland_and_the_gland() -> None:

@@ -154,6 +154,12 @@ def structure_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ..
     return chosen if covered == wanted else None
 
 
+def drawn_within(zones: frozenset[Zone], codes: Iterable[int]) -> frozenset[Zone]:
+    """Which of some zones are drawn by codes that stand for nothing beyond them; NOT_ANNOTATED draws nothing."""
+    sets = (ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED)
+    return frozenset[Zone]().union(*(drawn for drawn in sets if drawn <= zones))
+
+
 def drawable(structure: str, codes: Iterable[int]) -> bool:
     """Whether an annotator with these codes draws a structure's border, on both of its sides.
 
@@ -166,13 +172,9 @@ def drawable(structure: str, codes: Iterable[int]) -> bool:
         codes: Those that the annotator could have drawn.
     """
     wanted = STRUCTURES[structure]
-    sets = [ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED]
-
-    def covered(zones: frozenset[Zone]) -> bool:
-        return frozenset[Zone]().union(*(drawn for drawn in sets if drawn <= zones)) == zones
-
-    straddling = [drawn for drawn in sets if drawn & wanted and not drawn <= wanted]
-    return covered(wanted) and all(covered(drawn - wanted) for drawn in straddling)
+    declared = [LabelCode(code) for code in codes if code != LabelCode.NOT_ANNOTATED]
+    straddling = [zones for code in declared if (zones := ZONES_OF_CODE[code]) & wanted and not zones <= wanted]
+    return all(drawn_within(zones, declared) == zones for zones in (wanted, *(zones - wanted for zones in straddling)))
 
 
 def parse_label_codes(text: str) -> dict[int, LabelCode]:

@@ -206,23 +206,21 @@ def show_readers(comparisons: list[dict[str, Any]]) -> None:
 
 def show_taken(result: "PrepareResult") -> None:
     """What `prepare` took of each data set, and what it left and why."""
-    rows = [
-        [of["dataset"], of["licence"], str(of["patients"]), _on_sides(of["splits"]), ", ".join(of["codes"])]
-        for of in result.taken
-    ]
+    from zonate.dataset.splits import SPLITS
+
+    rows = []
+    for of in result.taken:
+        cases = " + ".join(str(of["splits"].get(split, 0)) for split in SPLITS)
+        rows.append([of["dataset"], of["licence"], str(of["patients"]), cases, ", ".join(of["codes"])])
     if rows:
         show_table("Taken", ["data set", "licence", "patients", "cases", "label codes"], rows)
-        console.print("cases: train + validation + test + evaluation", highlight=False)
+        console.print(f"cases: {' + '.join(SPLITS)}", highlight=False)
     reasons: dict[str, list[str]] = {}
     for left in result.left_out:
         reasons.setdefault(left.reason, []).append(left.name)
     for reason, names in reasons.items():
         shown = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
         console.print(f"left out: {shown}: {reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _on_sides(splits: Mapping[str, int]) -> str:
-    return " + ".join(str(splits.get(side, 0)) for side in ("train", "validation", "test", "evaluation"))
 
 
 def show_checked(result: "CheckResult") -> None:

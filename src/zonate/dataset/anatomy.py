@@ -72,7 +72,8 @@ def examine(reference: Volume, codes: Iterable[int], t2w: Volume | None = None) 
     declared = sorted({LabelCode(code) for code in codes} - {LabelCode.NOT_ANNOTATED})
     spacing_mm = np.array(labels.grid.spacing_mm)
     gland = np.isin(labels.values, [code for code in declared if ZONES_OF_CODE[code] <= GLAND])
-    whole = not (labels.values == LabelCode.NOT_ANNOTATED).any()
+    unseen = labels.values == LabelCode.NOT_ANNOTATED
+    whole = not unseen.any()
     found = _Findings()
     if whole:
         found.figures["gland_ml"] = float(gland.sum()) * labels.grid.voxel_volume_ml
@@ -84,7 +85,7 @@ def examine(reference: Volume, codes: Iterable[int], t2w: Volume | None = None) 
     _order(found, labels.values, declared, gland, spacing_mm, whole=whole)
     _pieces(found, labels.values, declared)
     _place(found, gland, spacing_mm)
-    _unseen(found, gland, (labels.values == LabelCode.NOT_ANNOTATED).all(axis=(1, 2)))
+    _unseen(found, gland, unseen.all(axis=(1, 2)))
     absent = [code_name(code) for code in declared if not (labels.values == code).any()]
     if absent:
         found.warnings.append(f"declared but nowhere drawn: {', '.join(absent)}")

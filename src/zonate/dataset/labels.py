@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from zonate.errors import GeometryError, LabelError
 from zonate.geometry import Grid, Volume, from_canonical, to_canonical
-from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode, Zone
+from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode, drawn_within
 
 LABEL_GRID_TOLERANCE_MM = 0.05
 """How far rounding may move a corner of a label file: NIfTI keeps its affine in 32 bits and NRRD in decimal digits,
@@ -175,8 +175,7 @@ def gland_volume_ml(reference: Volume, codes: tuple[LabelCode, ...]) -> float | 
         was not annotated.
     """
     members = [code for code in codes if ZONES_OF_CODE[code] <= GLAND]
-    covered = frozenset[Zone]().union(*(ZONES_OF_CODE[code] for code in members))
-    if covered != GLAND or (reference.values == LabelCode.NOT_ANNOTATED).any():
+    if drawn_within(GLAND, codes) != GLAND or (reference.values == LabelCode.NOT_ANNOTATED).any():
         return None
     return int(np.isin(reference.values, members).sum()) * reference.grid.voxel_volume_ml
 

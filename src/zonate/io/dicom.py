@@ -2,10 +2,7 @@
 
 import os
 import struct
-import warnings
-from collections.abc import Iterator
 from collections.abc import Sequence as Items
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +10,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 import pydicom
-import pydicom.config
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
@@ -30,6 +26,7 @@ from pydicom.uid import (
 from zonate.errors import CorruptSeriesError
 from zonate.io.frame import Frame
 from zonate.io.multiframe import frames_of
+from zonate.io.quiet import quiet
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
@@ -86,7 +83,7 @@ def scan(root: Path) -> Scan:
         if not _looks_like_dicom(path):
             continue
         try:
-            with _quiet():  # values are converted when they are first asked for
+            with quiet():  # values are converted when they are first asked for
                 header, broken = _read_header(path)
                 if header is not None:
                     frames.extend(frames_of(header, path, name, broken))
@@ -125,7 +122,7 @@ def read_pixels(frames: Items[Frame], label: str) -> npt.NDArray[np.float32]:
 def _decode(frame: Frame, label: str) -> npt.NDArray[Any]:
     """All frames of a file (N, H, W)."""
     try:
-        with _quiet():
+        with quiet():
             dataset = pydicom.dcmread(frame.file, force=True)
             if "TransferSyntaxUID" not in dataset.file_meta:
                 dataset.file_meta.TransferSyntaxUID = _syntax(dataset)
@@ -172,17 +169,6 @@ def _read_header(path: Path) -> tuple[Any, str]:
         if not rows:
             return header, "its header is truncated"
         return header, _pixel_fault(header, file)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep pydicom from warning and logging about values that are not quite as the standard wants them.
-
-    Its messages would hold the values, and with them perhaps the patient's name.
-    """
-    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _pixel_fault(header: Any, file: BinaryIO) -> str:

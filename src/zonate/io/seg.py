@@ -1,6 +1,5 @@
 """DICOM SEG: what its segments are called, and where they lie."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,17 +9,18 @@ from typing import Any
 import highdicom
 import numpy as np
 import pydicom
-import pydicom.config
 from pydicom.sr.coding import Code
 
 from zonate.errors import StudyError
 from zonate.geometry import Grid, Volume
+from zonate.io.quiet import quiet
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 
-_PROSTATE = "41216001"
-_OLDER_PROSTATE = Code("T-9200B", "SRT", "Prostate")
-"""In DICOM until SNOMED RT went; the table of equivalents gives another RT code for the prostate."""
+PROSTATE = "41216001"
+"""SNOMED CT."""
+_OLDER = {PROSTATE: Code("T-9200B", "SRT", "Prostate")}
+"""By SNOMED CT code, one of SNOMED RT that DICOM had and pydicom's table of equivalents lacks."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Segment:
     def is_coded(self, snomed_ct: str) -> bool:
         """Whether its type is that SNOMED CT concept, be it by the older SNOMED RT code (`SRT`, `SNM3`)."""
         own = Code(self.code, "SRT" if self.scheme == "SNM3" else self.scheme, "")
-        wanted = [Code(snomed_ct, "SCT", "")] + ([_OLDER_PROSTATE] if snomed_ct == _PROSTATE else [])
-        return own in wanted
+        wanted = Code(snomed_ct, "SCT", "")
+        return own in (wanted, _OLDER.get(snomed_ct, wanted))
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,7 @@ def _segment(item: Any) -> Segment:
 def _readable(path: Path) -> Iterator[None]:
     """Whatever the libraries raise or warn of about a file is said without its header's values."""
     try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
+        with quiet():
             yield
     except StudyError:
         raise

@@ -20,15 +20,27 @@ EMPTY_RULE = (
 
 def scores_csv(scores: Iterable[Score], tolerance_mm: float) -> str:
     """The text of metrics.csv: one row a case and structure; an undefined measure is an empty cell."""
+    return csv_text([score_columns(tolerance_mm), *(score_row(score, tolerance_mm) for score in scores)])
+
+
+def score_columns(tolerance_mm: float) -> list[str]:
+    """The head of metrics.csv."""
+    volumes = ["reference_volume_ml", "prediction_volume_ml"]
+    return ["case_id", "structure", *measure_names(tolerance_mm), *volumes, "status"]
+
+
+def score_row(score: Score, tolerance_mm: float) -> list[str]:
+    """A score under the head of `score_columns`."""
+    m = score.metrics
+    numbers = [*score.measures(tolerance_mm).values(), m.reference_volume_ml, m.prediction_volume_ml]
+    cells = ["" if math.isnan(number) else f"{number:.6g}" for number in numbers]
+    return [score.case_id, score.structure, *cells, m.status]
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV, quoted where need be."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = measure_names(tolerance_mm)
-    writer.writerow(["case_id", "structure", *names, "reference_volume_ml", "prediction_volume_ml", "status"])
-    for score in scores:
-        m = score.metrics
-        numbers = [*score.measures(tolerance_mm).values(), m.reference_volume_ml, m.prediction_volume_ml]
-        cells = ["" if math.isnan(number) else f"{number:.6g}" for number in numbers]
-        writer.writerow([score.case_id, score.structure, *cells, m.status])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

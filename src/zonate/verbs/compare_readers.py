@@ -1,7 +1,5 @@
 """Model against reader against reader, on images that were read more than once: the human ceiling."""
 
-import csv
-import io
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +10,7 @@ from zonate.config import EvaluationSettings
 from zonate.dataset.store import Dataset, Entry
 from zonate.errors import DatasetError, why_set_aside
 from zonate.metrics import Score, score_case, summarise
-from zonate.metrics.tables import scores_csv, structure_to_json
+from zonate.metrics.tables import csv_text, score_columns, score_row, structure_to_json
 from zonate.model import Model
 
 MODEL = "model"
@@ -94,12 +92,9 @@ def comparisons_json(comparisons: Comparisons, settings: EvaluationSettings) -> 
 
 def comparisons_csv(comparisons: Comparisons, settings: EvaluationSettings) -> str:
     """The text of readers.csv: the columns of metrics.csv after who is compared with whom."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["compared", "reference", *_rows([], settings)[0]])
-    for pair, scores in comparisons.items():
-        writer.writerows([*pair, *row] for row in _rows(scores, settings)[1:])
-    return text.getvalue()
+    tolerance_mm = settings.surface_tolerance_mm
+    rows = [[*pair, *score_row(score, tolerance_mm)] for pair, scores in comparisons.items() for score in scores]
+    return csv_text([["compared", "reference", *score_columns(tolerance_mm)], *rows])
 
 
 def _compare(
@@ -136,8 +131,3 @@ def _named(readings: Sequence[Entry]) -> dict[str, Entry]:
             name = f"{reader} ({number})"
         named[name] = entry
     return named
-
-
-def _rows(scores: Sequence[Score], settings: EvaluationSettings) -> list[list[str]]:
-    """The head and the rows of metrics.csv."""
-    return list(csv.reader(io.StringIO(scores_csv(scores, settings.surface_tolerance_mm))))

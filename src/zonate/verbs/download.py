@@ -191,15 +191,14 @@ def _fetch(client: IdcClient, series: Sequence[RemoteSeries], output: Path) -> M
 
 
 def _selected(client: IdcClient, chosen: Collection, patients: int | None) -> tuple[RemoteSeries, ...]:
-    """The images and labels of the patients who have labels."""
+    """The images and labels of the patients who have labels; or the images of all."""
     all_series = series_of_collection(client, chosen.idc_collection or "")
     labels = [one for one, result in all_series if one.modality == "SEG" and result == chosen.idc_analysis]
     images = [one for one, result in all_series if one.modality == "MR" and result is None]
-    if chosen.images_alone:
-        labels = []
-    labelled = sorted({one.patient_id for one in (images if chosen.images_alone else labels)})
-    wanted = set(labelled if patients is None else labelled[:patients])
-    return tuple(one for one in (*images, *labels) if one.patient_id in wanted)
+    series = images if chosen.images_alone else [*images, *labels]
+    known = sorted({one.patient_id for one in (images if chosen.images_alone else labels)})
+    wanted = set(known[:patients])
+    return tuple(one for one in series if one.patient_id in wanted)
 
 
 def _check_space(output: Path, needed_bytes: int) -> None:

@@ -21,7 +21,7 @@ from zonate.errors import DatasetError, GeometryError, LabelError, StudyError
 from zonate.geometry import Volume, to_canonical
 from zonate.load import load_case
 from zonate.study import Sequence
-from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode, Zone, told_apart
+from zonate.zones import GLAND, LabelCode, drawn_within, told_apart
 
 
 def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord:
@@ -85,8 +85,7 @@ def _check_codes(source: Source) -> None:
     told_apart(source.codes)
     if LabelCode.BACKGROUND not in source.codes:
         return
-    inside = [code for code in source.codes if ZONES_OF_CODE[code] <= GLAND]
-    unnamed = GLAND - frozenset[Zone]().union(*(ZONES_OF_CODE[code] for code in inside))
+    unnamed = GLAND - drawn_within(GLAND, source.codes)
     if unnamed:
         raise LabelError(
             f"case {source.case_id} ({source.where}): the label codes {', '.join(code.name for code in source.codes)} "

@@ -43,9 +43,10 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
         raise DatasetError(f"the dataset {dataset.path} has no training case: nnU-Net has nothing to learn from")
     roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
     codes = told_apart({code for entry in entries if entry.split == "train" for code in entry.codes})
+    numbers = _numbers(codes)
     ignored = False
     for done, entry in enumerate(entries, start=1):
-        ignored |= _write_case(folder / NAME, dataset, entry, roles, codes)
+        ignored |= _write_case(folder / NAME, dataset, entry, roles, numbers)
         progress(done, len(entries), entry.case_id)
     about = _about(entries, roles, codes, ignored=ignored)
     (folder / NAME / "dataset.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
@@ -57,7 +58,7 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
 
 
 def _write_case(
-    root: Path, dataset: Dataset, entry: Entry, roles: list[Sequence], codes: tuple[LabelCode, ...]
+    root: Path, dataset: Dataset, entry: Entry, roles: list[Sequence], numbers: npt.NDArray[np.uint8]
 ) -> bool:
     """Write images and labels; say whether any pixel is ignored."""
     slices = dataset.slices(entry.case_id)
@@ -67,12 +68,11 @@ def _write_case(
         file = root / f"images{part}" / f"{entry.case_id}_{channel:04d}.nii.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_volume(file, Volume(image, grid))
-    table = _numbers(codes)
-    numbers = table[dataset.labels(entry.case_id)]
+    labels = numbers[dataset.labels(entry.case_id)]
     file = root / f"labels{part}" / f"{entry.case_id}.nii.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_volume(file, Volume(numbers, grid))
-    return bool((numbers == len(codes)).any())
+    write_volume(file, Volume(labels, grid))
+    return bool((labels == numbers[LabelCode.NOT_ANNOTATED]).any())
 
 
 def _numbers(codes: tuple[LabelCode, ...]) -> npt.NDArray[np.uint8]:

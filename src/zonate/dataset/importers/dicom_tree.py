@@ -2,16 +2,16 @@
 
 import logging
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pydicom
-import pydicom.config
 
 from zonate.dataset.importers.layout import LeftOut
+from zonate.io.quiet import quiet
 from zonate.io.seg import SegHeader
 from zonate.study import Sequence
 
@@ -84,8 +84,12 @@ class Tree:
 
     def drawn_on(self, header: SegHeader) -> SeriesFolder | None:
         """The image series that a SEG refers to; None where it is not in the tree."""
-        by_uid = {one.series_uid: one for one in self.images()}
-        return next((by_uid[uid] for uid in header.referenced_series_uids if uid in by_uid), None)
+        uids = header.referenced_series_uids
+        return next((self._image_of_uid[uid] for uid in uids if uid in self._image_of_uid), None)
+
+    @cached_property
+    def _image_of_uid(self) -> dict[str, SeriesFolder]:
+        return {one.series_uid: one for one in self.images()}
 
 
 def read_tree(root: Path, patients: re.Pattern[str]) -> Tree:
@@ -160,8 +164,7 @@ def _quietly() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
+        with quiet():
             yield
     finally:
         logger.setLevel(level)

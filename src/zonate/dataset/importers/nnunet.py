@@ -136,9 +136,7 @@ def _codes(about: dict[str, Any], root: Path) -> dict[int, LabelCode]:
         for one in value if isinstance(value, list) else [value]:
             held.setdefault(int(one), []).append(code)
     codes = {value: _common_code(value, of_value, root) for value, of_value in held.items()}
-    if LabelCode.TZ in codes.values() and not {LabelCode.DPU, LabelCode.AFS, LabelCode.CENTRAL_GLAND} & {
-        *codes.values()
-    }:
+    if not {LabelCode.DPU, LabelCode.AFS, LabelCode.CENTRAL_GLAND} & set(codes.values()):
         return {value: LabelCode.CENTRAL_GLAND if code == LabelCode.TZ else code for value, code in codes.items()}
     return codes
 

@@ -12,7 +12,6 @@ The folder names are those of TCIA's pages; the SEGs' texts were not verified on
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import Segment, read_segment_header
-from zonate.study import Sequence
 from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
@@ -116,7 +114,7 @@ def _source(seg: SeriesFolder, tree: Tree, root: Path, number: int) -> Source | 
 
 def _told_apart(sources: list[Source]) -> list[Source]:
     """Several SEGs of one T2W series are several readings of an image."""
-    images = [str(dict(source.inputs)[Sequence.T2W]) for source in sources if isinstance(source.inputs, Mapping)]
+    images = [source.files["t2w"] for source in sources]
     return [
         replace(source, image_id=f"{source.patient_id}-{images.index(image) + 1}-image", reader=f"seg{number}")
         if images.count(image) > 1

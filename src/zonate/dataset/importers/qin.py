@@ -17,11 +17,11 @@ from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_aroun
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
-from zonate.io.seg import Segment, read_segment_header
-from zonate.zones import LabelCode
+from zonate.io.seg import PROSTATE, Segment, read_segment_header
+from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _PATIENT = re.compile(r"PCAMPMRI-\d{5}")
-_CODES = {"41216001": LabelCode.WHOLE_GLAND, "279706003": LabelCode.PZ}
+_CODES = {PROSTATE: LabelCode.WHOLE_GLAND, ZONE_INFO[Zone.PZ].snomed_code: LabelCode.PZ}
 _WORDS = (("peripheral", LabelCode.PZ), ("whole", LabelCode.WHOLE_GLAND), ("prostate gland", LabelCode.WHOLE_GLAND))
 _ASIDE = ("lesion", "normal", "suspected", "tumor", "tumour", "roi")
 
@@ -31,7 +31,7 @@ def code_of_segment(segment: Segment) -> LabelCode | None:
     text = " ".join(segment.texts)
     if any(word in text for word in _ASIDE):
         return None
-    coded = next((code for snomed, code in _CODES.items() if segment.is_coded(snomed)), None)
+    coded = next((code for snomed, code in _CODES.items() if snomed and segment.is_coded(snomed)), None)
     return coded or next((code for word, code in _WORDS if word in text.replace("_", " ")), None)
 
 

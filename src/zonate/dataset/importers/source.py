@@ -9,7 +9,7 @@ from zonate.dataset.cases import Use
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
-from zonate.zones import ZONES_OF_CODE, LabelCode, Zone
+from zonate.zones import ZONES_OF_CODE, LabelCode, drawn_within
 
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -21,8 +21,7 @@ def is_case_id(text: str) -> bool:
 
 def _is_divided(code: LabelCode, drawn: set[LabelCode]) -> bool:
     """Whether finer ones of the codes hold together all zones of a code."""
-    zones = ZONES_OF_CODE[code]
-    return zones == frozenset[Zone]().union(*(ZONES_OF_CODE[one] for one in drawn if ZONES_OF_CODE[one] < zones))
+    return drawn_within(ZONES_OF_CODE[code], drawn - {code}) == ZONES_OF_CODE[code]
 
 
 @dataclass(frozen=True)
