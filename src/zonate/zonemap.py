@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.geometry import Volume
+from zonate.measurements import Measurements, Uncertainty
 from zonate.zones import STRUCTURES, LabelCode, structure_codes
 
 
@@ -17,11 +18,23 @@ class ZoneMap:
         labels: Label codes on the original T2W grid, uint8.
         codes: The codes that the model can tell apart, disjoint, ascending.
         probabilities: (len(codes), S, H, W) float32 on the same grid, in the order of `codes`.
+        case_id: As in `Case`; empty where the network alone was asked.
+        measurements: Diameters, ADC, PSA density; None where the network alone was asked.
+        sectors: Numbers of `zonate.sectors.SECTORS` on the same grid, uint8, 0 outside; None where there are none.
+        uncertainty: What the samples say; None where none were drawn.
+        sample_entropy: Per voxel (S, H, W) float32, entropy in nats over `codes` of the mean of the samples.
+        warnings: What a person should know before they believe it, what may make it worthless first.
     """
 
     labels: Volume
     codes: tuple[LabelCode, ...]
     probabilities: npt.NDArray[np.float32]
+    case_id: str = ""
+    measurements: Measurements | None = None
+    sectors: Volume | None = None
+    uncertainty: Uncertainty | None = None
+    sample_entropy: npt.NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def entropy(self) -> npt.NDArray[np.float32]:

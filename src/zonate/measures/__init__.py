@@ -1,0 +1,1 @@
+"""What is measured on a segmentation: diameters, ADC, PSA density, sectors, uncertainty."""
