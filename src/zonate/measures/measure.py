@@ -1,0 +1,102 @@
+"""Everything that is known of a gland in figures, from its label map."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from zonate.case import Case
+from zonate.errors import GeometryError
+from zonate.geometry import Volume
+from zonate.measurements import Interval, Measurements, PsaDensity
+from zonate.measures.adc import adc_statistics
+from zonate.measures.axes import gland_axes
+from zonate.measures.ellipsoid import ellipsoid
+from zonate.measures.gland import gland_mask
+from zonate.measures.psa import check_psa, psa_density
+from zonate.sectors import SECTORS
+from zonate.zonemap import structure_volumes_ml
+from zonate.zones import LabelCode
+
+_NOT_TOLD_APART = "the model was trained on labels that do not tell it apart"
+_NO_GLAND = "no prostate was found"
+
+
+def measure(
+    case: Case,
+    labels: Volume,
+    codes: tuple[LabelCode, ...],
+    *,
+    psa_ng_ml: float | None = None,
+    intervals_ml: Mapping[str, Interval] | None = None,
+) -> Measurements:
+    """Measure volumes, diameters, ADC and PSA density.
+
+    Args:
+        case: What was segmented.
+        labels: Label codes (S, H, W) uint8 on the T2W grid.
+        codes: Those that the model can tell apart, disjoint.
+        psa_ng_ml: Serum PSA.
+        intervals_ml: Of volumes, by name in STRUCTURES.
+
+    Returns:
+        Figures; what is not among them stands in `not_given` with the reason.
+
+    Raises:
+        ValueError: The PSA cannot be one.
+        GeometryError: The labels do not lie on the T2W grid.
+    """
+    if psa_ng_ml is not None:
+        check_psa(psa_ng_ml)
+    if not labels.grid.same_as(case.t2w.grid):
+        raise GeometryError(
+            f"case {case.case_id}: the labels, of shape {labels.grid.shape}, do not lie on the T2W grid, of shape "
+            f"{case.t2w.grid.shape}: measure them with the images that they were drawn on"
+        )
+    volumes = structure_volumes_ml(labels, codes)
+    not_given = {f"volume_ml.{name}": _NOT_TOLD_APART for name, volume in volumes.items() if volume is None}
+
+    diameters = ellipsoid(labels, codes)
+    if diameters is None:
+        not_given["ellipsoid"] = "nothing of the gland lies in its midline" if volumes["GLAND"] else _no_gland(volumes)
+    elif remarks := _axes_remarks(labels, codes):
+        not_given["ellipsoid.axes"] = "; ".join(remarks)
+    ratio = _pz_tz_ratio(volumes)
+    if ratio is None:
+        unknown = volumes["PZ"] is None or volumes["TZ"] is None
+        not_given["pz_tz_ratio"] = "the model does not tell both apart" if unknown else "no transition zone was found"
+    adc, without_adc = adc_statistics(case, labels, codes)
+    psa = _psa(psa_ng_ml, volumes["GLAND"], (intervals_ml or {}).get("GLAND"))
+    if psa is None:
+        not_given["psa"] = "no PSA value was given" if psa_ng_ml is None else _no_gland(volumes)
+    return Measurements(volumes, diameters, ratio, adc, psa, not_given | without_adc)
+
+
+def sector_volumes_ml(sectors: Volume) -> dict[str, float]:
+    """Volume of each sector in ml.
+
+    Args:
+        sectors: Numbers of `SECTORS` (S, H, W) uint8.
+
+    Returns:
+        By abbreviation, in the order of `SECTORS`; 0 for one that is empty.
+    """
+    counts = np.bincount(sectors.values.ravel(), minlength=len(SECTORS) + 1)
+    return {sector.abbreviation: int(counts[sector.number]) * sectors.grid.voxel_volume_ml for sector in SECTORS}
+
+
+def _axes_remarks(labels: Volume, codes: tuple[LabelCode, ...]) -> tuple[str, ...]:
+    gland = gland_mask(labels, codes)
+    return () if gland is None else gland_axes(gland, labels.grid).remarks
+
+
+def _pz_tz_ratio(volumes_ml: Mapping[str, float | None]) -> float | None:
+    pz, tz = volumes_ml["PZ"], volumes_ml["TZ"]
+    return None if pz is None or not tz else pz / tz
+
+
+def _psa(psa_ng_ml: float | None, gland_ml: float | None, interval_ml: Interval | None) -> PsaDensity | None:
+    return None if psa_ng_ml is None or gland_ml is None else psa_density(psa_ng_ml, gland_ml, interval_ml)
+
+
+def _no_gland(volumes_ml: Mapping[str, float | None]) -> str:
+    return _NOT_TOLD_APART if volumes_ml["GLAND"] is None else _NO_GLAND
