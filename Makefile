@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := $(VENV)-readers
 
-.PHONY: help setup readers demo test test-all lint types imports check clean
+.PHONY: help setup readers programs demo test test-all lint types imports check clean
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -23,6 +23,16 @@ $(OTHERS)/.ready: tests/foreign/requirements.txt constraints.txt
 	$(OTHERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(OTHERS)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r tests/foreign/requirements.txt
 	@touch $@
+
+programs:       ## Debian's programs that some tests drive, dciodvfy and Chromium; as root, else those tests skip
+	@missing=; \
+	command -v dciodvfy >/dev/null || missing="$$missing dicom3tools"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "not installed, and only root can, on Debian:$$missing; the tests that need them skip" >&2; exit 0; \
+	fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing
 
 demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
 	$(BIN)/zonate demo -o demo --overwrite

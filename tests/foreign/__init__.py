@@ -26,3 +26,13 @@ def ask(script: str, *arguments: Path) -> Any:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run(program: str, *arguments: str | Path) -> str:
+    """Run a program that is installed there and give back what it writes; its failure fails the test."""
+    path = PYTHON.with_name(program)
+    if not path.is_file():
+        pytest.skip(f"{program} is not installed: make readers")
+    done = subprocess.run([str(path), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

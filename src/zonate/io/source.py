@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pydicom
+from pydicom.valuerep import DA, TM
 
 from zonate.errors import CorruptSeriesError
 from zonate.geometry import Grid
@@ -14,18 +15,25 @@ from zonate.io.quiet import quiet
 from zonate.io.stacks import stack
 from zonate.study import Sequence, Study
 
-_IDENTIFYING = (
+_TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "ReferringPhysicianName",
 )  # fmt: skip
-"""What the objects made of a series carry over, and DICOM lets be empty."""
-_CARRIED_ON = (
-    "PatientAge", "PatientSize", "PatientWeight", "EthnicGroup", "PatientComments", "StudyDescription",
-    "IssuerOfPatientID", "OtherPatientIDs", "OtherPatientIDsSequence", "AdmittingDiagnosesDescription",
-    "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "InstitutionName", "InstitutionAddress", "StationName",
-    "OperatorsName", "PerformingPhysicianName", "RequestedProcedureDescription", "ClinicalTrialSubjectID",
-    "ReferencedStudySequence", "RequestAttributesSequence",
+"""What every object of a study must hold, be it empty: files that lack one are met."""
+_DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
+_SEXES = ("M", "F", "O", "")
+_NOT_THE_PATIENT = (
+    "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "Modality", "SeriesNumber", "InstanceNumber",
+    "PatientPosition", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "SoftwareVersions",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
+    "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+    "NumberOfFrames",
 )  # fmt: skip
+"""What a header keeps when the patient is left out; whatever is not named here may tell who or where."""
+_GROUPS_OF_PLACE = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+"""Likewise of an enhanced file's functional groups."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class SourceImages:
 
     Attributes:
         headers: One dataset a file, without pixels: of classic files one a slice, in the order of the volume's
-            slices (S ascending); of an enhanced file that one.
+            slices (S ascending); of an enhanced file that one. What every object of a study must hold is there, be it
+            empty, and no date or sex is left that the standard does not know.
         frames: For each slice of the volume (SOP instance UID, frame number from 1 in an enhanced file or None).
         grid: Of the volume, as it was read.
     """
@@ -49,7 +58,10 @@ class SourceImages:
         return self.headers[0]
 
     def without_patient(self) -> Self:
-        """The same with the patient left out; the UIDs stay, which tell the images that a result belongs to."""
+        """The same with the patient left out; the UIDs stay, which tell the images that a result belongs to.
+
+        Kept is what says which images they are, where they lie, and which model of scanner made them; nothing else.
+        """
         return replace(self, headers=tuple(_without_patient(header) for header in self.headers))
 
 
@@ -69,34 +81,66 @@ def source_images(study: Study, role: Sequence = Sequence.T2W) -> SourceImages |
     if not isinstance(study, DicomStudy):
         return None
     ordered = stack(study.frames[role])
-    headers = {frame.sop_uid: frame for frame in ordered.frames}
-    return SourceImages(
-        tuple(_header(frame, study.case_id) for frame in headers.values()),
-        tuple(_numbered(ordered.frames, len(headers) > 1)),
-        ordered.grid,
-    )
+    files = {frame.sop_uid: frame for frame in ordered.frames}
+    headers = {uid: _header(frame, study.case_id) for uid, frame in files.items()}
+    return SourceImages(tuple(headers.values()), tuple(_numbered(ordered.frames, headers)), ordered.grid)
 
 
 def _header(frame: Frame, case_id: str) -> pydicom.Dataset:
     try:
         with quiet():
-            return pydicom.dcmread(frame.file, stop_before_pixels=True, force=True)
+            header = pydicom.dcmread(frame.file, stop_before_pixels=True, force=True)
+            _complete(header)
+            return header
     except OSError:
         raise CorruptSeriesError(f"case {case_id}: {frame.name} is no longer there: read the study again") from None
 
 
-def _numbered(frames: tuple[Frame, ...], classic: bool) -> Iterator[tuple[str, int | None]]:
+def _numbered(frames: tuple[Frame, ...], headers: dict[str, pydicom.Dataset]) -> Iterator[tuple[str, int | None]]:
     for frame in frames:
-        yield frame.sop_uid, None if classic or len(frames) == 1 else frame.index + 1
+        yield frame.sop_uid, frame.index + 1 if _enhanced(headers[frame.sop_uid]) else None
+
+
+def _enhanced(header: pydicom.Dataset) -> bool:
+    return bool(header.get("PerFrameFunctionalGroupsSequence"))
+
+
+def _complete(header: pydicom.Dataset) -> None:
+    """Objects made of a header with such a fault would carry the fault on, or could not be made at all."""
+    for keyword in _TYPE_2:
+        value = header.get(keyword)
+        if value is None or (keyword == "PatientSex" and value not in _SEXES):
+            setattr(header, keyword, "")
+        elif keyword in _DATES:
+            try:
+                _DATES[keyword](value)
+            except (ValueError, TypeError):
+                setattr(header, keyword, "")
 
 
 def _without_patient(header: pydicom.Dataset) -> pydicom.Dataset:
-    bare: Any = pydicom.Dataset(header)
-    for keyword in _CARRIED_ON:
-        if keyword in bare:
-            del bare[keyword]
-    for keyword in _IDENTIFYING:
+    bare: Any = _kept(header, _NOT_THE_PATIENT)
+    for keyword in _TYPE_2:
         setattr(bare, keyword, "")
     bare.PatientIdentityRemoved = "YES"
-    bare.DeidentificationMethod = "Zonate: patient and study attributes emptied, UIDs kept"
+    bare.DeidentificationMethod = "Zonate: patient, study and place left out, UIDs kept"
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        if keyword in header:
+            setattr(bare, keyword, [_groups_of_place(item) for item in header[keyword].value])
+    return bare
+
+
+def _groups_of_place(groups: pydicom.Dataset) -> pydicom.Dataset:
+    bare = _kept(groups, _GROUPS_OF_PLACE)
+    for keyword in _GROUPS_OF_PLACE:
+        if keyword in bare:
+            setattr(bare, keyword, [_kept(item, _NOT_THE_PATIENT) for item in bare[keyword].value])
+    return bare
+
+
+def _kept(dataset: pydicom.Dataset, keywords: tuple[str, ...]) -> pydicom.Dataset:
+    bare = pydicom.Dataset()
+    for keyword in keywords:
+        if keyword in dataset:
+            bare[keyword] = dataset[keyword]
     return bare
