@@ -13,7 +13,7 @@ from zonate.cli import render
         ("rigid", "good"),
         ("header", "not registered"),
         ("given", "as given"),
-        ("none", "NOT USABLE"),
+        ("none", "not usable"),
     ],
 )
 def test_the_verdict_comes_first(chosen: Chosen, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -114,13 +115,10 @@ def show_study(study: "Study") -> None:
 
 def show_alignment(record: "AlignmentRecord") -> None:
     """One line that a technologist understands."""
-    from zonate.case import NO_ALIGNMENT
+    from zonate.report.alignment_facts import alignment_verdict
 
-    verdict = {"none": "NOT USABLE", "header": "not registered", "given": "as given"}.get(record.chosen, "good")
-    if record == NO_ALIGNMENT:
-        verdict = "not needed"
     console.print(
-        f"alignment {verdict}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True
+        f"alignment {alignment_verdict(record)}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True
     )
 
 
@@ -150,6 +148,22 @@ def _of_cases(cases: list[str]) -> str:
         return f"case {cases[0]}: " if cases else ""
     more = f" and {len(cases) - _NAMES} more" if len(cases) > _NAMES else ""
     return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): "
+
+
+def show_prediction(folder: Path, about: Mapping[str, Any]) -> None:
+    """What `predict` found, and what makes it doubtful, from zones.json."""
+    for text in about["warnings"]:
+        show_warnings((f"case {folder.name}: {text}",))
+    if about["doubt"]:
+        text = f"case {folder.name}: {about['doubt']}"
+        console.print(f"[bold red]doubtful:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    report = folder / "report.html"
+    console.print(f"look at {report if report.exists() else folder / 'qc.png'}", markup=False, soft_wrap=True)
+
+
+def show_address(address: str) -> None:
+    """Where a page is served."""
+    console.print(f"{address}\nfor this machine alone; Ctrl-C ends it", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_failures(failed: Mapping[str, str]) -> None:

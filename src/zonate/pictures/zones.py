@@ -85,12 +85,17 @@ def draw_zones(
 
 def code_colour(code: LabelCode) -> tuple[float, float, float]:
     """The colour of a label code, each part from 0 to 1."""
+    red, green, blue = code_rgb(code)
+    return red / 255, green / 255, blue / 255
+
+
+def code_rgb(code: LabelCode) -> tuple[int, int, int]:
+    """The colour of a label code, each part from 0 to 255."""
     coarse = {
         LabelCode.CENTRAL_GLAND: CENTRAL_GLAND_COLOUR_RGB,
         LabelCode.WHOLE_GLAND: WHOLE_GLAND_COLOUR_RGB,
     }
-    red, green, blue = coarse[code] if code in coarse else ZONE_INFO[Zone(code)].colour_rgb
-    return red / 255, green / 255, blue / 255
+    return coarse[code] if code in coarse else ZONE_INFO[Zone(code)].colour_rgb
 
 
 def _sheet(rows: int, columns: int, n_lines: int) -> tuple[Figure, npt.NDArray[Any]]:
@@ -156,17 +161,23 @@ def key_slices(drawn: npt.NDArray[np.bool_], n: int) -> list[int]:
     return [int(s) for s in holding[np.unique(np.rint(places).astype(np.intp))]]
 
 
-def window_about(drawn: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[slice, slice]:
+def window_about(
+    drawn: npt.NDArray[np.bool_],
+    spacing_mm: tuple[float, float, float],
+    *,
+    margin_mm: float = _MARGIN_MM,
+    min_side_mm: float = _MIN_SIDE_MM,
+) -> tuple[slice, slice]:
     """Rows and columns of a square about what is drawn, with a margin; about the centre where nothing is."""
     shape = drawn.shape[1:]
     flat = np.asarray(drawn.any(axis=0))  # (H, W)
     if flat.any():
         spans = [np.flatnonzero(flat.any(axis=1 - axis)) for axis in range(2)]
         centre = [(span[0] + span[-1]) / 2 for span in spans]
-        sides = [(span[-1] - span[0] + 1) * mm + 2 * _MARGIN_MM for span, mm in zip(spans, spacing_mm[1:], strict=True)]
+        sides = [(span[-1] - span[0] + 1) * mm + 2 * margin_mm for span, mm in zip(spans, spacing_mm[1:], strict=True)]
     else:
         centre, sides = [(n - 1) / 2 for n in shape], [2 * _MIN_SIDE_MM]
-    side_mm = max(*sides, _MIN_SIDE_MM)
+    side_mm = max(*sides, min_side_mm)
     found = []
     for middle, n, mm in zip(centre, shape, spacing_mm[1:], strict=True):
         half = side_mm / mm / 2
@@ -183,16 +194,17 @@ def grey_window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-6))
 
 
-def outline(axis: Any, labels: npt.NDArray[Any]) -> None:
-    """Draw the border of each code, with a breath of its colour inside."""
+def outline(axis: Any, labels: npt.NDArray[Any], *, tint_alpha: float = 0.12) -> None:
+    """Draw the border of each code, with a breath of its colour inside (none at `tint_alpha` 0)."""
     for code in ZONES_OF_CODE:
         mask = labels == code
         if code == LabelCode.BACKGROUND or not mask.any():
             continue
         colour = code_colour(code)
-        tint = np.zeros((*mask.shape, 4))  # (H, W, RGBA)
-        tint[mask] = (*colour, 0.12)
-        axis.imshow(tint, interpolation="nearest", aspect=axis.get_aspect())
+        if tint_alpha:
+            tint = np.zeros((*mask.shape, 4))  # (H, W, RGBA)
+            tint[mask] = (*colour, tint_alpha)
+            axis.imshow(tint, interpolation="nearest", aspect=axis.get_aspect())
         # A frame of background closes the outline of a zone that is cut by the window.
         framed = np.pad(mask.astype(np.float32), 1)
         rows, columns = (np.arange(-1, n + 1) for n in mask.shape)

@@ -1,0 +1,1 @@
+"""The report of a case: one content, as a web page and as a PDF that say the same."""

@@ -1,0 +1,197 @@
+"""What a report says of the gland in figures: volumes with their intervals, diameters, ADC, PSA density."""
+
+from collections.abc import Iterator, Mapping
+
+from zonate.geometry import Volume
+from zonate.measurements import AdcStatistics, Ellipsoid, Interval, Measurements, PsaDensity, Uncertainty
+from zonate.measures.measure import sector_volumes_ml
+from zonate.measures.psa import CUT_OFFS_NG_ML2
+from zonate.pictures.zones import code_rgb
+from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow
+from zonate.sectors import LEVELS, SECTORS, SIDES
+from zonate.zonemap import ZoneMap
+from zonate.zones import LabelCode, structure_codes
+
+NOT_TOLD_APART = "not told apart by this model"
+STRUCTURE_NAMES = {
+    "GLAND": "Whole gland",
+    "PZ": "Peripheral zone (PZ)",
+    "CENTRAL_GLAND": "Central gland",
+    "TZ": "Transition zone (TZ)",
+    "DPU": "Distal urethra (DPU)",
+    "AFS": "Anterior stroma (AFS)",
+}
+"""In the order of the table; the last three are parts of the central gland."""
+_PARTS = ("TZ", "DPU", "AFS")
+_ADC_UNIT = "10⁻⁶\u00a0mm²/s"
+_WHOLLY_MEASURED = 0.95
+"""Less coverage by the ADC map than this is said."""
+
+
+def volume_figure(zones: ZoneMap) -> KeyFigure:
+    """The gland by planimetry, with its interval."""
+    volume = zones.volumes_ml()["GLAND"]
+    if volume is None:
+        return KeyFigure("Gland volume", NOT_GIVEN, NOT_TOLD_APART)
+    of = zones.uncertainty
+    if of is None or "GLAND" not in of.interval_ml:
+        return KeyFigure("Gland volume", f"{_ml(volume)} ml", "no interval was estimated")
+    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"95 % interval {_range(of.interval_ml['GLAND'])} ml")
+
+
+def psa_figure(zones: ZoneMap) -> KeyFigure:
+    """PSA density, with the cut-offs that it reaches."""
+    name = "PSA density"
+    if zones.measurements is None or zones.measurements.psa is None:
+        return KeyFigure(name, NOT_GIVEN, _without_psa(zones.measurements))
+    psa = zones.measurements.psa
+    return KeyFigure(name, f"{_density(psa)} ng/ml²", _cut_offs(psa))
+
+
+def dice_figure(zones: ZoneMap) -> KeyFigure:
+    """The Dice with a reader that is to be expected of the gland, or the samples' agreement."""
+    of = zones.uncertainty
+    if of is None or "GLAND" not in of.expected_dice:
+        return KeyFigure("Expected Dice, gland", NOT_GIVEN, "not estimated")
+    if not of.calibrated:
+        return KeyFigure(
+            "Agreement of samples, gland", f"{of.agreement['GLAND']:.2f}", "Dice; not calibrated on readers"
+        )
+    return KeyFigure("Expected Dice, gland", f"{of.expected_dice['GLAND']:.2f}", "with a reader; 1 is identical")
+
+
+def volume_table(zones: ZoneMap) -> Table:
+    """A row a structure: volume, interval, expected Dice and ADC, as far as any structure has them."""
+    volumes = zones.volumes_ml()
+    of, adc = zones.uncertainty, zones.measurements.adc if zones.measurements is not None else {}
+    headings = ["Structure", "Volume (ml)"]
+    if of is not None:
+        headings += ["95 % interval (ml)", "Expected Dice" if of.calibrated else "Agreement (Dice)"]
+    if adc:
+        headings += [f"ADC mean ({_ADC_UNIT})", f"ADC 10th percentile ({_ADC_UNIT})"]
+    rows = []
+    for structure, name in STRUCTURE_NAMES.items():
+        volume = volumes[structure]
+        how = {"part": structure in _PARTS, "bold": structure == "GLAND"}
+        colour = _colour(structure, zones.codes)
+        if volume is None:
+            rows.append(TableRow(name, (NOT_TOLD_APART,), colour, **how))
+            continue
+        cells = [_ml(volume)]
+        if of is not None:
+            cells += _doubt_cells(of, structure)
+        if adc:
+            cells += _adc_cells(adc.get(structure))
+        rows.append(TableRow(name, tuple(cells), colour, **how))
+    return Table("Volumes", tuple(headings), tuple(rows), tuple(_notes(of, adc)))
+
+
+def sector_table(sectors: Volume, codes: tuple[LabelCode, ...]) -> Table:
+    """Volumes by sector: a row a part of a zone that the model tells apart, a column a level and side."""
+    volumes = sector_volumes_ml(sectors)
+    names = {(sector.short, sector.level, sector.side): sector.abbreviation for sector in SECTORS}
+    columns = [(level, side) for level in LEVELS for side in SIDES]
+    parts = dict.fromkeys(sector.short for sector in SECTORS if LabelCode(sector.zone) in codes)
+    rows = [TableRow(part, tuple(_ml(volumes[names[part, level, side]]) for level, side in columns)) for part in parts]
+    headings = ("ml", *(f"{level.capitalize()} {side[0].upper()}" for level, side in columns))
+    return Table("Volumes of the sectors", headings, tuple(rows))
+
+
+def measurement_facts(zones: ZoneMap) -> tuple[Fact, ...]:
+    """Ellipsoid, PZ:TZ ratio and PSA density, those that there are."""
+    return tuple(_facts(zones.measurements)) if zones.measurements is not None else ()
+
+
+def _facts(of: Measurements) -> Iterator[Fact]:
+    if of.ellipsoid is not None:
+        yield "Gland by the ellipsoid formula", _ellipsoid(of.ellipsoid)
+    if of.pz_tz_ratio is not None:
+        yield "PZ : TZ ratio", f"{of.pz_tz_ratio:.2f}"
+    if of.psa is not None:
+        gland_ml = of.gland_volume_ml
+        over = f" over {_ml(gland_ml)} ml" if gland_ml is not None else ""
+        low_high = of.psa.interval_ng_ml2
+        interval = f" (95 % interval {low_high[0]:.2f} to {low_high[1]:.2f})" if low_high is not None else ""
+        density = f"{_density(of.psa)} ng/ml²{interval}"
+        yield "PSA density", f"{density}: PSA {of.psa.psa_ng_ml:g} ng/ml{over}; {_cut_offs(of.psa)}"
+
+
+def _ellipsoid(of: Ellipsoid) -> str:
+    diameters = (
+        f"{of.anterior_posterior_mm:.0f} (AP) × {of.transverse_mm:.0f} (T) × {of.craniocaudal_mm:.0f} (CC) mm × π/6"
+    )
+    difference = f"{abs(of.difference_percent):.0f} % {'more' if of.difference_percent > 0 else 'less'} than planimetry"
+    if round(abs(of.difference_percent)) == 0:
+        difference = "as planimetry"
+    return f"{_ml(of.volume_ml)} ml = {diameters}; {difference}"
+
+
+def _doubt_cells(of: Uncertainty, structure: str) -> list[str]:
+    interval = of.interval_ml.get(structure)
+    dice = (of.expected_dice if of.calibrated else of.agreement).get(structure)
+    return [_range(interval) if interval else NOT_GIVEN, f"{dice:.2f}" if dice is not None else NOT_GIVEN]
+
+
+def _adc_cells(of: AdcStatistics | None) -> list[str]:
+    if of is None:
+        return [NOT_GIVEN, NOT_GIVEN]
+    return [f"{of.mean_1e_6_mm2_s:.0f}", f"{of.percentile_10_1e_6_mm2_s:.0f}"]
+
+
+def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator[str]:
+    yield "Volumes by planimetry: voxels counted. The central gland is TZ, DPU and AFS together."
+    if of is not None:
+        yield (
+            f"Interval: the middle 95 % of {of.samples} repeated segmentations with the network's dropout on. It holds "
+            "the network's own doubt, not how readers differ."
+        )
+        if of.calibrated:
+            yield "Expected Dice: with a reader's outline, as it was on held-out patients; 1 is identical, 0 apart."
+        else:
+            yield (
+                "Agreement: of the repeated segmentations with the result; this model carries no calibration, so it "
+                "is no expected Dice."
+            )
+    for structure, stats in adc.items():
+        if stats.coverage < _WHOLLY_MEASURED:
+            yield f"ADC, {in_words(structure)}: {stats.coverage:.0%} of it lies in the map's field of view."
+
+
+def in_words(structure: str) -> str:
+    """A structure's name within a sentence, such as `peripheral zone (PZ)`."""
+    name = STRUCTURE_NAMES[structure]
+    return f"{name[0].lower()}{name[1:]}"
+
+
+def _colour(structure: str, codes: tuple[LabelCode, ...]) -> Colour | None:
+    members = structure_codes(structure, codes)
+    return code_rgb(members[0]) if members is not None and len(members) == 1 else None
+
+
+def _without_psa(of: Measurements | None) -> str:
+    return of.not_given.get("psa", "no PSA value was given") if of is not None else "no PSA value was given"
+
+
+def _density(of: PsaDensity) -> str:
+    """With two digits, or as many more as it takes not to look as if it reached a cut-off that it does not reach."""
+    for digits in (2, 3, 4):
+        text = f"{of.density_ng_ml2:.{digits}f}"
+        if tuple(cut for cut in CUT_OFFS_NG_ML2 if float(text) >= cut) == of.cut_offs_reached_ng_ml2:
+            break
+    return text
+
+
+def _cut_offs(of: PsaDensity) -> str:
+    reached = [cut for cut in CUT_OFFS_NG_ML2 if cut in of.cut_offs_reached_ng_ml2]
+    missed = [cut for cut in CUT_OFFS_NG_ML2 if cut not in reached]
+    parts = [f"reaches {reached[-1]:.2f}"] if reached else []
+    parts += [f"below {missed[0]:.2f}"] if missed else []
+    return f"{', '.join(parts)} ng/ml²"
+
+
+def _ml(volume: float) -> str:
+    return "< 0.1" if 0 < volume < 0.05 else f"{volume:.1f}"
+
+
+def _range(interval: Interval) -> str:
+    return f"{_ml(interval[0])} to {_ml(interval[1])}"
