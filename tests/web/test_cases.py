@@ -1,0 +1,126 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tests.web.results import WARNING, acquired_grid, write_result
+from zonate.errors import LabelError, OutputError
+from zonate.geometry import Grid
+from zonate.io.nifti import read_volume
+from zonate.web.cases import ViewedCase, find_cases, read_case
+
+
+def test_an_output_of_one_case_and_of_several(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        write_result(tmp_path / "out" / name)
+    assert find_cases(tmp_path / "out") == {"a": tmp_path / "out" / "a", "b": tmp_path / "out" / "b"}
+    assert find_cases(tmp_path / "out" / "b") == {"b": tmp_path / "out" / "b"}
+    assert find_cases(tmp_path / "out", "a") == {"a": tmp_path / "out" / "a"}
+
+
+def test_an_output_without_results_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="there is no folder"):
+        find_cases(tmp_path / "none")
+    with pytest.raises(OutputError, match=r"holds no result: there is no zones\.json"):
+        find_cases(tmp_path)
+    write_result(tmp_path / "a")
+    with pytest.raises(OutputError, match="holds no case c: there are a"):
+        find_cases(tmp_path, "c")
+
+
+def test_the_manifest_tells_the_page_what_there_is(tmp_path: Path) -> None:
+    told = read_case(write_result(tmp_path / "a")).manifest()
+    assert [(volume["name"], volume["title"]) for volume in told["volumes"]] == [
+        ("t2w", "T2W"),
+        ("adc", "ADC"),
+        ("entropy", "uncertainty"),
+    ]
+    assert told["shape_whs"] == [48, 40, 8]
+    assert told["spacing_mm_whs"] == [1, 1, 3]
+    assert told["voxel_volume_ml"] == pytest.approx(0.003)
+    assert told["readings"] == ["zones.nii.gz"]
+    assert told["warnings"] == [WARNING]
+    assert told["research_use"] == "Research use only. Not for diagnosis."
+    assert told["entropy_max_nats"] == pytest.approx(1.6094, abs=1e-4)  # ln 5
+    assert [
+        (zone["code"], zone["abbreviation"], zone["colour_rgb"], zone["interval_ml"]) for zone in told["zones"]
+    ] == [
+        (1, "PZ", [86, 180, 233], [1.0, 2.5]),
+        (2, "TZ", [230, 159, 0], None),
+        (3, "DPU", [240, 228, 66], None),
+        (4, "AFS", [204, 121, 167], None),
+    ]
+
+
+def test_codes_of_several_zones_have_their_names_and_colours(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    report = json.loads((folder / "zones.json").read_text()) | {"codes": {"0": "", "1": "", "5": ""}}
+    (folder / "zones.json").write_text(json.dumps(report))
+    zones = read_case(folder).manifest()["zones"]
+    assert [(zone["name"], zone["colour_rgb"]) for zone in zones] == [
+        ("peripheral zone", [86, 180, 233]),
+        ("central gland", [213, 94, 0]),
+    ]
+
+
+def test_corrections_come_in_the_order_of_their_saving(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    for name in ("zones.edited-10.nii.gz", "zones.edited-2.nii.gz", "zones.edited.nii.gz", "zones.edited.seg.dcm"):
+        (folder / name).touch()
+    (folder / "zones.edited-x.nii.gz").touch()
+    assert read_case(folder).readings() == (
+        "zones.nii.gz",
+        "zones.edited.nii.gz",
+        "zones.edited-2.nii.gz",
+        "zones.edited-10.nii.gz",
+    )
+
+
+def test_a_result_without_its_t2w_must_be_made_again(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    (folder / "t2w.nii.gz").unlink()
+    with pytest.raises(
+        OutputError, match=r"case a: there is no t2w\.nii\.gz: an older version .* predict the study again"
+    ):
+        read_case(folder)
+
+
+def test_files_that_do_not_belong_together_or_are_damaged(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    other = write_result(tmp_path / "b", acquired_grid(order=(1, 0, 2)))
+    (folder / "adc.nii.gz").write_bytes((other / "adc.nii.gz").read_bytes())
+    with pytest.raises(OutputError, match=r"adc\.nii\.gz has the shape \(40, 8, 48\), the zones have \(8, 40, 48\)"):
+        read_case(folder)
+    (other / "zones.nii.gz").write_bytes(b"no volume")
+    with pytest.raises(OutputError, match=r"case b: zones\.nii\.gz .* predict the study again"):
+        read_case(other)
+    (folder / "zones.json").write_text("{")
+    with pytest.raises(OutputError, match=r"case a: zones\.json cannot be read"):
+        read_case(folder)
+
+
+def test_labels_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    stored = read_volume(folder / "zones.nii.gz")
+    again = read_case(folder).labels_from(stored.values.tobytes())
+    assert again.values.dtype == np.uint8
+    np.testing.assert_array_equal(again.values, stored.values)
+    assert again.grid.same_as(stored.grid)
+
+
+@given(arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 255])))
+def test_any_known_labels_come_through(values: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> None:
+    case = ViewedCase(Path("a"), {"case_id": "a"}, Grid((2, 3, 4), np.eye(4)), frozenset({0, 1, 2, 255}))
+    np.testing.assert_array_equal(case.labels_from(values.tobytes()).values, values)
+
+
+def test_labels_of_another_size_or_with_unknown_codes_are_refused(tmp_path: Path) -> None:
+    case = read_case(write_result(tmp_path / "a"))
+    with pytest.raises(LabelError, match=r"case a: 7 voxels came, the T2W grid has 15360 \(8, 40, 48\)"):
+        case.labels_from(bytes(7))
+    with pytest.raises(LabelError, match=r"hold the codes \[7, 9\], the model's are \[0, 1, 2, 3, 4\]"):
+        case.labels_from(bytes([7, 9]) + bytes(15358))

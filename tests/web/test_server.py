@@ -1,0 +1,226 @@
+"""Patient data leave the server for the holder of its token only, and nothing is written but new corrections."""
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.web.results import write_result
+from zonate.errors import OutputError
+from zonate.geometry import Volume
+from zonate.io.nifti import read_volume
+from zonate.verbs.view import save_correction
+from zonate.web.server import Saved, ViewerServer
+
+N_VOXELS = 8 * 40 * 48
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_result(tmp_path / "out" / "case-1")
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[ViewerServer]:
+    with ViewerServer({"case-1": folder}, save_correction) as running:
+        yield running
+
+
+def ask(
+    server: ViewerServer, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> tuple[int, Any, http.client.HTTPMessage]:
+    """Status, JSON (or bytes) and headers of an answer; a `Host` among the headers replaces the right one."""
+    sent = dict(headers or {})
+    if body is not None:
+        sent.setdefault("Content-Length", str(len(body)))
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_host="Host" in sent)
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        content = answer.read()
+        is_json = answer.headers["Content-Type"] == "application/json"
+        return answer.status, json.loads(content) if is_json else content, answer.headers
+    finally:
+        connection.close()
+
+
+def with_token(server: ViewerServer) -> dict[str, str]:
+    return {"X-Zonate-Token": server.token}
+
+
+def own_page(server: ViewerServer) -> dict[str, str]:
+    return {**with_token(server), "Origin": server.address.rstrip("/")}
+
+
+def test_the_page_is_served_with_a_policy_that_keeps_it_to_itself(server: ViewerServer) -> None:
+    status, page, headers = ask(server, "GET", "/")
+    assert status == 200
+    assert b"Research use only. Not for diagnosis." in page
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Access-Control-Allow-Origin"] is None
+
+
+def test_only_this_machine_is_listened_to(server: ViewerServer) -> None:
+    assert server._http.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/cases", "/api/cases/0", "/api/cases/0/volumes/t2w", "/api/cases/0/readings/zones.nii.gz", "/api/x"]
+)
+def test_data_ask_for_the_token(server: ViewerServer, path: str) -> None:
+    for headers in ({}, {"X-Zonate-Token": "wrong"}, {"X-Zonate-Token": ""}):
+        status, answer, _ = ask(server, "GET", path, headers)
+        assert (status, answer) == (403, {"error": "the token is missing or not this server's"})
+    status, _, _ = ask(server, "GET", f"{path}?token={server.token}")
+    assert status == 403
+
+
+def test_with_the_token_the_case_is_served(server: ViewerServer, folder: Path) -> None:
+    assert ask(server, "GET", "/api/cases", with_token(server))[1] == {"cases": ["case-1"]}
+    assert ask(server, "GET", "/api/cases/0", with_token(server))[1]["case_id"] == "case-1"
+    status, t2w, headers = ask(server, "GET", "/api/cases/0/volumes/t2w", with_token(server))
+    assert (status, headers["Content-Type"]) == (200, "application/gzip")
+    assert t2w == (folder / "t2w.nii.gz").read_bytes()
+
+
+def test_the_code_in_the_browsers_address_works_once(server: ViewerServer) -> None:
+    code = server.address_to_open.partition("#code=")[2].encode()
+    origin = {"Origin": server.address.rstrip("/")}
+    assert ask(server, "POST", "/api/session", origin, b"wrong")[0] == 403
+    assert ask(server, "POST", "/api/session", origin, code)[1] == {"token": server.token}
+    status, answer, _ = ask(server, "POST", "/api/session", origin, code)
+    assert status == 403
+    assert "used already" in answer["error"]
+    assert server.token not in server.address_to_open
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", ""])
+def test_a_foreign_name_for_this_machine_is_refused(server: ViewerServer, host: str) -> None:
+    status, answer, _ = ask(server, "GET", "/api/cases", {"Host": host, **with_token(server)})
+    assert (status, answer) == (421, {"error": "this server answers on 127.0.0.1 only"})
+    assert ask(server, "GET", "/", {"Host": host})[0] == 421
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1"])
+def test_only_the_page_itself_may_write(server: ViewerServer, folder: Path, origin: str | None) -> None:
+    headers = with_token(server) | ({} if origin is None else {"Origin": origin})
+    status, _, _ = ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))
+    assert status == 403
+    assert not (folder / "zones.edited.nii.gz").exists()
+
+
+def test_writing_asks_for_the_token_too(server: ViewerServer, folder: Path) -> None:
+    headers = own_page(server) | {"X-Zonate-Token": "wrong"}
+    assert ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))[0] == 403
+    assert not (folder / "zones.edited.nii.gz").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/cases/0/volumes/../zones.json",
+        "/api/cases/0/volumes/zones",
+        "/api/cases/0/volumes/..%2f..%2fsecret",
+        "/api/cases/0/volumes/",
+        "/api/cases/0/readings/zones.json",
+        "/api/cases/0/readings/../../secret.nii.gz",
+        "/api/cases/1",
+        "/api/cases/-1",
+        "/api/cases/²",
+        "/static/../server.py",
+        "/static/%2e%2e/server.py",
+        "/static/",
+        "/static/vendor",
+        "/index.html",
+        "//etc/passwd",
+        "/api",
+    ],
+)
+def test_nothing_else_is_served(server: ViewerServer, tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret.nii.gz").write_text("secret")
+    status, answer, _ = ask(server, "GET", path.replace("²", "%C2%B2"), with_token(server))
+    assert status == 404
+    assert answer["error"].startswith("there is no such")
+
+
+def test_other_methods_are_not_known(server: ViewerServer) -> None:
+    for method in ("PUT", "DELETE", "OPTIONS", "HEAD"):
+        assert ask(server, method, "/api/cases/0/labels", own_page(server), b"")[0] == 501
+
+
+def test_a_correction_is_saved_beside_what_there_was_and_never_over_it(server: ViewerServer, folder: Path) -> None:
+    before = (folder / "zones.nii.gz").read_bytes()
+    labels = read_volume(folder / "zones.nii.gz")
+    edited = labels.values.copy()
+    edited[3, 20, 5] = 4
+    names = []
+    for values in (edited, labels.values):
+        status, answer, _ = ask(server, "POST", "/api/cases/0/labels", own_page(server), values.tobytes())
+        assert status == 200
+        assert answer["warnings"] == []
+        names += answer["files"]
+    assert names == ["zones.edited.nii.gz", "zones.edited-2.nii.gz"]
+    assert answer["readings"] == ["zones.nii.gz", *names]
+    first = read_volume(folder / "zones.edited.nii.gz")
+    assert first.values.dtype == np.uint8
+    assert first.grid.same_as(labels.grid)
+    assert np.argwhere(first.values != labels.values).tolist() == [[3, 20, 5]]
+    assert (folder / "zones.nii.gz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (bytes(12), 422, "12 voxels came, the T2W grid has 15360"),
+        (bytes([77]) + bytes(N_VOXELS - 1), 422, r"hold the codes [77]"),
+        (b"", 422, "0 voxels came"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(
+    server: ViewerServer, folder: Path, body: bytes, status: int, reason: str
+) -> None:
+    found, answer, _ = ask(server, "POST", "/api/cases/0/labels", own_page(server), body)
+    assert found == status
+    assert reason in answer["error"]
+    assert not (folder / "zones.edited.nii.gz").exists()
+
+
+@pytest.mark.parametrize(("length", "status"), [("x", 411), ("-1", 411), (str(1 << 40), 413)])
+def test_a_length_that_cannot_be_right_is_refused(server: ViewerServer, length: str, status: int) -> None:
+    headers = own_page(server) | {"Content-Length": length}
+    assert ask(server, "POST", "/api/cases/0/labels", headers)[0] == status
+
+
+def test_what_cannot_be_saved_is_said(folder: Path) -> None:
+    def full(_folder: Path, _labels: Volume) -> Saved:
+        raise OSError(28, "No space left on device", "/secret/place")
+
+    with ViewerServer({"case-1": folder}, full) as running:
+        labels = read_volume(folder / "zones.nii.gz").values.tobytes()
+        status, answer, _ = ask(running, "POST", "/api/cases/0/labels", own_page(running), labels)
+    assert (status, answer) == (507, {"error": "a file could not be read or written: No space left on device"})
+
+
+def test_a_case_that_cannot_be_shown_says_why(server: ViewerServer, folder: Path) -> None:
+    (folder / "t2w.nii.gz").unlink()
+    status, answer, _ = ask(server, "GET", "/api/cases/0", with_token(server))
+    assert status == 422
+    assert "predict the study again" in answer["error"]
+
+
+def test_a_port_that_is_taken_is_named(server: ViewerServer, folder: Path) -> None:
+    with pytest.raises(OutputError, match=f"port {server.port} of 127.0.0.1 cannot be used"):
+        ViewerServer({"case-1": folder}, save_correction, port=server.port)
+    with pytest.raises(OutputError, match="port 99999"):
+        ViewerServer({"case-1": folder}, save_correction, port=99999)

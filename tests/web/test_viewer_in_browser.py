@@ -1,0 +1,393 @@
+"""The viewer, driven in a real browser that can reach this machine only."""
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, ViewportSize, expect, sync_playwright
+
+from tests.web.results import SPOT, WARNING, acquired_grid, write_result
+from zonate.geometry import to_canonical
+from zonate.io.nifti import read_volume
+from zonate.verbs.view import save_correction
+from zonate.web.server import ViewerServer
+from zonate.zones import LabelCode
+
+pytestmark = pytest.mark.slow
+
+SOFTWARE_WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+SPOT_SLICE = 5  # canonical S 4, counted from 1
+SIZE: ViewportSize = {"width": 1100, "height": 700}
+GRIDS = {
+    "axial, flipped": acquired_grid(),
+    "axes in another order": acquired_grid(order=(2, 0, 1), flipped=(False, True, True)),
+}
+
+
+def chromium() -> str | None:
+    """The browser that the system has; none is downloaded."""
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = chromium()
+    if executable is None:
+        pytest.skip("no Chromium is installed: chromium, chromium-browser or google-chrome")
+    root = (
+        ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    )  # it refuses to run as root otherwise
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=[*SOFTWARE_WEBGL, *root])
+        yield running
+        running.close()
+
+
+@dataclass
+class Viewer:
+    """An open page, and what it did besides what was asked."""
+
+    page: Page
+    server: ViewerServer
+    folder: Path
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def canvas(self, pane: str) -> Locator:
+        return self.page.locator(f".pane-{pane} canvas")
+
+    def settle(self) -> None:
+        """Wait until what was asked for is drawn."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def pixels(self, pane: str) -> npt.NDArray[np.int16]:
+        """(height, width, 3) of a pane as it is seen, mouse aside."""
+        self.page.mouse.move(SIZE["width"] - 5, SIZE["height"] - 5)
+        self.settle()
+        picture = Image.open(io.BytesIO(self.canvas(pane).screenshot())).convert("RGB")
+        return np.asarray(picture, dtype=np.int16)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def slice_number(self) -> int:
+        return int(self.page.locator("#where").get_attribute("data-slice") or 0)
+
+    def click(self, pane: str, at: tuple[float, float]) -> None:
+        """Click at (x, y) in CSS pixels from the corner of the pane's canvas."""
+        self.canvas(pane).click(position={"x": at[0], "y": at[1]})
+        self.settle()
+
+    def wait_for_message(self, text: str) -> None:
+        expect(self.page.locator("#message")).to_contain_text(text)
+
+    def go_to_slice(self, number: int) -> None:
+        while self.slice_number() != number:
+            self.press("ArrowUp" if self.slice_number() < number else "ArrowDown")
+
+    def set_diameter(self, mm: float) -> None:
+        self.page.locator("#diameter").fill(str(mm))
+
+    def spot(self) -> tuple[float, float]:
+        """Where the T2W pane shows SPOT: the middle of what is brightest there, in CSS pixels from its corner."""
+        self.press("h", "c")
+        bright = np.argwhere(self.pixels("t2w").min(axis=2) > 200)
+        self.press("h", "c")
+        inner = bright[np.abs(bright - np.median(bright, axis=0)).max(axis=1) < 60]  # without the caption's letters
+        middle = inner.mean(axis=0)
+        return float(middle[1]), float(middle[0])
+
+    def saved_labels(self, name: str) -> npt.NDArray[np.uint8]:
+        """Canonical (S, H, W)."""
+        return np.asarray(to_canonical(read_volume(self.folder / name)).values, dtype=np.uint8)
+
+
+def open_viewer(browser: Browser, folder: Path, *others: Path) -> Iterator[Viewer]:
+    cases = {case.name: case for case in (folder, *others)}
+    with ViewerServer(cases, save_correction) as server, browser.new_context(viewport=SIZE) as context:
+        page = context.new_page()
+        viewer = Viewer(page, server, folder)
+
+        def only_this_machine(route: Route) -> None:
+            if route.request.url.startswith(server.address):
+                route.continue_()
+            else:
+                viewer.foreign.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", only_this_machine)
+        page.on("console", lambda message: viewer.complaints.append(message.text))
+        page.on("pageerror", lambda error: viewer.complaints.append(str(error)))
+        page.goto(server.address_to_open)
+        page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+        viewer.settle()
+        yield viewer
+        assert viewer.complaints == []
+        assert viewer.foreign == []
+
+
+@pytest.fixture
+def viewer(browser: Browser, tmp_path: Path) -> Iterator[Viewer]:
+    yield from open_viewer(browser, write_result(tmp_path / "case-1"))
+
+
+@pytest.fixture
+def viewer_of_two(browser: Browser, tmp_path: Path) -> Iterator[Viewer]:
+    yield from open_viewer(
+        browser, write_result(tmp_path / "case-1"), write_result(tmp_path / "case-2", adc=False, entropy=False)
+    )
+
+
+@pytest.fixture(params=GRIDS, ids=[name.replace(" ", "-") for name in GRIDS])
+def viewer_of_any_grid(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Viewer]:
+    yield from open_viewer(browser, write_result(tmp_path / "case-1", GRIDS[request.param]))
+
+
+def test_it_opens_without_a_network(viewer: Viewer) -> None:
+    page = viewer.page
+    assert page.title() == "case-1 · Zonate"
+    assert "#" not in page.url
+    assert page.locator("#research-use").inner_text() == "Research use only. Not for diagnosis."
+    assert page.locator("#research-use").is_visible()
+    assert page.locator("#warnings li").all_inner_texts() == [WARNING]
+    assert page.locator("figcaption").all_inner_texts() == ["T2W", "ADC"]
+    volumes = [page.locator(f"#zone-{code}-volume").inner_text() for code in (1, 2, 3, 4)]
+    # 6 × 24 × 28 voxels of 0.003 ml less those of TZ and AFS, 6 × 14 × 20 less the urethra's, 2 × 3 × 3, 6 × 2 × 12
+    assert volumes == ["6.6", "5.0", "0.1", "0.4"]
+    assert page.locator("#gland-volume").inner_text() == "12.1"
+    assert "3.0 to 5.0 ml" in page.locator("#gland-interval").inner_text()
+
+
+def test_the_wheel_and_the_keys_scroll_all_panes_together(viewer: Viewer) -> None:
+    start = viewer.slice_number()
+    adc = viewer.pixels("adc")
+    viewer.canvas("t2w").hover(position={"x": 200, "y": 200})
+    viewer.page.mouse.wheel(0, 100)
+    viewer.settle()
+    assert viewer.slice_number() == start - 1
+    viewer.press("ArrowUp", "ArrowUp")
+    assert viewer.slice_number() == start + 1
+    for _ in range(10):
+        viewer.press("ArrowUp")
+    assert viewer.slice_number() == 8
+    assert "slice 8 / 8" in viewer.page.locator("#where").inner_text()
+    assert (viewer.pixels("adc") != adc).any()  # there are no zones in the last slice
+
+
+def test_a_zone_is_hidden_and_shown_by_mouse_and_key(viewer: Viewer) -> None:
+    all_shown = {pane: viewer.pixels(pane) for pane in ("t2w", "adc")}
+    viewer.press("2")
+    without_tz = {pane: viewer.pixels(pane) for pane in ("t2w", "adc")}
+    assert all((np.abs(without_tz[pane] - all_shown[pane]).max(axis=2) > 30).sum() > 1000 for pane in all_shown)
+    assert not viewer.page.locator("#zone-2-shown").is_checked()
+    viewer.page.locator("#zones li").nth(1).locator(".shown").click()
+    np.testing.assert_array_equal(viewer.pixels("t2w"), all_shown["t2w"])
+    viewer.page.locator("#opacity").fill("0")
+    assert (viewer.pixels("t2w") != all_shown["t2w"]).any()
+
+
+def test_the_patients_left_is_on_the_right_and_anterior_is_up(viewer_of_any_grid: Viewer) -> None:
+    viewer = viewer_of_any_grid
+    viewer.go_to_slice(SPOT_SLICE)
+    height, width, _ = viewer.pixels("t2w").shape
+    x, y = viewer.spot()
+    assert x > width / 2 + 20
+    assert y < height / 2 - 20
+    assert viewer.page.locator(".pane-t2w .sides i").all_inner_texts() == ["R", "L", "A", "P"]
+
+
+def test_brush_undo_eraser_and_saving(viewer_of_any_grid: Viewer) -> None:
+    viewer, page = viewer_of_any_grid, viewer_of_any_grid.page
+    viewer.go_to_slice(SPOT_SLICE)
+    spot = viewer.spot()
+    predicted = viewer.saved_labels("zones.nii.gz")
+    assert page.locator("#save").is_disabled()
+
+    viewer.press("Shift+4")
+    assert page.locator("#painting").inner_text() == "Paints anterior fibromuscular stroma."
+    viewer.set_diameter(3)  # a disc of 1.5 mm holds the nine voxels of SPOT: the corner is √2 mm away
+    viewer.click("t2w", spot)
+    assert page.locator("#zone-4-volume").inner_text().split() == ["0.5", "+0.03"]
+    viewer.press("z")
+    assert page.locator("#zone-4-volume").inner_text() == "0.4"
+    assert page.locator("#save").is_disabled()
+    viewer.press("y")
+    assert page.locator("#zone-4-volume").inner_text().split() == ["0.5", "+0.03"]
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited.nii.gz")
+    assert page.locator("#save").is_disabled()
+    expected = predicted.copy()
+    expected[SPOT] = LabelCode.AFS
+    np.testing.assert_array_equal(viewer.saved_labels("zones.edited.nii.gz"), expected)
+
+    viewer.press("e")
+    viewer.set_diameter(1)  # the voxel under the pointer alone
+    viewer.click("t2w", spot)
+    page.locator("#save").click()
+    viewer.wait_for_message("Saved zones.edited-2.nii.gz")
+    np.testing.assert_array_equal(viewer.saved_labels("zones.edited.nii.gz"), expected)
+    expected[4, 13, 31] = LabelCode.BACKGROUND
+    np.testing.assert_array_equal(viewer.saved_labels("zones.edited-2.nii.gz"), expected)
+    np.testing.assert_array_equal(viewer.saved_labels("zones.nii.gz"), predicted)
+    readings = page.locator("#reading option").all_inner_texts()
+    assert readings == ["as predicted", "zones.edited.nii.gz", "zones.edited-2.nii.gz"]
+    assert page.locator("#reading").input_value() == "zones.edited-2.nii.gz"
+
+
+def test_a_hidden_zone_and_the_other_zones_can_be_kept(viewer: Viewer) -> None:
+    page = viewer.page
+    viewer.go_to_slice(SPOT_SLICE)
+    spot = viewer.spot()
+    viewer.set_diameter(3)
+    viewer.press("Shift+4", "2")  # SPOT lies in the TZ, which is hidden now
+    viewer.click("t2w", spot)
+    assert page.locator("#undo").is_disabled()
+    viewer.press("2", "p")
+    viewer.click("t2w", spot)
+    assert page.locator("#undo").is_disabled()
+    viewer.press("p")
+    viewer.click("t2w", spot)
+    assert page.locator("#undo").is_enabled()
+
+
+def test_a_drag_paints_without_gaps(viewer: Viewer) -> None:
+    box = viewer.canvas("t2w").bounding_box()
+    assert box is not None
+    viewer.press("Shift+3")
+    viewer.set_diameter(1)
+    y = box["y"] + box["height"] / 2
+    viewer.page.mouse.move(box["x"] + box["width"] * 0.3, y)
+    viewer.page.mouse.down()
+    viewer.page.mouse.move(box["x"] + box["width"] * 0.6, y)  # in one jump
+    viewer.page.mouse.up()
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved")
+    painted = np.argwhere(viewer.saved_labels("zones.edited.nii.gz") != viewer.saved_labels("zones.nii.gz"))
+    assert len(painted) > 5
+    assert len({(int(s), int(h)) for s, h, _ in painted}) == 1
+    columns = np.sort(painted[:, 2])
+    assert (np.diff(columns) == 1).all()
+
+
+def test_a_right_drag_changes_the_window_of_its_pane_alone(viewer: Viewer) -> None:
+    before, adc = viewer.page.locator(".pane-t2w > output").inner_text(), viewer.pixels("adc")
+    t2w = viewer.pixels("t2w")
+    box = viewer.canvas("t2w").bounding_box()
+    assert box is not None
+    viewer.page.mouse.move(box["x"] + 100, box["y"] + 100)
+    viewer.page.mouse.down(button="right")
+    viewer.page.mouse.move(box["x"] + 180, box["y"] + 100, steps=4)
+    viewer.page.mouse.up(button="right")
+    numbers = [
+        [float(value) for value in re.findall(r"[\d.]+", text)]
+        for text in (before, viewer.page.locator(".pane-t2w > output").inner_text())
+    ]
+    assert numbers[1][0] == pytest.approx(numbers[0][0] * 1.2, abs=2)  # 80 of the 400 pixels that double it
+    assert numbers[1][1] == numbers[0][1]
+    assert (viewer.pixels("t2w") != t2w).any()
+    np.testing.assert_array_equal(viewer.pixels("adc"), adc)
+    viewer.press("r")
+    assert viewer.page.locator(".pane-t2w > output").inner_text() == before
+
+
+def test_what_was_not_measured_is_empty(viewer: Viewer) -> None:
+    viewer.press("h", "c")
+    picture = viewer.pixels("adc")
+    height, width, _ = picture.shape
+    strip = picture[height // 2 - 20 : height // 2 - 5]
+    assert strip[:, width // 4].min() > 100  # the patient's right: ADC 1500
+    assert strip[:, width * 3 // 4].max() == 0  # the patient's left: not measured
+    viewer.click("adc", (width * 0.75, height * 0.5))
+    assert "ADC not measured" in viewer.page.locator("#where").inner_text()
+    viewer.click("adc", (width * 0.25, height * 0.5))
+    assert "ADC 1500 10⁻⁶ mm²/s" in viewer.page.locator("#where").inner_text()
+
+
+def test_the_uncertainty_map_and_the_layouts(viewer: Viewer) -> None:
+    page, plain = viewer.page, viewer.pixels("t2w")
+    viewer.press("u")
+    expect(page.locator("#uncertainty")).to_be_checked()
+    page.wait_for_timeout(300)
+    assert (np.abs(viewer.pixels("t2w") - plain).max(axis=2) > 30).sum() > 1000
+    viewer.press("u", "m")
+    assert viewer.canvas("t2w").is_visible()
+    assert not viewer.canvas("adc").is_visible()
+    assert page.locator(".pane-t2w .sides i").all_inner_texts() == list("RLAPRLSIAPSI")
+    viewer.press("d")
+    surface = page.locator(".surface canvas")
+    surface.wait_for(state="visible")
+    page.wait_for_timeout(1500)
+    picture = np.asarray(Image.open(io.BytesIO(surface.screenshot())).convert("RGB"))
+    assert (picture.max(axis=2) > 60).mean() > 0.05
+    viewer.press("a")
+    np.testing.assert_array_equal(viewer.pixels("t2w"), plain)
+
+
+def test_leaving_an_unsaved_correction_is_asked_about(viewer: Viewer) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    viewer.page.on("dialog", stay)
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    viewer.page.close(run_before_unload=True)
+    for _ in range(50):
+        if asked:
+            break
+        viewer.page.wait_for_timeout(100)
+    assert asked == ["beforeunload"]
+
+
+def test_another_case_is_opened_in_its_place(viewer_of_two: Viewer) -> None:
+    viewer, page = viewer_of_two, viewer_of_two.page
+    viewer.press("u", "d")
+    page.locator("#case").select_option(label="case-2")
+    expect(page).to_have_title("case-2 · Zonate")
+    page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+    assert page.locator("figcaption").all_inner_texts() == ["T2W"]
+    assert viewer.canvas("t2w").is_visible()
+    assert not page.locator("#uncertainty-section").is_visible()
+    viewer.press("Shift+1")
+    viewer.click("t2w", (250, 250))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited.nii.gz")
+    assert not (viewer.folder / "zones.edited.nii.gz").exists()
+    assert (viewer.folder.parent / "case-2" / "zones.edited.nii.gz").exists()
+    page.locator("#case").select_option(label="case-1")
+    expect(page.locator(".pane-adc")).to_be_visible(timeout=60_000)
+
+
+def test_a_failed_save_keeps_the_correction(viewer: Viewer) -> None:
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    (viewer.folder / "t2w.nii.gz").unlink()
+    viewer.press("Control+s")
+    message = viewer.page.locator("#message")
+    expect(message).to_contain_text("Not saved: case case-1: there is no t2w.nii.gz")
+    assert viewer.page.locator("#save").is_enabled()
+    viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_the_browsers_address_opens_no_second_browser(viewer: Viewer, browser: Browser) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(viewer.server.address_to_open)
+        expect(page.locator("#message")).to_contain_text("used already")
+        assert page.locator(".pane-t2w").count() == 0
+    viewer.page.reload()
+    viewer.page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
