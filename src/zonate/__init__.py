@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     from zonate.model import Model
     from zonate.study import Acquisition, Sequence, Study
     from zonate.verbs.align import align
+    from zonate.verbs.calibrate import calibrate
     from zonate.verbs.check import check
     from zonate.verbs.demo import demo
     from zonate.verbs.download import download
     from zonate.verbs.evaluate import evaluate
     from zonate.verbs.export import export
+    from zonate.verbs.export_seg import export_seg
     from zonate.verbs.info import info
     from zonate.verbs.inspect import inspect
     from zonate.verbs.predict import predict
+    from zonate.verbs.predict_studies import predict_studies
     from zonate.verbs.prepare import prepare
     from zonate.verbs.simulate import simulate
     from zonate.verbs.train import train
+    from zonate.verbs.view import view
     from zonate.zonemap import ZoneMap
     from zonate.zones import LabelCode, Zone
 
@@ -57,21 +61,25 @@ _HOME = {
     "ZonateError": "zonate.errors",
     "ZoneMap": "zonate.zonemap",
     "align": "zonate.verbs.align",
+    "calibrate": "zonate.verbs.calibrate",
     "check": "zonate.verbs.check",
     "demo": "zonate.verbs.demo",
     "download": "zonate.verbs.download",
     "evaluate": "zonate.verbs.evaluate",
     "export": "zonate.verbs.export",
+    "export_seg": "zonate.verbs.export_seg",
     "info": "zonate.verbs.info",
     "inspect": "zonate.verbs.inspect",
     "load_case": "zonate.load",
     "load_recipe": "zonate.config",
     "open_study": "zonate.load",
     "predict": "zonate.verbs.predict",
+    "predict_studies": "zonate.verbs.predict_studies",
     "prepare": "zonate.verbs.prepare",
     "read_acquisition": "zonate.load",
     "simulate": "zonate.verbs.simulate",
     "train": "zonate.verbs.train",
+    "view": "zonate.verbs.view",
 }
 
 __all__ = [
@@ -91,21 +99,25 @@ __all__ = [
     "ZoneMap",
     "__version__",
     "align",
+    "calibrate",
     "check",
     "demo",
     "download",
     "evaluate",
     "export",
+    "export_seg",
     "info",
     "inspect",
     "load_case",
     "load_recipe",
     "open_study",
     "predict",
+    "predict_studies",
     "prepare",
     "read_acquisition",
     "simulate",
     "train",
+    "view",
 ]
 
 

@@ -166,6 +166,30 @@ class PredictionSettings(_Section):
     """True turns the original's noise back on: dropout, and statistics of the batch itself (the original: batch 1)."""
     seed: int = 0
     """Of the noise."""
+    samples: int = Field(default=10, ge=0)
+    """How many segmentations `predict` draws with the network's dropout on, for intervals and warnings; 0: none."""
+    clean_up: Literal["none", "largest_component", "largest_component_and_holes"] = "none"
+    """What is repaired about a result, and said: pieces apart from the gland's largest are removed, and the holes that
+    it encloses within a slice are filled."""
+
+
+class OutputSettings(_Section):
+    """What `predict` writes besides the zones, their figures and their picture."""
+
+    images: bool = True
+    """T2W, DWI and ADC on the T2W grid, which `view` shows."""
+    dicom: bool = True
+    """Zones and sectors as DICOM SEG, and the measurements as DICOM SR."""
+    rtstruct: bool = True
+    """The zones as DICOM RTSTRUCT, for radiotherapy."""
+    surfaces: bool = True
+    """The gland's and the zones' surfaces as STL, for fusion biopsy."""
+    report: bool = True
+    """report.html, report.pdf, and the latter encapsulated in DICOM."""
+    deidentify: bool = False
+    """Whether DICOM objects leave the patient out."""
+    empty_zones: Literal["described", "kept"] = "described"
+    """A zone without a voxel is `described` in a SEG and has no frames there, or its empty frames are `kept`."""
 
 
 class EvaluationSettings(_Section):
@@ -198,6 +222,7 @@ class Settings(_Section):
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
     prediction: PredictionSettings = PredictionSettings()
+    output: OutputSettings = OutputSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
     def override(self, assignments: Items[str]) -> Self:

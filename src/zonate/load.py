@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zonate.alignment import align_to_t2w
@@ -12,11 +12,25 @@ from zonate.errors import MissingSeriesError, StudyError
 from zonate.io.nifti import is_volume_file
 from zonate.io.opening import case_id_of, opened
 from zonate.io.roles import absent
+from zonate.io.source import SourceImages, source_images
 from zonate.io.voxels import Voxels, read_role_file, read_voxels
 from zonate.study import Acquisition, Component, Sequence, Study
 
 _DEFAULT_READING = ReadingSettings()
 _DEFAULT_SETTINGS = Settings()
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A case with what the DICOM objects that are made of it refer to.
+
+    Attributes:
+        case: What is segmented.
+        source: The headers of its T2W series; None for a study of volume files.
+    """
+
+    case: Case
+    source: SourceImages | None
 
 
 @contextmanager
@@ -79,11 +93,30 @@ def load_case(
         StudyError: As `open_study` and `read_acquisition`.
         ValueError: A mapping without T2W.
     """
-    if isinstance(source, Mapping):
-        acquisition = _read_mapping(source, settings.reading, case_id, overrides or {})
-    else:
-        with open_study(source, settings.reading, case_id=case_id, overrides=overrides) as study:
-            acquisition = read_acquisition(study)
+    if not isinstance(source, Mapping):
+        return load_study(source, settings, case_id=case_id, overrides=overrides).case
+    return _aligned(_read_mapping(source, settings.reading, case_id, overrides or {}), settings)
+
+
+def load_study(
+    path: Path,
+    settings: Settings = _DEFAULT_SETTINGS,
+    *,
+    case_id: str | None = None,
+    overrides: Mapping[Sequence, int] | None = None,
+) -> LoadedStudy:
+    """As `load_case`, with the headers of the T2W series.
+
+    Raises:
+        StudyError: As `open_study` and `read_acquisition`.
+    """
+    with open_study(path, settings.reading, case_id=case_id, overrides=overrides) as study:
+        acquisition = read_acquisition(study)
+        source = source_images(study)
+    return LoadedStudy(_aligned(acquisition, settings), source)
+
+
+def _aligned(acquisition: Acquisition, settings: Settings) -> Case:
     alignment = align_to_t2w(acquisition, settings.alignment)
     return Case(
         case_id=acquisition.case_id,

@@ -90,10 +90,11 @@ class Uncertainty:
 
     Attributes:
         samples: How many were drawn.
-        interval_ml: By name in STRUCTURES, 2.5th to 97.5th percentile of the volume, widened to hold the result's own.
+        interval_ml: By name in STRUCTURES, 2.5th to 97.5th percentile of the volume, widened to hold the result's own
+            and, where the model was calibrated, to hold the reader's in 95 % of the patients that it was calibrated on.
         agreement: By name in STRUCTURES, mean Dice between the result and each sample.
-        expected_dice: By name in STRUCTURES, the Dice with a reader that agreement stands for, as far as it was
-            calibrated; the bare agreement where `calibrated` is False.
+        expected_dice: By name in STRUCTURES, the Dice with a reader that agreement stands for, without the structures
+            that no reader of the calibration drew; the bare agreement where `calibrated` is False.
         calibrated: Whether the model carries a calibration.
         doubtful: Whether a person must look before the result is used.
         reason: Why, in one sentence; empty where it is not doubtful.
@@ -129,7 +130,7 @@ def measurements_to_json(of: Measurements) -> dict[str, Any]:
             "psa_ng_ml": of.psa.psa_ng_ml,
             "density_ng_ml2": rounded(of.psa.density_ng_ml2),
             "cut_offs_reached_ng_ml2": list(of.psa.cut_offs_reached_ng_ml2),
-            "interval_ng_ml2": None if of.psa.interval_ng_ml2 is None else [round(v, 4) for v in of.psa.interval_ng_ml2],
+            "interval_ng_ml2": of.psa.interval_ng_ml2 and [round(v, 4) for v in of.psa.interval_ng_ml2],
         },
     }
 

@@ -23,6 +23,7 @@ class ZoneMap:
         sectors: Numbers of `zonate.sectors.SECTORS` on the same grid, uint8, 0 outside; None where there are none.
         uncertainty: What the samples say; None where none were drawn.
         sample_entropy: Per voxel (S, H, W) float32, entropy in nats over `codes` of the mean of the samples.
+        doubt: Why a person must look before it is used at all; empty where nothing says so.
         warnings: What a person should know before they believe it, what may make it worthless first.
     """
 
@@ -34,6 +35,7 @@ class ZoneMap:
     sectors: Volume | None = None
     uncertainty: Uncertainty | None = None
     sample_entropy: npt.NDArray[np.float32] | None = None
+    doubt: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

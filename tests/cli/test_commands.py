@@ -8,7 +8,7 @@ import pytest
 
 from zonate.cli import commands
 from zonate.verbs.check import CheckedCase, CheckResult
-from zonate.verbs.predict import PredictResult
+from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
 
 VERBS = (
@@ -22,7 +22,10 @@ VERBS = (
     "export",
     "train",
     "evaluate",
+    "calibrate",
     "predict",
+    "view",
+    "export-seg",
     "info",
 )
 
@@ -94,9 +97,9 @@ def test_paths_are_printed_as_they_are(
     assert call(monkeypatch, "train", "--data", str(tmp_path), "-o", str(folder)) == 0
     printed = f"best model: {folder}/best.safetensors; whose data it learnt from: {folder}/card.md\n"
     assert printed in capsys.readouterr().err
-    monkeypatch.setattr("zonate.verbs.predict.predict", lambda *_a, **_n: PredictResult((folder,), {}))
+    monkeypatch.setattr("zonate.verbs.predict_studies.predict_studies", lambda *_a, **_n: PredictResult((folder,), {}))
     folder.mkdir()
-    about = {"warnings": [], "model": {"terms_of_use": None}}
+    about = {"doubt": "", "warnings": [], "model": {"terms_of_use": None}}
     (folder / "zones.json").write_text(json.dumps(about), encoding="utf-8")
     assert call(monkeypatch, "predict", str(tmp_path), "-o", str(folder), "--model", str(tmp_path)) == 0
     assert capsys.readouterr().err.splitlines()[-1] == f"look at {folder}/qc.png"
@@ -108,12 +111,18 @@ def test_paths_are_printed_as_they_are(
 def test_predict_says_what_the_zones_warn_of_and_the_models_terms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    about = {"warnings": ["the gland is in 63 pieces"], "model": {"terms_of_use": "the model learns from X (CC BY-NC)"}}
+    about = {
+        "doubt": "the gland is torn",
+        "warnings": ["the gland is in 63 pieces"],
+        "model": {"terms_of_use": "the model learns from X (CC BY-NC)"},
+    }
     (tmp_path / "zones.json").write_text(json.dumps(about), encoding="utf-8")
-    monkeypatch.setattr("zonate.verbs.predict.predict", lambda *_a, **_n: PredictResult((tmp_path,), {}))
+    done = PredictResult((tmp_path,), {})
+    monkeypatch.setattr("zonate.verbs.predict_studies.predict_studies", lambda *_a, **_n: done)
     assert call(monkeypatch, "predict", str(tmp_path), "-o", str(tmp_path), "--model", str(tmp_path)) == 0
     printed = capsys.readouterr().err
     assert f"warning: case {tmp_path.name}: the gland is in 63 pieces\n" in printed
+    assert f"doubtful: case {tmp_path.name}: the gland is torn\n" in printed
     assert "terms: the model learns from X (CC BY-NC)\n" in printed
 
 

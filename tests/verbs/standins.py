@@ -93,6 +93,8 @@ class StandInModel:
     provenance: Mapping[str, Any] = field(default_factory=lambda: {"training_patients": ["patient-train"]})
     settings: Settings = field(default_factory=lambda: Settings(name="stand-in", slicing=SLICING))
 
+    can_sample = False
+
     def segment(self, slices: Slices) -> ZoneMap:
         labels = self.answer(slices)
         probabilities: npt.NDArray[np.float32] = np.stack([labels.values == code for code in self.codes]).astype(

@@ -20,7 +20,7 @@ from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.verbs.evaluate import evaluate
-from zonate.verbs.predict import predict
+from zonate.verbs.predict_studies import predict_studies
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings(name="tiny", network=NetworkSettings(base_channels=4))
@@ -74,7 +74,7 @@ def test_predict_on_files(model: Path, tmp_path: Path) -> None:
     study = tmp_path / "study-1"
     study.mkdir()
     write_volume(study / "t2w.nii.gz", t2w())
-    result = predict([study], tmp_path / "out", model.parent)
+    result = predict_studies([study], tmp_path / "out", model.parent)
     assert (result.done, dict(result.failed)) == ((tmp_path / "out" / "study-1",), {})
     zones = read_volume(tmp_path / "out" / "study-1" / "zones.nii.gz")
     original = read_volume(study / "t2w.nii.gz")

@@ -7,46 +7,54 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from tests.verbs.standins import AFFINE, GRID, SHAPE, StandInModel, coarse, gland, t2w
+from tests.verbs.standins import AFFINE, GRID, SHAPE, SLICING, StandInModel, coarse, gland, t2w
 from tests.verbs.synthetic import all_files
 from zonate.case import Case
-from zonate.config import Settings, SlicingSettings
+from zonate.config import OutputSettings, PredictionSettings, Settings
 from zonate.dataset.slices import Slices
-from zonate.errors import ModelError, OutputError, StudyError
+from zonate.errors import ConfigError, ModelError, OutputError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
-from zonate.load import load_case
+from zonate.load import LoadedStudy, load_study
 from zonate.model import Model
 from zonate.study import Sequence
-from zonate.verbs import predict as verb
-from zonate.verbs.predict import PredictResult, predict
+from zonate.verbs import outputs
+from zonate.verbs import predict_studies as verb
+from zonate.verbs.predict_studies import PredictResult, predict_studies
 from zonate.zones import LabelCode
+
+ZONES_ALONE = Settings(
+    name="stand-in",
+    slicing=SLICING,
+    prediction=PredictionSettings(samples=0),
+    output=OutputSettings(images=False, dicom=False, rtstruct=False, surfaces=False, report=False),
+)
 
 
 class Scene:
-    """A model and studies that `predict` finds in place of files."""
+    """A model and studies that `predict_studies` finds in place of files; of its output, the zones alone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.model = StandInModel(lambda _slices: gland())
+        self.model = StandInModel(lambda _slices: gland(), settings=ZONES_ALONE)
         self.cases: dict[str, Case] = {}
         self.settings_used: list[Settings] = []
         self.output = folder / "out"
         self.file = folder / "model.safetensors"
         self.file.write_bytes(b"weights")
         monkeypatch.setattr(Model, "load", lambda _path: self.model)
-        monkeypatch.setattr(verb, "load_case", self.load_case)
+        monkeypatch.setattr(verb, "load_study", self.load_study)
 
-    def load_case(
+    def load_study(
         self, source: Path, settings: Settings, *, case_id: str, overrides: dict[Sequence, int] | None
-    ) -> Case:
+    ) -> LoadedStudy:
         del overrides
         self.settings_used.append(settings)
         if source.name.startswith("broken"):
             raise StudyError(f"case {case_id}: series 4 lacks a slice")
-        return self.cases.get(case_id, Case(case_id, t2w()))
+        return LoadedStudy(self.cases.get(case_id, Case(case_id, t2w())), None)
 
     def run(self, *studies: str, **arguments: Any) -> PredictResult:
-        return predict([Path("studies") / name for name in studies], self.output, self.file, **arguments)
+        return predict_studies([Path("studies") / name for name in studies], self.output, self.file, **arguments)
 
     def report(self, case_id: str = "one") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.output / case_id / "zones.json").read_text(encoding="utf-8"))
@@ -65,7 +73,7 @@ def scene(drawn_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     def touch(file: Path, *_arguments: object, **_named: object) -> None:
         file.touch()
 
-    monkeypatch.setattr(verb, "draw_qc", touch)
+    monkeypatch.setattr(outputs, "draw_qc", touch)
     return drawn_scene
 
 
@@ -73,7 +81,8 @@ def test_the_files_of_a_case(drawn_scene: Scene) -> None:
     scene = drawn_scene
     result = scene.run("one")
     assert result == PredictResult((scene.output / "one",), {})
-    assert sorted(path.name for path in (scene.output / "one").iterdir()) == ["qc.png", "zones.json", "zones.nii.gz"]
+    written = ["qc.png", "sectors.nii.gz", "zones.json", "zones.nii.gz"]
+    assert sorted(path.name for path in (scene.output / "one").iterdir()) == written
     assert (scene.output / "one" / "qc.png").stat().st_size > 5000
     assert [path.name for path in scene.output.iterdir()] == ["one"]
 
@@ -137,14 +146,14 @@ def test_the_report_does_not_name_other_patients(scene: Scene) -> None:
 def test_a_study_of_volumes_names_what_it_cannot_give(scene: Scene) -> None:
     scene.run("one")
     not_given = scene.report()["not_given"]
-    assert set(not_given) == {"zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm"}
-    assert "not DICOM" in not_given["zones.seg.dcm"]
+    objects = {"zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm", "zones.rtstruct.dcm", "report.pdf.dcm"}
+    assert {name for name in not_given if name.endswith(".dcm")} == objects
+    assert all("not DICOM" in not_given[name] for name in objects)
 
 
 def test_a_coarse_model_says_which_volumes_it_cannot_tell(scene: Scene) -> None:
-    scene.model = StandInModel(
-        lambda _slices: coarse(gland()), codes=(LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
-    )
+    scene.model.answer = lambda _slices: coarse(gland())
+    scene.model.codes = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
     scene.run("one")
     report = scene.report()
     assert (report["volume_ml"]["TZ"], report["volume_ml"]["CENTRAL_GLAND"]) == (None, pytest.approx(4.32))
@@ -185,9 +194,9 @@ def test_a_diffusion_series_that_lies_elsewhere_is_said_first_and_once(
     drawn_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = drawn_scene
-    monkeypatch.setattr(verb, "load_case", load_case)
+    monkeypatch.setattr(verb, "load_study", load_study)
     study = write_volumes(tmp_path / "one", elsewhere_mm=500.0)
-    assert predict([study], scene.output, scene.file).failed == {}
+    assert predict_studies([study], scene.output, scene.file).failed == {}
     report = scene.report()
     reason = report["alignment"]["reason"]
     assert report["alignment"]["chosen"] == "none"
@@ -205,23 +214,25 @@ def test_a_diffusion_series_that_lies_elsewhere_is_said_first_and_once(
 def test_a_model_of_t2w_alone_misses_no_diffusion_series(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "load_case", load_case)
+    monkeypatch.setattr(verb, "load_study", load_study)
     scene.model.channels = (True, False, False)
-    predict([write_volumes(tmp_path / "one", elsewhere_mm=500.0)], scene.output, scene.file)
+    predict_studies([write_volumes(tmp_path / "one", elsewhere_mm=500.0)], scene.output, scene.file)
     assert not any("the zones come from T2W alone" in text for text in scene.report()["warnings"])
 
 
 def test_neither_jobs_nor_the_order_of_the_studies_changes_a_bit(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "load_case", load_case)
+    monkeypatch.setattr(verb, "load_study", load_study)
     monkeypatch.setattr(scene.model, "answer", threshold)
     studies = [write_volumes(tmp_path / f"s{n}", n) for n in range(3)]
     (tmp_path / "broken").mkdir()
     studies.insert(1, tmp_path / "broken")
-    one = predict(studies, scene.output, scene.file)
+    one = predict_studies(studies, scene.output, scene.file)
     told: list[tuple[int, int, str]] = []
-    many = predict(studies[::-1], tmp_path / "many", scene.file, jobs=2, progress=lambda *step: told.append(step))
+    many = predict_studies(
+        studies[::-1], tmp_path / "many", scene.file, jobs=2, progress=lambda *step: told.append(step)
+    )
     assert [folder.name for folder in one.done] == ["s0", "s1", "s2"]
     assert [folder.name for folder in many.done] == ["s2", "s1", "s0"]
     assert one.failed == many.failed
@@ -239,10 +250,10 @@ def threshold(slices: Slices) -> Volume:
 def test_the_alignment_too_is_the_same_in_any_process(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "load_case", load_case)
+    monkeypatch.setattr(verb, "load_study", load_study)
     studies = [write_volumes(tmp_path / f"s{n}", n, elsewhere_mm=1.5) for n in range(2)]
-    predict(studies, scene.output, scene.file)
-    predict(studies[::-1], tmp_path / "many", scene.file, jobs=2)
+    predict_studies(studies, scene.output, scene.file)
+    predict_studies(studies[::-1], tmp_path / "many", scene.file, jobs=2)
     assert scene.report("s0")["alignment"]["registered_on"] is not None
     assert all_files(scene.output) == all_files(tmp_path / "many")
 
@@ -271,7 +282,7 @@ def test_a_case_that_fails_half_way_leaves_nothing(scene: Scene, monkeypatch: py
     def fail(*_arguments: object, **_named: object) -> None:
         raise ModelError("the picture could not be drawn")
 
-    monkeypatch.setattr(verb, "draw_qc", fail)
+    monkeypatch.setattr(outputs, "draw_qc", fail)
     assert scene.run("one").failed == {"one": "the picture could not be drawn"}
     assert list(scene.output.iterdir()) == []
 
@@ -280,7 +291,7 @@ def test_a_full_disk_sets_the_case_aside(scene: Scene, monkeypatch: pytest.Monke
     def fail(*_arguments: object, **_named: object) -> None:
         raise OSError(28, "No space left on device", "/somewhere/secret")
 
-    monkeypatch.setattr(verb, "write_volume", fail)
+    monkeypatch.setattr(outputs, "write_volume", fail)
     message = scene.run("one").failed["one"]
     assert "No space left on device" in message
     assert "secret" not in message
@@ -296,9 +307,26 @@ def test_results_are_not_overwritten_unasked(scene: Scene) -> None:
     assert scene.run("one", overwrite=True).failed == {}
 
 
+def test_corrections_by_hand_are_never_overwritten(scene: Scene) -> None:
+    scene.run("one")
+    correction = scene.output / "one" / "zones.edited.nii.gz"
+    correction.write_bytes(b"hours of work")
+    assert "holds corrections by hand (zones.edited.nii.gz)" in scene.run("one", overwrite=True).failed["one"]
+    assert correction.read_bytes() == b"hours of work"
+
+
+def test_a_psa_belongs_to_one_study_and_must_be_one(scene: Scene) -> None:
+    scene.run("one", psa_ng_ml=3.6)
+    assert scene.report()["psa"]["density_ng_ml2"] == pytest.approx(0.5)  # over 7.2 ml
+    with pytest.raises(ValueError, match="belong to one study"):
+        scene.run("two", "three", psa_ng_ml=3.6)
+    with pytest.raises(ValueError, match="PSA"):
+        scene.run("two", psa_ng_ml=-1.0)
+
+
 def test_two_studies_of_one_name_are_refused(scene: Scene) -> None:
     with pytest.raises(OutputError, match="both called one"):
-        predict([Path("a/one"), Path("b/one.zip")], scene.output, scene.file)
+        predict_studies([Path("a/one"), Path("b/one.zip")], scene.output, scene.file)
     assert not scene.output.exists()
 
 
@@ -327,15 +355,17 @@ def test_no_study_is_refused(scene: Scene) -> None:
 
 def test_an_output_that_is_a_file_is_refused(scene: Scene) -> None:
     with pytest.raises(OutputError, match="is a file"):
-        predict([Path("one")], scene.file, scene.file)
+        predict_studies([Path("one")], scene.file, scene.file)
 
 
-def test_slicing_is_always_the_models(scene: Scene) -> None:
-    mine = Settings(name="mine", slicing=SlicingSettings(size_px=32))
-    scene.run("one", settings=mine)
-    scene.run("two")
-    assert scene.settings_used[0].name == "mine"
-    assert {used.slicing.size_px for used in scene.settings_used} == {64}
+def test_settings_change_how_a_study_is_read_and_not_what_was_trained(scene: Scene) -> None:
+    scene.run("one", settings=["alignment.method=rigid"])
+    assert scene.settings_used[0].alignment.method == "rigid"
+    assert scene.settings_used[0].slicing == SLICING
+    with pytest.raises(ConfigError, match=r"'slicing\.size_px=32' is part of the trained model"):
+        scene.run("two", settings=["slicing.size_px=32"])
+    with pytest.raises(ConfigError, match=r"alignment\.methods"):
+        scene.run("two", settings=["alignment.methods=rigid"])
 
 
 def test_progress_names_each_study(scene: Scene) -> None:
@@ -352,10 +382,12 @@ def test_an_empty_prediction_is_said(scene: Scene) -> None:
 
 
 def test_a_grid_that_is_not_the_t2ws_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved(slices: Slices) -> Any:
-        answer = StandInModel(lambda _slices: gland()).segment(slices)
+    segment = StandInModel.segment
+
+    def moved(model: StandInModel, slices: Slices) -> Any:
+        answer = segment(model, slices)
         other = Grid(GRID.shape, np.diag([3.0, 0.5, 0.5, 1.0]))
         return type(answer)(Volume(answer.labels.values, other), answer.codes, answer.probabilities)
 
-    monkeypatch.setattr(scene.model, "segment", moved)
+    monkeypatch.setattr(StandInModel, "segment", moved)
     assert "do not lie on the T2W grid" in scene.run("one").failed["one"]

@@ -118,7 +118,10 @@ def show_alignment(record: "AlignmentRecord") -> None:
     from zonate.report.alignment_facts import alignment_verdict
 
     console.print(
-        f"alignment {alignment_verdict(record)}: {record.reason} ({record.seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True
+        f"alignment {alignment_verdict(record)}: {record.reason} ({record.seconds:.1f} s)",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -13,7 +13,7 @@ from zonate.errors import DatasetError
 from zonate.io.files import claim_output_folder, write_json
 from zonate.progress import Progress, silent
 from zonate.verbs.evaluate import evaluate
-from zonate.verbs.predict import predict
+from zonate.verbs.predict_studies import predict_studies
 from zonate.verbs.prepare import prepare
 from zonate.verbs.simulate import simulate
 from zonate.verbs.train import train
@@ -76,7 +76,7 @@ def demo(
     clock.stop("evaluate")
     unseen = Dataset.open(output / "dataset").split("test")[0].case_id
     study = next(folder for folder in folders if folder.name == unseen)
-    predicted = predict([study], output / "prediction", model, progress=progress)
+    predicted = predict_studies([study], output / "prediction", model, progress=progress)
     if predicted.failed:
         raise DatasetError(f"the held-out simulated study could not be predicted: {dict(predicted.failed)}")
     clock.stop("predict")

@@ -1,0 +1,58 @@
+"""The application, and what its commands share: arguments, options, exit codes."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from zonate.config import Settings
+    from zonate.study import Sequence
+
+app = typer.Typer(
+    help="From a multi-parametric prostate MRI study to its anatomical zones. For research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would print local variables, header values among them
+)
+
+PANELS = START, STUDIES, DATA_SETS, MODELS = "Start", "Studies", "Data sets", "Models"
+"""Of `zonate --help`, in this order."""
+
+DONE, SOME_FAILED, WRONG_CALL = 0, 1, 2
+
+Study = Annotated[Path, typer.Argument(help="Folder or zip of DICOM files, or folder of NIfTI/MHA/NRRD volumes.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Empty an output that holds results already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
+CaseId = Annotated[str | None, typer.Option("--case-id", help="Instead of the folder's or archive's name.")]
+T2w = Annotated[int | None, typer.Option("--t2w", help="Series number to use as T2W.", metavar="NUMBER")]
+Dwi = Annotated[int | None, typer.Option("--dwi", help="Series number to use as DWI.", metavar="NUMBER")]
+Adc = Annotated[int | None, typer.Option("--adc", help="Series number to use as ADC.", metavar="NUMBER")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Studies at a time; 0: as many as fit the machine.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting, such as training.epochs=20; may be given often.", metavar="NAME=VALUE"),
+]
+
+
+def series_overrides(t2w: int | None, dwi: int | None, adc: int | None) -> "dict[Sequence, int]":
+    """Which series plays which role, as far as the user says so."""
+    from zonate.study import Sequence
+
+    given = {Sequence.T2W: t2w, Sequence.DWI: dwi, Sequence.ADC: adc}
+    return {sequence: number for sequence, number in given.items() if number is not None}
+
+
+def settings_of(assignments: list[str] | None) -> "Settings":
+    """The default settings, changed as the user says."""
+    from zonate.config import Settings
+
+    return Settings().override(assignments or [])
+
+
+def print_json(value: Any) -> None:
+    """What a program reads."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

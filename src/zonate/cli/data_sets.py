@@ -1,0 +1,135 @@
+"""Commands that make and look after data sets."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zonate.cli import render
+from zonate.cli.app import (
+    DATA_SETS,
+    DONE,
+    SOME_FAILED,
+    AsJson,
+    Assignments,
+    Jobs,
+    Output,
+    Overwrite,
+    app,
+    print_json,
+    settings_of,
+)
+
+
+@app.command(rich_help_panel=DATA_SETS)
+def simulate(
+    output: Output,
+    n: Annotated[int, typer.Option("-n", help="How many studies.", min=1)] = 10,
+    seed: int = 0,
+    vendor: Annotated[list[str] | None, typer.Option(help="Header style, may be given often; default: all.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write DICOM studies of a digital pelvis phantom, with the truth beside them."""
+    from zonate.verbs.simulate import simulate as run
+
+    with render.progress_bar("simulate") as progress:
+        folders = run(n, output, seed=seed, vendors=vendor, overwrite=overwrite, progress=progress)
+    render.console.print(
+        f"{len(folders)} simulated studies in {output}; truth and cases.csv beside them", markup=False, soft_wrap=True
+    )
+
+
+@app.command(rich_help_panel=DATA_SETS)
+def prepare(
+    output: Output,
+    source: Annotated[list[Path] | None, typer.Argument(help="Folders of public data sets, see --layout.")] = None,
+    layout: Annotated[
+        list[str] | None, typer.Option(help="The layout of each SOURCE (see `zonate info`); none: it is recognised.")
+    ] = None,
+    manifest: Annotated[list[Path] | None, typer.Option(help="A table of cases; may be given often.")] = None,
+    test_set: Annotated[
+        list[str] | None, typer.Option(help="A data set whose patients all test; may be given often.", metavar="NAME")
+    ] = None,
+    jobs: Jobs = 0,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Turn studies with labels into a dataset; done again, it goes on where it stopped."""
+    from zonate.verbs.prepare import prepare as run
+
+    settings = settings_of([*(assignments or []), *([f"split.test_sets={json.dumps(test_set)}"] if test_set else [])])
+    with render.progress_bar("prepare") as progress:
+        result = run(
+            output,
+            manifests=manifest or [],
+            source=source or [],
+            layout=layout or [],
+            settings=settings,
+            overwrite=overwrite,
+            jobs=jobs,
+            progress=progress,
+        )
+    there = f"{len(result.done)} cases prepared, {len(result.skipped)} were there already"
+    nothing = "no case could be prepared: there is no dataset"
+    render.console.print(there if result.taken else nothing, markup=False, soft_wrap=True)
+    render.show_taken(result)
+    render.show_warnings(result.warnings)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)
+
+
+@app.command(rich_help_panel=DATA_SETS)
+def check(
+    dataset: Annotated[Path, typer.Argument(help="What `prepare` wrote.")],
+    output: Output,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where anything stands out.")] = False,
+    as_json: AsJson = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show which cases of a dataset stand out, and draw every case on contact sheets."""
+    from zonate.verbs.check import check as run
+
+    with render.progress_bar("check") as progress:
+        result = run(dataset, output, overwrite=overwrite, progress=progress)
+    if as_json:
+        print_json(json.loads((output / "check.json").read_text(encoding="utf-8")))
+    else:
+        render.show_checked(result)
+    render.console.print(
+        f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)", markup=False, soft_wrap=True
+    )
+    sys.exit(SOME_FAILED if strict and result.outliers else DONE)
+
+
+@app.command(rich_help_panel=DATA_SETS)
+def export(
+    dataset: Annotated[Path, typer.Argument(help="What `prepare` wrote.")],
+    output: Output,
+    to: Annotated[str, typer.Option(help="npy (plain arrays), nnunet (nnU-Net raw) or bids (derivatives).")] = "npy",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a dataset in another form."""
+    from zonate.verbs.export import export as run
+
+    with render.progress_bar("export") as progress:
+        run(dataset, output, to=to, overwrite=overwrite, progress=progress)
+    render.console.print(f"look at {output}; what is in it: docs/reference/files.md", markup=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=DATA_SETS)
+def download(
+    collection: Annotated[str, typer.Argument(help="A public data set, by its layout's name (see `zonate info`).")],
+    output: Output,
+    yes: Annotated[bool, typer.Option("--yes", help="Fetch it; without, only say what there is.")] = False,
+    patients: Annotated[int | None, typer.Option(help="Only so many patients.", min=1)] = None,
+) -> None:
+    """Say what a public data set holds, weighs and asks for; fetch it with --yes."""
+    from zonate.verbs.download import download as run
+
+    with render.progress_bar("download") as progress:
+        result = run(collection, output, fetch=yes, patients=patients, progress=progress)
+    render.show_collection(result, fetched=yes)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)

@@ -1,0 +1,87 @@
+"""Commands that make and measure models."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zonate.cli import render
+from zonate.cli.app import DONE, MODELS, SOME_FAILED, Assignments, Output, Overwrite, app
+
+
+@app.command(rich_help_panel=MODELS)
+def train(
+    output: Output,
+    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
+    recipe: Annotated[str, typer.Option(help="A recipe's name (see `zonate info`) or a TOML file.")] = "pix2pix",
+    fold: Annotated[int | None, typer.Option(help="Leave this fold of cross-validation out, from 0.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUTPUT stopped.")] = False,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Train a model by a recipe."""
+    from zonate.config import load_recipe
+    from zonate.verbs.train import train as run
+
+    settings = load_recipe(recipe).override(assignments or [])
+    with render.log_warnings(), render.progress_bar(settings.name) as progress:
+        best = run(data, output, settings, fold=fold, resume=resume, overwrite=overwrite, progress=progress)
+    render.console.print(
+        f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
+    )
+
+
+@app.command(rich_help_panel=MODELS)
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
+    output: Output,
+    split: Annotated[str, typer.Option(help="test, validation, train or evaluation.")] = "test",
+    fold: Annotated[int | None, typer.Option(help="Fold of cross-validation; the model's own by default.")] = None,
+    compare_readers: Annotated[
+        bool, typer.Option("--compare-readers", help="Also model against reader, and reader against reader.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure a model per patient in 3D on the original grid."""
+    from zonate.verbs.evaluate import evaluate as run
+
+    with render.progress_bar("evaluate") as progress:
+        summary = run(
+            model, data, output, split=split, fold=fold, readers=compare_readers, overwrite=overwrite, progress=progress
+        )
+    about = json.loads((output / "summary.json").read_text(encoding="utf-8"))
+    render.show_summary(about)
+    render.show_readers(about.get("readers", []))
+    render.show_failures(summary.failed)
+    sys.exit(SOME_FAILED if summary.failed else DONE)
+
+
+@app.command(rich_help_panel=MODELS)
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Another model file to write; none: the model's own.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    samples: Annotated[int, typer.Option(help="Segmentations to draw of each result.", min=1)] = 10,
+    copies: Annotated[int, typer.Option(help="Worse copies of each case, which show failures.", min=0)] = 6,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier calibration.")] = False,
+) -> None:
+    """Teach a model what its own agreement is worth, on patients that it did not learn from."""
+    from zonate.verbs.calibrate import calibrate as run
+
+    with render.log_warnings(), render.progress_bar("calibrate") as progress:
+        result = run(
+            model, data, output, split=split, samples=samples, copies=copies, overwrite=overwrite, progress=progress
+        )
+    render.console.print(
+        f"calibrated on {result.n_results} results of {result.n_patients} patients: {result.model}",
+        markup=False,
+        soft_wrap=True,
+    )
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)

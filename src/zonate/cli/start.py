@@ -1,0 +1,36 @@
+"""Commands that need nothing yet."""
+
+import json
+from pathlib import Path
+
+from zonate.cli import render
+from zonate.cli.app import START, AsJson, Output, Overwrite, app, print_json
+
+
+@app.command(rich_help_panel=START)
+def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: int = 12, seed: int = 0) -> None:
+    """Everything below on simulated studies, in minutes, on a CPU."""
+    from zonate.verbs.demo import demo as run
+
+    with render.progress_bar("demo") as progress:
+        result = run(output, studies=studies, seed=seed, overwrite=overwrite, progress=progress)
+    render.show_summary(result.summary)
+    render.show_table("Where to look", ["what", "file"], [[what, str(path)] for what, path in result.places.items()])
+    render.console.print(
+        f"{result.seconds / 60:.1f} minutes. These patients are SIMULATED: the figures show that the software works, "
+        "and say nothing about its accuracy on patients.",
+        style="bold",
+    )
+
+
+@app.command(rich_help_panel=START)
+def info(as_json: AsJson = False) -> None:
+    """Show versions, machine, recipes and zones."""
+    from zonate.verbs.info import info as run
+
+    found = run()
+    if as_json:
+        print_json(found)
+        return
+    rows = [[key, json.dumps(value, ensure_ascii=False)] for key, value in found.items()]
+    render.show_table("Zonate", ["what", "value"], rows)

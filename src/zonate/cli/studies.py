@@ -1,0 +1,205 @@
+"""Commands that take a study; each imports its verb when it runs, so that --help is quick."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zonate.cli import render
+from zonate.cli.app import (
+    DONE,
+    SOME_FAILED,
+    STUDIES,
+    Adc,
+    AsJson,
+    Assignments,
+    CaseId,
+    Dwi,
+    Jobs,
+    Output,
+    Overwrite,
+    Study,
+    T2w,
+    app,
+    print_json,
+    series_overrides,
+    settings_of,
+)
+
+
+class DrawnBy(StrEnum):
+    """How a DICOM SEG says that labels came about."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+class EmptyZones(StrEnum):
+    """What becomes of a zone without a voxel in a DICOM SEG."""
+
+    DESCRIBED = "described"
+    KEPT = "kept"
+
+
+@app.command(rich_help_panel=STUDIES)
+def inspect(
+    study: Study,
+    as_json: AsJson = False,
+    case_id: CaseId = None,
+    t2w: T2w = None,
+    dwi: Dwi = None,
+    adc: Adc = None,
+    assignments: Assignments = None,
+) -> None:
+    """Show which series there are, which role each got, and why."""
+    from zonate.verbs.inspect import inspect as run
+    from zonate.verbs.inspect import study_to_json
+
+    found = run(study, settings_of(assignments), case_id=case_id, overrides=series_overrides(t2w, dwi, adc))
+    if as_json:
+        print_json(study_to_json(found))
+    else:
+        render.show_study(found)
+
+
+@app.command(rich_help_panel=STUDIES)
+def align(
+    study: Study,
+    output: Output,
+    case_id: CaseId = None,
+    t2w: T2w = None,
+    dwi: Dwi = None,
+    adc: Adc = None,
+    landmarks: Annotated[
+        list[Path] | None,
+        typer.Option(help="Point pairs of 3D Slicer (.fcsv, .mrk.json) to measure by: one file, or T2W's and DWI's."),
+    ] = None,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Bring DWI and ADC onto the T2W grid; write the volumes, the transform, the figures and a picture."""
+    from zonate.verbs.align import align as run
+
+    overrides = series_overrides(t2w, dwi, adc)
+    settings = settings_of(assignments)
+    result = run(
+        study,
+        output,
+        settings,
+        case_id=case_id,
+        overrides=overrides,
+        landmarks=landmarks or [],
+        overwrite=overwrite,
+    )
+    render.show_alignment(result.alignment.record)
+    if result.landmarks is not None:
+        render.show_landmarks(result.landmarks)
+    render.show_warnings(result.alignment.warnings)
+    render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=STUDIES)
+def predict(
+    studies: Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")],
+    output: Output,
+    model: Annotated[Path, typer.Option(help="Run folder or model file.")],
+    psa: Annotated[float | None, typer.Option(help="Prostate-specific antigen in ng/ml, for its density.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Segmentations to draw for intervals and warnings (10; 0: none).", min=0)
+    ] = None,
+    deidentify: Annotated[bool, typer.Option("--deidentify", help="Leave the patient out of DICOM objects.")] = False,
+    case_id: CaseId = None,
+    t2w: T2w = None,
+    dwi: Dwi = None,
+    adc: Adc = None,
+    jobs: Jobs = 0,
+    overwrite: Overwrite = False,
+    assignments: Assignments = None,
+) -> None:
+    """Segment studies: zones, sectors, figures, report and DICOM objects in OUTPUT/<case_id>/."""
+    from zonate.verbs.predict_studies import predict_studies as run
+
+    settings = list(assignments or [])
+    if samples is not None:
+        settings.append(f"prediction.samples={samples}")
+    if deidentify:
+        settings.append("output.deidentify=true")
+    with render.progress_bar("predict") as progress:
+        result = run(
+            studies,
+            output,
+            model,
+            settings=settings,
+            case_id=case_id,
+            overrides=series_overrides(t2w, dwi, adc),
+            psa_ng_ml=psa,
+            overwrite=overwrite,
+            jobs=jobs,
+            progress=progress,
+        )
+    for folder in result.done:
+        about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
+        render.show_prediction(folder, about)
+    if result.done and about["model"]["terms_of_use"]:
+        render.console.print(f"terms: {about['model']['terms_of_use']}", markup=False, soft_wrap=True)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)
+
+
+@app.command(rich_help_panel=STUDIES)
+def view(
+    output: Annotated[Path, typer.Argument(help="What `predict` wrote: of one case, or of several.")],
+    case_id: Annotated[str | None, typer.Option("--case-id", help="Which of several cases to begin with.")] = None,
+    port: Annotated[int, typer.Option(help="0: one that is free.", min=0, max=65535)] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Look at zones on this machine, in the browser, and correct them by hand."""
+    from zonate.verbs.view import view as run
+
+    saved = run(output, case_id=case_id, port=port, open_browser=browser, announce=render.show_address)
+    for file in saved:
+        render.console.print(f"saved {file}", markup=False, soft_wrap=True)
+
+
+@app.command("export-seg", rich_help_panel=STUDIES)
+def export_seg(
+    labels: Annotated[Path, typer.Argument(help="Label volume on the T2W's voxels (NIfTI, MHA, NRRD).")],
+    study: Annotated[Path, typer.Argument(help="Folder or zip with the DICOM T2W series.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    label_codes: Annotated[
+        str | None,
+        typer.Option(help="What the labels mean, such as 0=BACKGROUND;1=PZ;2=CENTRAL_GLAND; none: Zonate's codes."),
+    ] = None,
+    drawn_by: Annotated[
+        DrawnBy, typer.Option(help="By a program, by one and a person, or by a person.")
+    ] = DrawnBy.AUTOMATIC,
+    name: Annotated[str, typer.Option(help="Of the program that drew them.")] = "not stated",
+    version: Annotated[str, typer.Option(help="Of that program.")] = "not stated",
+    t2w: T2w = None,
+    empty_zones: Annotated[
+        EmptyZones, typer.Option(help="Empty frames: only described, or kept as well.")
+    ] = EmptyZones.DESCRIBED,
+    deidentify: Annotated[bool, typer.Option("--deidentify", help="Leave the patient out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a label volume as DICOM SEG."""
+    from zonate.io.dicom_output import DicomAlgorithm
+    from zonate.verbs.export_seg import export_seg as run
+    from zonate.zones import parse_label_codes
+
+    run(
+        labels,
+        study,
+        output,
+        label_codes=None if label_codes is None else parse_label_codes(label_codes),
+        algorithm=DicomAlgorithm(name, version, drawn_by.value),
+        empty_zones=empty_zones.value,
+        deidentify=deidentify,
+        t2w_series=t2w,
+        overwrite=overwrite,
+    )
+    render.console.print(f"wrote {output}", markup=False, soft_wrap=True)

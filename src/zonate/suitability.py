@@ -1,0 +1,48 @@
+"""Which cases a network of axial slices can segment at all: the others are refused before they give a picture."""
+
+import numpy as np
+
+from zonate.case import Case
+from zonate.errors import StudyError
+from zonate.geometry import Grid, to_canonical
+
+LEAST_SLICES = 3
+"""Fewer are no volume: no diameter along the patient and no volume can be measured."""
+_ANISOTROPY = 1.5
+"""A voxel this much longer along one axis than along another was acquired in slices along that axis."""
+_PLANES = ("axial", "coronal", "sagittal")  # by the canonical axis that slices are stacked along: S, H, W
+
+
+def refuse_unsuitable(case: Case) -> None:
+    """Refuse a case whose T2W is no axial volume, or shows nothing.
+
+    Raises:
+        StudyError: It has fewer than three slices, its slices are coronal or sagittal, or every voxel is the same.
+    """
+    grid = to_canonical(case.t2w).grid
+    plane = acquisition_plane(grid)
+    if plane not in ("axial", "isotropic"):
+        spacing = " × ".join(f"{mm:.2f}" for mm in grid.spacing_mm)
+        raise StudyError(
+            f"case {case.case_id}: the slices of the T2W are {plane} (voxels of {spacing} mm from feet to head, front "
+            "to back and side to side): give an axial T2W series (--t2w NUMBER)"
+        )
+    if grid.shape[0] < LEAST_SLICES:
+        raise StudyError(
+            f"case {case.case_id}: the T2W has {grid.shape[0]} slice{'s' if grid.shape[0] > 1 else ''}, and fewer than "
+            f"{LEAST_SLICES} are no volume: give the whole axial series"
+        )
+    if float(np.ptp(case.t2w.values)) == 0.0:
+        raise StudyError(f"case {case.case_id}: every voxel of the T2W has the same value: it shows nothing")
+
+
+def acquisition_plane(canonical: Grid) -> str:
+    """The plane of the slices by the longest side of a voxel: `axial`, `coronal`, `sagittal`, or `isotropic`.
+
+    Args:
+        canonical: S to superior, H to posterior, W to left.
+    """
+    spacing_mm = canonical.spacing_mm
+    if max(spacing_mm) < _ANISOTROPY * min(spacing_mm):
+        return "isotropic"
+    return _PLANES[int(np.argmax(spacing_mm))]

@@ -1,0 +1,43 @@
+"""Segment one study, without writing anything."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from pathlib import Path
+
+from zonate.load import load_case
+from zonate.study import Sequence
+from zonate.verbs.segment import Segmenter
+from zonate.zonemap import ZoneMap
+
+
+def predict(
+    study: Path | str,
+    *,
+    model: Path | str,
+    settings: Items[str] = (),
+    case_id: str | None = None,
+    overrides: Mapping[Sequence, int] | None = None,
+    psa_ng_ml: float | None = None,
+) -> ZoneMap:
+    """Find the zones of a study: what `predict_studies` writes into files, in memory.
+
+    Args:
+        study: A folder or zip of DICOM, or a folder of NIfTI, MHA or NRRD volumes.
+        model: A model file or a run folder.
+        settings: To be changed, such as `prediction.samples=20`; of the sections reading, alignment and prediction.
+        case_id: In place of the study's name.
+        overrides: Series numbers for roles.
+        psa_ng_ml: Prostate-specific antigen, for its density.
+
+    Returns:
+        Labels and probabilities on the original T2W grid, volumes, measurements, sectors, uncertainty and warnings.
+
+    Raises:
+        StudyError: The study cannot be read, or is no axial volume.
+        ModelError: The model cannot be read.
+        ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+        ValueError: The PSA cannot be one.
+    """
+    segmenter = Segmenter.load(Path(model), settings)
+    case = load_case(Path(study), segmenter.settings, case_id=case_id, overrides=overrides)
+    return segmenter.segment(case, psa_ng_ml=psa_ng_ml)

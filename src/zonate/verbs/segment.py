@@ -1,0 +1,129 @@
+"""From a case to its zones with everything that is worked out from them: what predicting is, with and without files."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zonate.case import NO_ALIGNMENT, Case
+from zonate.config import Settings
+from zonate.dataset.slices import Slices, slice_case
+from zonate.doubt import with_uncertainty
+from zonate.errors import ConfigError, StudyError
+from zonate.measures.clean_up import clean_up
+from zonate.measures.measure import measure
+from zonate.measures.sector_map import sector_map
+from zonate.model import Model
+from zonate.plausibility import disqualifying, implausibilities
+from zonate.study import Sequence
+from zonate.suitability import refuse_unsuitable
+from zonate.verbs.model_json import model_to_json
+from zonate.zonemap import ZoneMap
+
+_CHANGEABLE = ("reading", "alignment", "prediction", "output")
+"""The sections of the settings that are not part of what was trained."""
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model, and how it is used.
+
+    Attributes:
+        model: With its settings as they are used.
+        about_model: What every result says of it, see `model_to_json`.
+        settings: For reading, aligning and writing.
+    """
+
+    model: Model
+    about_model: Mapping[str, Any]
+    settings: Settings
+
+    @classmethod
+    def load(cls, path: Path, changes: Items[str] = ()) -> "Segmenter":
+        """Read a model file or run folder.
+
+        Args:
+            path: A model file or a run folder.
+            changes: Settings that are not the model's own, such as `alignment.method=rigid`; of the sections reading,
+                alignment, prediction and output.
+
+        Raises:
+            ModelError: The model cannot be read.
+            ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+        """
+        trained = Model.load(path)
+        about = model_to_json(trained, path)
+        for change in changes:
+            if change.split(".")[0].strip() not in _CHANGEABLE:
+                raise ConfigError(
+                    f"{change!r} is part of the trained model: only settings of {', '.join(_CHANGEABLE)} can be "
+                    "changed when it is used"
+                )
+        used = trained.settings.override(list(changes))
+        model = replace(trained, settings=used)
+        return cls(model, about, used)
+
+    def segment(self, case: Case, *, psa_ng_ml: float | None = None) -> ZoneMap:
+        """Segment a case and measure what was found.
+
+        Args:
+            case: As `zonate.load` gives it.
+            psa_ng_ml: Prostate-specific antigen, for its density.
+
+        Raises:
+            StudyError: The case is no axial volume, or its zones do not lie on the T2W grid.
+            ValueError: The PSA cannot be one.
+        """
+        refuse_unsuitable(case)
+        slices = slice_case(case, self.settings.slicing)
+        zones = self.model.segment(slices)
+        if not zones.labels.grid.same_as(case.t2w.grid):
+            raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
+        impossible = disqualifying(zones, slices)
+        warnings = _warnings(case, zones, slices, self.model.channels)
+        zones, cleaned = self._cleaned(zones)
+        zones = self._sampled(zones, slices, impossible)
+        uncertainty = zones.uncertainty
+        return replace(
+            zones,
+            case_id=case.case_id,
+            measurements=measure(
+                case,
+                zones.labels,
+                zones.codes,
+                psa_ng_ml=psa_ng_ml,
+                intervals_ml=None if uncertainty is None else uncertainty.interval_ml,
+            ),
+            sectors=sector_map(zones.labels, zones.codes),
+            doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
+            warnings=(*warnings, *cleaned),
+        )
+
+    def _cleaned(self, zones: ZoneMap) -> tuple[ZoneMap, tuple[str, ...]]:
+        """As the setting asks, and what it changed in a sentence."""
+        how = self.settings.prediction.clean_up
+        if how == "none":
+            return zones, ()
+        labels, changes = clean_up(zones.labels, zones.codes, how)
+        return replace(zones, labels=labels), changes
+
+    def _sampled(self, zones: ZoneMap, slices: Slices, impossible: Items[str]) -> ZoneMap:
+        samples = self.settings.prediction.samples
+        if samples == 0 or not self.model.can_sample:
+            return zones
+        return with_uncertainty(self.model, slices, zones, samples, impossible)
+
+
+def _warnings(case: Case, zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bool]) -> tuple[str, ...]:
+    """What may make the result worthless comes first."""
+    missed = [sequence.name for sequence in (Sequence.DWI, Sequence.ADC) if known[sequence]]
+    unusable = case.alignment.chosen == "none" and case.alignment != NO_ALIGNMENT
+    if not (missed and unusable):
+        return (*implausibilities(zones, slices, known), *case.warnings)
+    t2w_alone = (
+        f"the zones come from T2W alone: {case.alignment.reason}. The model learnt with {' and '.join(missed)} and saw "
+        "the mean everywhere in place of them"
+    )
+    others = (text for text in case.warnings if text != case.alignment.reason)
+    return (t2w_alone, *implausibilities(zones, slices, (True, False, False)), *others)

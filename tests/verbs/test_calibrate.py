@@ -1,0 +1,153 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.dataset_factory import COARSE, a_case, a_dataset
+from zonate.config import Settings
+from zonate.dataset.slices import slice_case
+from zonate.dataset.statistics import Statistics
+from zonate.dataset.store import Dataset
+from zonate.doubt import with_uncertainty
+from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
+from zonate.io.weights import read_weights
+from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
+from zonate.networks.generator import Generator
+from zonate.verbs.calibrate import calibrate, reader_volumes_ml
+
+SETTINGS = Settings().override(["network.base_channels=4"])
+
+
+def a_model(folder: Path, settings: Settings = SETTINGS, **provenance: Any) -> Path:
+    """A run folder whose untrained model was trained on patient0 and patient1 and chosen by patient2, as it says."""
+    told = {"training_patients": ["patient0", "patient1"], "validation_patients": ["patient2"], **provenance}
+    torch.manual_seed(0)
+    generator = Generator(settings.network).eval()
+    statistics = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
+    Model(generator, settings, statistics, COARSE, told, (True, False, False)).save(folder / BEST_NAME)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_dataset(
+        tmp_path_factory.mktemp("calibrate") / "ds", ("train", "train", "validation", "test", "evaluation")
+    )
+
+
+def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = a_model(tmp_path / "run")
+    before, _ = read_weights(run / BEST_NAME, kind=FORMAT, version=FORMAT_VERSION)
+    told: list[tuple[int, int, str]] = []
+    result = calibrate(run, dataset, samples=2, copies=1, progress=lambda *step: told.append(step))
+    assert result.model == run / BEST_NAME
+    assert (result.n_patients, result.n_results, result.failed) == (1, 2, {})
+    assert told == [(0, 1, "case2"), (1, 1, "done")]
+    assert "calibrated on 1 patients: the expected Dice is rough" in caplog.text
+    model = Model.load(run)
+    assert model.calibration == result.calibration
+    assert set(result.calibration.maps) == {"PZ", "CENTRAL_GLAND", "GLAND"}
+    assert result.calibration.about == {
+        "split": "validation",
+        "n_patients": 1,
+        "n_results": 2,
+        "samples": 2,
+        "copies": 1,
+        "dataset_fingerprint": Dataset.open(dataset).fingerprint,
+        "licences": ["CC0-1.0"],
+        "patients": ["patient2"],
+    }
+    after, _ = read_weights(run / BEST_NAME, kind=FORMAT, version=FORMAT_VERSION)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_calibrated_model_expects_of_its_patients_what_their_readers_gave(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    calibrate(run, dataset, samples=2, copies=0)
+    model = Model.load(run)
+    slices = Dataset.open(dataset).slices("case2")
+    zones = model.segment(slices)
+    found = with_uncertainty(model, slices, zones, 2).uncertainty
+    assert found is not None
+    assert found.calibrated
+    assert slices.labels is not None
+    reader, result = slices.labels > 0, zones.labels.values > 0
+    dice = 2 * int((reader & result).sum()) / (int(reader.sum()) + int(result.sum()))
+    assert found.expected_dice["GLAND"] == pytest.approx(dice)
+
+
+def test_the_same_gives_the_same_file(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    for name in ("a.safetensors", "b.safetensors"):
+        calibrate(run, dataset, tmp_path / name, samples=1, copies=1)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert Model.load(run).calibration is None
+
+
+def test_nothing_is_replaced_unasked(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    calibrate(run, dataset, samples=1, copies=0)
+    with pytest.raises(OutputError, match="carries a calibration already"):
+        calibrate(run, dataset, samples=1, copies=0)
+    with pytest.raises(OutputError, match="is there already"):
+        calibrate(run, dataset, run / BEST_NAME, samples=1, copies=0)
+    calibrate(run, dataset, samples=1, copies=0, overwrite=True)
+
+
+def test_patients_that_the_model_was_trained_on_are_refused(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(LeakageError, match="case2"):
+        calibrate(a_model(tmp_path / "a", training_patients=["patient2"]), dataset, samples=1)
+    image = Dataset.open(dataset).image_digest("case3")
+    with pytest.raises(LeakageError, match="case3"):
+        calibrate(a_model(tmp_path / "b", images_sha256=[image]), dataset, split="test", samples=1)
+    chosen = Dataset.open(dataset).image_digest("case2")
+    calibrate(a_model(tmp_path / "c", images_sha256=[chosen]), dataset, samples=1, copies=0)
+
+
+def test_a_model_that_does_not_say_whom_it_was_trained_on_is_refused(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    model = Model.load(run)
+    replace(model, provenance={}).save(run / BEST_NAME)
+    with pytest.raises(ModelError, match="does not say whom it was trained on"):
+        calibrate(run, dataset, samples=1)
+
+
+def test_a_model_without_dropout_cannot_be_calibrated(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run", SETTINGS.override(["network.dropout=0"]))
+    with pytest.raises(ModelError, match="no dropout"):
+        calibrate(run, dataset, samples=1)
+
+
+def test_cases_for_evaluation_and_training_are_not_learnt_from(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    for split in ("evaluation", "train", "elsewhere"):
+        with pytest.raises(ValueError, match="validation or test patients"):
+            calibrate(run, dataset, split=split)
+    for samples, copies in ((0, 0), (1, -1)):
+        with pytest.raises(ValueError, match="at least 1 sample"):
+            calibrate(run, dataset, samples=samples, copies=copies)
+
+
+def test_an_empty_split_is_said(tmp_path: Path) -> None:
+    only = a_dataset(tmp_path / "ds", ("train", "train"))
+    with pytest.raises(DatasetError, match="no case in the split 'validation'"):
+        calibrate(a_model(tmp_path / "run"), only)
+
+
+def test_a_reader_who_did_not_draw_everywhere_gives_no_volume() -> None:
+    slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
+    assert slices.labels is not None
+    known = reader_volumes_ml(slices, COARSE)
+    voxel_ml = 0.5 * 0.5 * 3 / 1000
+    assert known["GLAND"] == pytest.approx(int((slices.labels > 0).sum()) * voxel_ml)
+    assert known["TZ"] is None
+    labels = slices.labels.copy()
+    labels[0, 0, 0] = 255
+    assert reader_volumes_ml(replace(slices, labels=labels), COARSE) == {}
+    images = slices.images.copy()
+    images[0, :, 0, 0] = np.nan  # outside the image nobody can draw
+    assert reader_volumes_ml(replace(slices, labels=labels, images=images), COARSE)["GLAND"] == known["GLAND"]
+    assert reader_volumes_ml(replace(slices, labels=None), COARSE) == {}

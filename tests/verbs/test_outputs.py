@@ -1,0 +1,151 @@
+"""What lies in a case's folder: from DICOM everything, from volumes what they can give, and nothing that misleads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from tests.io.t2w_source import t2w_source, zones_in
+from tests.verbs.standins import StandInModel
+from zonate.case import Case
+from zonate.config import OutputSettings, Settings, SlicingSettings
+from zonate.geometry import Volume
+from zonate.io.nifti import read_volume
+from zonate.io.seg import read_segments
+from zonate.io.source import SourceImages
+from zonate.load import LoadedStudy
+from zonate.verbs.outputs import write_outputs
+from zonate.verbs.segment import Segmenter
+from zonate.zonemap import ZoneMap
+
+ABOUT: dict[str, Any] = {
+    "name": "stand-in",
+    "file": "best.safetensors",
+    "sha256": "0123456789abcdef" * 4,
+    "codes": ["BACKGROUND", "PZ", "TZ", "DPU", "AFS"],
+    "licences": ["none"],
+    "terms_of_use": None,
+    "provenance": {},
+}
+VOXEL_ML = 0.75 / 1000
+OBJECTS = {"zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm", "zones.rtstruct.dcm", "report.pdf.dcm"}
+
+
+class Scene:
+    """A study of the factory, its zones by a model that knows them, and what is written of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source: SourceImages | None = t2w_source(folder / "study")
+        assert self.source is not None
+        self.labels = zones_in(self.source)
+        self.grid = self.source.grid
+        noise = np.random.default_rng(0).normal(100, 10, self.grid.shape).astype(np.float32)
+        self.case = Case("one", Volume(noise, self.grid))
+        self.folder = folder / "out"
+
+    def write(self, doubt: str | None = None, **output: Any) -> dict[str, Any]:
+        """Write the outputs that are asked for, all where nothing is said; a gland so small is doubtful of itself."""
+        settings = Settings(slicing=SlicingSettings(size_px=64), output=OutputSettings(**output))
+        model: Any = StandInModel(lambda _slices: Volume(self.labels, self.grid), settings=settings)
+        segmenter = Segmenter(model, ABOUT, settings)
+        zones: ZoneMap = segmenter.segment(self.case, psa_ng_ml=4.0)
+        zones = replace(zones, doubt=zones.doubt if doubt is None else doubt)
+        self.folder.mkdir()
+        write_outputs(self.folder, LoadedStudy(self.case, self.source), zones, segmenter)
+        report: dict[str, Any] = json.loads((self.folder / "zones.json").read_text(encoding="utf-8"))
+        return report
+
+    @property
+    def names(self) -> set[str]:
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_dicom_study_gives_everything(scene: Scene) -> None:
+    report = scene.write()
+    surfaces = {f"surfaces/{name}.stl" for name in ("pz", "tz", "dpu", "afs", "central_gland", "gland")}
+    volumes = {"zones.nii.gz", "sectors.nii.gz", "t2w.nii.gz"}
+    assert scene.names == OBJECTS | surfaces | volumes | {
+        "zones.json", "qc.png", "report.html", "report.pdf", "source.json",
+    }  # fmt: skip
+    assert not any(name in report["not_given"] for name in scene.names)
+    counted = {1: int((scene.labels == 1).sum()), 2: int((scene.labels == 2).sum())}
+    assert report["volume_ml"]["PZ"] == pytest.approx(counted[1] * VOXEL_ML, abs=1e-4)
+    assert report["pz_tz_ratio"] == pytest.approx(counted[1] / counted[2], abs=1e-4)
+    assert report["psa"]["density_ng_ml2"] == pytest.approx(4.0 / report["gland_volume_ml"], abs=1e-3)
+    sectors_ml = sum(report["sector_volume_ml"].values())
+    assert sectors_ml == pytest.approx(report["gland_volume_ml"] - report["volume_ml"]["DPU"], abs=5e-3)
+
+
+def test_the_seg_and_the_volume_hold_the_same_zones(scene: Scene) -> None:
+    scene.write()
+    volume = read_volume(scene.folder / "zones.nii.gz").values
+    for number, segment in read_segments(scene.folder / "zones.seg.dcm").items():
+        drawn = np.zeros(scene.grid.shape, dtype=bool)
+        for s, drawn_slice in enumerate(segment.values):  # in whatever order the reader gives them
+            drawn[round(float(scene.grid.to_index(segment.grid.to_mm((s, 0, 0)))[0]))] = drawn_slice
+        assert np.array_equal(drawn, volume == number)
+
+
+def test_the_objects_are_of_the_patient_and_the_study(scene: Scene) -> None:
+    scene.write(doubt="")
+    assert scene.source is not None
+    for name in OBJECTS:
+        made = pydicom.dcmread(scene.folder / name)
+        assert str(made.PatientName) == "Secret^Person"
+        assert made.StudyInstanceUID == scene.source.header.StudyInstanceUID
+        assert made.SeriesInstanceUID != scene.source.header.SeriesInstanceUID
+        assert made.SeriesDescription.startswith("Zonate prostate")
+
+
+def test_without_the_patient_no_file_names_one(scene: Scene) -> None:
+    scene.write(deidentify=True)
+    assert scene.names >= OBJECTS
+    for path in scene.folder.rglob("*"):
+        assert not path.is_file() or b"Secret" not in path.read_bytes(), path.name
+
+
+def test_a_pacs_sees_that_a_result_is_doubtful(scene: Scene) -> None:
+    report = scene.write(doubt="the gland is in two pieces")
+    assert report["doubt"] == "the gland is in two pieces"
+    for name in OBJECTS:
+        assert pydicom.dcmread(scene.folder / name).SeriesDescription.startswith("DOUBTFUL: Zonate prostate")
+    assert b"the gland is in two pieces" in (scene.folder / "measurements.sr.dcm").read_bytes()
+    assert "the gland is in two pieces" in (scene.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_no_prostate_was_found_nothing_looks_like_a_result(scene: Scene) -> None:
+    scene.labels = np.zeros_like(scene.labels)
+    report = scene.write()
+    assert scene.names == {
+        "zones.nii.gz", "t2w.nii.gz", "zones.json", "qc.png", "report.html", "report.pdf", "report.pdf.dcm",
+    }  # fmt: skip
+    assert "no prostate was found" in report["doubt"]
+    for name in (*(OBJECTS - {"report.pdf.dcm"}), "sectors.nii.gz"):
+        assert report["not_given"][name] == "no prostate was found"
+    assert report["not_given"]["surfaces/gland.stl"] == "no voxel of it was found"
+    assert pydicom.dcmread(scene.folder / "report.pdf.dcm").SeriesDescription.startswith("DOUBTFUL")
+
+
+def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
+    scene.source = None
+    report = scene.write()
+    assert not any(name.endswith(".dcm") for name in scene.names)
+    assert {"report.pdf", "sectors.nii.gz", "surfaces/gland.stl"} <= scene.names
+    assert {name for name, why in report["not_given"].items() if "not DICOM" in why} == OBJECTS
+
+
+def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:
+    report = scene.write(images=False, dicom=False, rtstruct=False, surfaces=False, report=False)
+    assert scene.names == {"zones.nii.gz", "sectors.nii.gz", "zones.json", "qc.png", "source.json"}
+    assert report["not_given"]["zones.seg.dcm"] == "the settings leave it out (output.dicom)"
+    assert report["not_given"]["report.pdf.dcm"] == "the settings leave it out (output.report)"
+    assert report["not_given"]["surfaces"] == "the settings leave it out (output.surfaces)"
