@@ -9,7 +9,7 @@ from zonate.geometry import Grid, to_canonical
 LEAST_SLICES = 3
 """Fewer are no volume: no diameter along the patient and no volume can be measured."""
 _ANISOTROPY = 1.5
-"""A voxel this much longer along one axis than along another was acquired in slices along that axis."""
+"""A voxel this much longer along one axis than along both others was acquired in slices along that axis."""
 _PLANES = ("axial", "coronal", "sagittal")  # by the canonical axis that slices are stacked along: S, H, W
 
 
@@ -41,8 +41,11 @@ def acquisition_plane(canonical: Grid) -> str:
 
     Args:
         canonical: S to superior, H to posterior, W to left.
+
+    Returns:
+        `isotropic` also where two sides are about as long as each other and longer than the third.
     """
-    spacing_mm = canonical.spacing_mm
-    if max(spacing_mm) < _ANISOTROPY * min(spacing_mm):
+    *_, second_mm, longest_mm = sorted(canonical.spacing_mm)
+    if longest_mm < _ANISOTROPY * second_mm:
         return "isotropic"
-    return _PLANES[int(np.argmax(spacing_mm))]
+    return _PLANES[int(np.argmax(canonical.spacing_mm))]

@@ -151,3 +151,13 @@ def test_a_reader_who_did_not_draw_everywhere_gives_no_volume() -> None:
     images[0, :, 0, 0] = np.nan  # outside the image nobody can draw
     assert reader_volumes_ml(replace(slices, labels=labels, images=images), COARSE)["GLAND"] == known["GLAND"]
     assert reader_volumes_ml(replace(slices, labels=None), COARSE) == {}
+
+
+def test_a_model_of_a_fold_is_calibrated_on_the_patients_that_it_left_out(tmp_path: Path) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train",) * 5)
+    fold = Dataset.open(folder).folded(1)
+    trained, tested = ([entry.patient_id for entry in fold.split(side)] for side in ("train", "test"))
+    settings = SETTINGS.override(["split.fold=1"])
+    run = a_model(tmp_path / "run", settings, training_patients=trained, dataset_fingerprint=fold.fingerprint)
+    result = calibrate(run, folder, split="test", samples=1, copies=0)
+    assert result.calibration.about["patients"] == tested

@@ -1,5 +1,6 @@
 """What lies in a case's folder: from DICOM everything, from volumes what they can give, and nothing that misleads."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,7 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def test_a_dicom_study_gives_everything(scene: Scene) -> None:
-    report = scene.write()
+    report = scene.write(doubt="")
     surfaces = {f"surfaces/{name}.stl" for name in ("pz", "tz", "dpu", "afs", "central_gland", "gland")}
     volumes = {"zones.nii.gz", "sectors.nii.gz", "t2w.nii.gz"}
     assert scene.names == OBJECTS | surfaces | volumes | {
@@ -113,13 +114,26 @@ def test_without_the_patient_no_file_names_one(scene: Scene) -> None:
         assert not path.is_file() or b"Secret" not in path.read_bytes(), path.name
 
 
-def test_a_pacs_sees_that_a_result_is_doubtful(scene: Scene) -> None:
+def test_every_file_says_that_a_result_is_doubtful(scene: Scene) -> None:
     report = scene.write(doubt="the gland is in two pieces")
     assert report["doubt"] == "the gland is in two pieces"
     for name in OBJECTS:
         assert pydicom.dcmread(scene.folder / name).SeriesDescription.startswith("DOUBTFUL: Zonate prostate")
     assert b"the gland is in two pieces" in (scene.folder / "measurements.sr.dcm").read_bytes()
     assert "the gland is in two pieces" in (scene.folder / "report.html").read_text(encoding="utf-8")
+    assert all(path.name.startswith("doubtful-") for path in (scene.folder / "surfaces").iterdir())
+    for name in ("zones.nii.gz", "sectors.nii.gz"):
+        assert _description(scene.folder / name) == "DOUBTFUL: the gland is in two pieces"
+
+
+def test_a_volume_says_that_it_is_for_research(scene: Scene) -> None:
+    scene.write(doubt="", images=False, dicom=False, rtstruct=False, surfaces=False, report=False)
+    assert _description(scene.folder / "zones.nii.gz") == "Research use only. Not for diagnosis."
+
+
+def _description(nifti: Path) -> str:
+    """The field `descrip` of a NIfTI-1 header: 80 bytes from byte 148."""
+    return gzip.decompress(nifti.read_bytes())[148:228].rstrip(b"\0").decode("ascii")
 
 
 def test_where_no_prostate_was_found_nothing_looks_like_a_result(scene: Scene) -> None:
@@ -131,13 +145,13 @@ def test_where_no_prostate_was_found_nothing_looks_like_a_result(scene: Scene) -
     assert "no prostate was found" in report["doubt"]
     for name in (*(OBJECTS - {"report.pdf.dcm"}), "sectors.nii.gz"):
         assert report["not_given"][name] == "no prostate was found"
-    assert report["not_given"]["surfaces/gland.stl"] == "no voxel of it was found"
+    assert report["not_given"]["surfaces/doubtful-gland.stl"] == "no voxel of it was found"
     assert pydicom.dcmread(scene.folder / "report.pdf.dcm").SeriesDescription.startswith("DOUBTFUL")
 
 
 def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
     scene.source = None
-    report = scene.write()
+    report = scene.write(doubt="")
     assert not any(name.endswith(".dcm") for name in scene.names)
     assert {"report.pdf", "sectors.nii.gz", "surfaces/gland.stl"} <= scene.names
     assert {name for name, why in report["not_given"].items() if "not DICOM" in why} == OBJECTS

@@ -22,6 +22,7 @@ _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
 _DATA_FILE = re.compile(r"(ElementDataFile\s*=|data ?file:)", re.IGNORECASE)
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 _HEADERS = (".mhd", ".nhdr")
+_NOTE_BYTES = 79
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
     Sequence.DWI: ("dwi", "hbv"),
@@ -84,8 +85,13 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
     return int(size[2]), int(size[1]), int(size[0])
 
 
-def write_volume(path: Path, volume: Volume) -> None:
+def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
     """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading.
+
+    Args:
+        path: The file.
+        volume: Of images or labels; bool is written as uint8.
+        note: For whoever opens the file without what lies beside it; NIfTI keeps the first 79 bytes (`descrip`).
 
     Raises:
         ValueError: The name ends as no volume's, or as that of a header whose voxels lie in a second file.
@@ -95,8 +101,11 @@ def write_volume(path: Path, volume: Volume) -> None:
     if path.suffix.lower() in _HEADERS:
         raise ValueError(f"{path.name} would be two files: write .mha or .nrrd")
     values = volume.values.astype(np.uint8) if volume.values.dtype == np.bool_ else volume.values
+    image = to_itk(volume.with_values(values))
+    if note:
+        image.SetMetaData("ITK_FileNotes", note.encode("ascii", "replace")[:_NOTE_BYTES].decode("ascii"))
     with atomic_path(path) as temporary:
-        sitk.WriteImage(to_itk(volume.with_values(values)), str(temporary), useCompression=True)
+        sitk.WriteImage(image, str(temporary), useCompression=True)
 
 
 def is_volume_file(path: Path) -> bool:

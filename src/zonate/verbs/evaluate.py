@@ -106,7 +106,7 @@ def evaluate(
     check_output_folder(output, overwrite=overwrite, inputs=[model, dataset])
     opened, trained = Dataset.open(dataset), Model.load(model)
     settings = settings or trained.settings.evaluation
-    opened = _folded(opened, trained, fold)
+    opened = folded(opened, trained, fold)
     entries = opened.split(cast("Split", split))
     if not entries:
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
@@ -155,7 +155,7 @@ def evaluate(
     return summary
 
 
-def _folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
+def folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
     """The dataset as one fold divides it, where one is asked for or is the one that the model was trained by."""
     if fold is not None:
         return dataset.folded(fold)

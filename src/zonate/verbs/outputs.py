@@ -35,7 +35,8 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     """Write everything that the settings ask for, and `zones.json`, which says what was not written and why.
 
     Where no prostate was found there are `zones.nii.gz`, `zones.json`, `qc.png` and the report, which say so, and no
-    object, surface or sector map that could be taken for a result.
+    object, surface or sector map that could be taken for a result. Where the result is doubtful, every file says so
+    itself: in its text, in the description of its series or of its header, or in its name.
 
     Args:
         folder: Empty.
@@ -45,9 +46,10 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     """
     case, wanted = loaded.case, segmenter.settings.output
     not_given: dict[str, str] = {}
-    write_volume(folder / "zones.nii.gz", zones.labels)
+    note = f"DOUBTFUL: {zones.doubt}" if zones.doubt else RESEARCH_USE
+    write_volume(folder / "zones.nii.gz", zones.labels, note=note)
     if zones.sectors is not None:
-        write_volume(folder / "sectors.nii.gz", zones.sectors)
+        write_volume(folder / "sectors.nii.gz", zones.sectors, note=note)
     else:
         not_given["sectors.nii.gz"] = _why_no_sectors(zones)
     if wanted.images:
@@ -79,10 +81,13 @@ def _write_images(folder: Path, case: Case, zones: ZoneMap) -> None:
 
 
 def _write_surfaces(folder: Path, zones: ZoneMap) -> dict[str, str]:
-    """One a structure that the model tells apart and found; what is missing, with the reason."""
+    """One a structure that the model tells apart and found; what is missing, with the reason.
+
+    A planning system shows a surface's name and nothing that lies beside it.
+    """
     missing = {}
     for structure in STRUCTURES:
-        file = folder / f"{structure.lower()}.stl"
+        file = folder / f"{'doubtful-' if zones.doubt else ''}{structure.lower()}.stl"
         volume_ml = zones.volumes_ml()[structure]
         if volume_ml:
             write_surface(file, zones.labels, structure_codes(structure, zones.codes) or ())

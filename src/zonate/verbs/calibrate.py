@@ -1,0 +1,223 @@
+"""Teach a model what its own agreement is worth: the Dice that readers gave to results it agreed on so far."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+
+from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
+from zonate.dataset.slices import Slices
+from zonate.dataset.store import Dataset, Entry
+from zonate.doubt import draw
+from zonate.errors import DatasetError, LeakageError, ModelError, OutputError, why_set_aside
+from zonate.geometry import Volume
+from zonate.measures.calibration import JUDGED, Calibration, Observed, calibrate_scores, needed_widening
+from zonate.measures.uncertainty import agreement, intervals_ml
+from zonate.model import BEST_NAME, Model
+from zonate.plausibility import disqualifying
+from zonate.progress import Progress, silent
+from zonate.validation import structure_dice
+from zonate.verbs.evaluate import folded
+from zonate.zonemap import structure_volumes_ml
+from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
+
+_LOG = logging.getLogger(__name__)
+
+Split = Literal["validation", "test"]
+FEW_PATIENTS = 10
+"""A calibration on fewer is said to be rough."""
+
+
+@dataclass(frozen=True)
+class CalibrateResult:
+    """What was learnt.
+
+    Attributes:
+        model: The file that carries it now.
+        calibration: What it carries.
+        n_patients: Whom it was learnt from.
+        n_results: How many results of theirs, worse copies among them.
+        failed: By case, why it was set aside.
+    """
+
+    model: Path
+    calibration: Calibration
+    n_patients: int
+    n_results: int
+    failed: Mapping[str, str]
+
+
+def calibrate(
+    model: Path,
+    dataset: Path,
+    output: Path | None = None,
+    *,
+    split: str = "validation",
+    samples: int = 10,
+    copies: int = 6,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> CalibrateResult:
+    """Calibrate a model on patients that it was not trained on, and write it with what was learnt.
+
+    Each case is segmented and sampled as it is and in worse copies (noise, blur, another contrast, a field of view
+    that is cut, turned and flipped volumes, see `zonate.dataset.degradation`), since a few good cases say nothing of
+    failures. A patient counts once, whatever the number of cases and copies. Nothing else about the model changes.
+
+    Args:
+        model: A model file or a run folder.
+        dataset: What `prepare` wrote; divided by the fold that the model left out, where it was trained on one of it.
+        output: The model file to write; None: the model's own file, in place.
+        split: `validation` or `test`. Validation patients chose the epoch, which flatters the model a little; what
+            `evaluate` says of test patients after a calibration on them is still true, and their expected Dice is not.
+        samples: How many to draw of each result.
+        copies: How many worse copies of each case; they take turns. 0 calibrates on the cases as they are.
+        overwrite: Whether an `output` that is there already may be replaced; in place, whether an earlier calibration
+            may be.
+        progress: Told after each case.
+
+    Raises:
+        ValueError: There is no such split, less than one sample or a negative number of copies.
+        DatasetError: The split is empty, or no case of it shows the gland.
+        LeakageError: The model was trained on a patient, or the very image, of the split.
+        ModelError: The model cannot be read, has no dropout, or does not say whom it was trained on.
+        OutputError: The output, or a calibration in place, is there already.
+    """
+    if split not in get_args(Split):
+        raise ValueError(f"a model is calibrated on {' or '.join(get_args(Split))} patients, not on {split!r}")
+    if samples < 1 or copies < 0:
+        raise ValueError(f"a calibration needs at least 1 sample and 0 copies, found {samples} and {copies}")
+    trained, opened = Model.load(model), Dataset.open(dataset)
+    written = output or (model / BEST_NAME if model.is_dir() else model)
+    _refuse_overwriting(written, trained, in_place=output is None, overwrite=overwrite)
+    opened = folded(opened, trained, None)
+    entries = opened.split(cast("Split", split))
+    if not entries:
+        raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
+    _refuse_trained_on(trained.provenance, opened, entries)
+    if not trained.can_sample:
+        raise ModelError(f"{model} has no dropout (network.dropout is 0), so that there is nothing to calibrate")
+
+    seen = _see(trained, opened, entries, samples, copies, progress)
+    n_patients = len({one.patient_id for one in seen.observed.get(JUDGED, ())})
+    if not n_patients:
+        reason = f"; the last error: {list(seen.failed.values())[-1]}" if seen.failed else ""
+        raise DatasetError(f"no case of the split {split!r} shows the gland to model and reader{reason}")
+    if n_patients < FEW_PATIENTS:
+        _LOG.warning("calibrated on %d patients: the expected Dice is rough", n_patients)
+    about = {
+        "split": split,
+        "n_patients": n_patients,
+        "n_results": len(seen.observed[JUDGED]),
+        "samples": samples,
+        "copies": copies,
+        "dataset_fingerprint": opened.fingerprint,
+        "licences": sorted({entry.licence for entry in seen.entries}),
+        "patients": sorted({entry.patient_id for entry in seen.entries}),
+    }
+    calibration = calibrate_scores(seen.observed, about)
+    replace(trained, calibration=calibration).save(written)
+    return CalibrateResult(written, calibration, n_patients, len(seen.observed[JUDGED]), seen.failed)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What there is to learn from: by structure what was observed, on which cases, and which were set aside, why."""
+
+    observed: Mapping[str, list[Observed]]
+    entries: tuple[Entry, ...]
+    failed: Mapping[str, str]
+
+
+def _see(
+    model: Model, dataset: Dataset, entries: tuple[Entry, ...], samples: int, copies: int, progress: Progress
+) -> _Seen:
+    observed: defaultdict[str, list[Observed]] = defaultdict(list)
+    failed: dict[str, str] = {}
+    for number, entry in enumerate(entries):
+        progress(number, len(entries), entry.case_id)
+        try:
+            slices = dataset.slices(entry.case_id)
+            found = [
+                one
+                for how in (AS_IT_IS, *worse_copies(number, copies))
+                for one in _observe(model, entry, degrade(slices, how, seed=number), samples, worse=how != AS_IT_IS)
+            ]
+        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
+            failed[entry.case_id] = why_set_aside(entry.case_id, error)
+            _LOG.warning("case %s is set aside: %s", entry.case_id, failed[entry.case_id])
+            continue
+        for structure, one in found:
+            observed[structure].append(one)
+    progress(len(entries), len(entries), "done")
+    return _Seen(observed, tuple(entry for entry in entries if entry.case_id not in failed), failed)
+
+
+def _refuse_overwriting(written: Path, model: Model, *, in_place: bool, overwrite: bool) -> None:
+    if overwrite:
+        return
+    if in_place and model.calibration is not None:
+        raise OutputError(f"{written} carries a calibration already: replace it with --overwrite")
+    if not in_place and written.exists():
+        raise OutputError(f"{written} is there already: give another output, or replace it with --overwrite")
+
+
+def _refuse_trained_on(provenance: Mapping[str, Any], dataset: Dataset, entries: tuple[Entry, ...]) -> None:
+    """A patient is known by name, and by T2W image where another dataset gives another name."""
+    if "training_patients" not in provenance:
+        raise ModelError(
+            "the model does not say whom it was trained on, so that nobody can tell whether a calibration would "
+            "flatter it: train it again"
+        )
+    chose = set(provenance.get("validation_patients", ()))
+    images = set(provenance.get("images_sha256", ()))
+    seen = [
+        entry.case_id
+        for entry in entries
+        if entry.patient_id in provenance["training_patients"]
+        or (entry.patient_id not in chose and dataset.image_digest(entry.case_id) in images)
+    ]
+    if seen:
+        raise LeakageError(
+            f"the model was trained on patients, or the very images, of the cases {', '.join(sorted(seen))}: on them "
+            "it is better than on anybody else. Calibrate on patients that it was not trained on"
+        )
+
+
+def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse: bool) -> list[tuple[str, Observed]]:
+    """What the samples say of each structure beside what the reader says, where both know it.
+
+    How far volumes are off is learnt from cases as they are: a copy that is worse stands for a failure.
+    """
+    if slices.labels is None:
+        return []
+    zones = model.segment(slices)
+    drawn = draw(model, slices, zones, samples)
+    scores = agreement(drawn.figures)
+    intervals = intervals_ml(drawn.figures, zones.volumes_ml())
+    reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)
+    impossible = bool(disqualifying(zones, slices))
+    found = []
+    for structure in STRUCTURES:
+        if not (drawable(structure, entry.codes) and drawable(structure, model.codes)):
+            continue
+        dice = structure_dice(slices.labels, zones.labels.values, structure)
+        if dice is not None:
+            volume_ml = reader_ml.get(structure)
+            widening = None if volume_ml is None else needed_widening(intervals[structure], volume_ml)
+            score, judged = scores[structure], scores.get(JUDGED, 1.0)
+            found.append((structure, Observed(entry.patient_id, score, dice, widening, judged, impossible)))
+    return found
+
+
+def reader_volumes_ml(slices: Slices, codes: tuple[LabelCode, ...]) -> dict[str, float | None]:
+    """By structure, the volume that was drawn; empty where the image goes on and the annotation does not."""
+    if slices.labels is None:
+        return {}
+    if ((slices.labels == LabelCode.NOT_ANNOTATED) & np.isfinite(slices.images[:, 0])).any():
+        return {}
+    return structure_volumes_ml(Volume(slices.labels, slices.original), told_apart(codes))
