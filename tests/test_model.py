@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
 from zonate.geometry import Grid, Volume
 from zonate.io.weights import read_weights, write_weights
+from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import FORMAT, FORMAT_VERSION, Model
 from zonate.networks.generator import Generator
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -171,3 +173,84 @@ def test_slices_cut_another_way_are_refused() -> None:
         ModelError, match=r"case c: slices of 256 px at 0\.6 mm, but the model learnt from 256 px at 0\.5"
     ):
         _model().segment(slices)
+
+
+def _samples(model: Model, number: int) -> list[npt.NDArray[np.float32]]:
+    slices = slice_case(a_case("c", seed=0), model.settings.slicing)
+    return [zones.probabilities for zones in model.sample(slices, number)]
+
+
+def test_samples_differ_from_each_other_and_from_the_result() -> None:
+    model = _model()
+    slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
+    first, second = model.sample(slices, 2)
+    assert first.labels.grid.same_as(slices.original)
+    assert first.codes == COARSE
+    assert not np.array_equal(first.probabilities, second.probabilities)
+    assert not np.array_equal(first.probabilities, model.segment(slices).probabilities)
+
+
+def test_a_sample_follows_from_seed_and_number_alone() -> None:
+    model = _model()
+    many = _samples(model, 3)
+    assert all(np.array_equal(a, b) for a, b in zip(many, _samples(model, 2), strict=False))
+    for change in ("prediction.batch_size=1", "prediction.sampling=true"):
+        other = replace(model, settings=SETTINGS.override([change]))
+        assert np.array_equal(many[0], _samples(other, 1)[0])
+    seeded = replace(model, settings=SETTINGS.override(["prediction.seed=1"]))
+    assert not np.array_equal(many[0], _samples(seeded, 1)[0])
+
+
+def test_a_sample_is_one_network_for_all_slices() -> None:
+    """The same slice twice gives the same zones twice."""
+    case = a_case("c", seed=0)
+    twice = Volume(np.repeat(case.t2w.values[:1], 2, axis=0), case.t2w.grid)
+    slices = slice_case(replace(case, t2w=twice), SETTINGS.slicing)
+    sample = next(iter(_model().sample(slices, 1)))
+    assert np.array_equal(sample.probabilities[:, 0], sample.probabilities[:, 1])
+
+
+def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
+    model = _model()
+    model.generator.train()
+    norms = [module for module in model.generator.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms[0].eval()
+    modes = [module.training for module in model.generator.modules()]
+    before = {name: value.clone() for name, value in model.generator.state_dict().items()}
+    state = torch.get_rng_state()
+    drawing = iter(model.sample(slice_case(a_case("c", seed=0), SETTINGS.slicing), 3))
+    next(drawing)
+    assert torch.equal(state, torch.get_rng_state())
+    assert [module.training for module in model.generator.modules()] == modes
+    assert all(torch.equal(value, before[name]) for name, value in model.generator.state_dict().items())
+
+
+def test_without_dropout_there_are_no_samples() -> None:
+    model = _model(SETTINGS.override(["network.dropout=0"]))
+    slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
+    assert not model.can_sample
+    with pytest.raises(ModelError, match="no dropout"):
+        model.sample(slices, 2)
+    assert _model().can_sample
+    with pytest.raises(ValueError, match="at least one sample"):
+        _model().sample(slices, 0)
+    with pytest.raises(ModelError, match="slice it with the model's settings"):
+        _model().sample(slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6)), 1)
+
+
+def test_a_file_carries_its_calibration(tmp_path: Path) -> None:
+    calibration = Calibration(
+        {"GLAND": MonotoneMap((0.8, 0.9), (0.3, 0.7))}, 0.6, {"GLAND": (1.2, 1.0)}, {"n_patients": 3}
+    )
+    replace(_model(), calibration=calibration).save(tmp_path / "m.safetensors")
+    assert Model.load(tmp_path / "m.safetensors").calibration == calibration
+    _model().save(tmp_path / "older.safetensors")
+    assert Model.load(tmp_path / "older.safetensors").calibration is None
+    tensors, about = read_weights(tmp_path / "m.safetensors", kind=FORMAT, version=FORMAT_VERSION)
+    falling = {"GLAND": {"scores": [2, 1], "dice": [0, 1]}}
+    damages: list[object] = [{}, [], {"maps": {}}, about["calibration"] | {"maps": falling}]
+    for damaged in damages:
+        changed = about | {"calibration": damaged}
+        write_weights(tmp_path / "m.safetensors", tensors, changed, kind=FORMAT, version=FORMAT_VERSION)
+        with pytest.raises(ModelError, match="does not hold together"):
+            Model.load(tmp_path / "m.safetensors")

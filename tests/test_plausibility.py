@@ -1,9 +1,11 @@
 import numpy as np
+import numpy.typing as npt
 
 from tests.verbs.standins import GRID, SHAPE, SLICING, StandInModel, gland, t2w
 from zonate.case import Case
 from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
+from zonate.plausibility import disqualifying as fatal
 from zonate.plausibility import implausibilities
 from zonate.zones import LabelCode
 
@@ -15,14 +17,23 @@ def found(labels: Volume, case: Case = ALL_CHANNELS) -> tuple[str, ...]:
     return implausibilities(StandInModel(lambda _slices: labels).segment(slices), slices, (True, True, True))
 
 
-def on_larger_voxels(labels: Volume) -> tuple[str, ...]:
+def doubts(labels: Volume) -> tuple[str, ...]:
+    return on_larger_voxels(labels, disqualifying=True)
+
+
+def on_larger_voxels(
+    labels: Volume, *, disqualifying: bool = False, image: npt.NDArray[np.float32] | None = None
+) -> tuple[str, ...]:
     """The gland of 7.2 ml as one of 28.8 ml."""
     affine = GRID.affine.copy()
     affine[:3, :3] *= 4 ** (1 / 3)
     grid = Grid(SHAPE, affine)
-    image = Volume(t2w().values, grid)
-    slices = slice_case(Case("c", image, image, image), SLICING.model_copy(update={"spacing_mm": 0.5 * 4 ** (1 / 3)}))
-    return implausibilities(StandInModel(lambda _slices: labels).segment(slices), slices, (True, True, True))
+    t2w_volume = Volume(t2w().values if image is None else image, grid)
+    slices = slice_case(
+        Case("c", t2w_volume, t2w_volume, t2w_volume), SLICING.model_copy(update={"spacing_mm": 0.5 * 4 ** (1 / 3)})
+    )
+    zones = StandInModel(lambda _slices: labels).segment(slices)
+    return fatal(zones, slices) if disqualifying else implausibilities(zones, slices, (True, True, True))
 
 
 def test_a_gland_like_any_other_is_not_remarked_on() -> None:
@@ -35,10 +46,21 @@ def test_a_gland_of_seven_millilitres_is_too_small() -> None:
 
 def test_a_gland_in_the_last_slice_may_go_on() -> None:
     values = gland().values.copy()
-    values[7] = values[6]
+    values[7, 24:48, 24:50] = LabelCode.TZ  # 624 of 1600 pixels
     assert on_larger_voxels(Volume(values, GRID)) == (
         "the gland reaches the first or the last slice: it may go on outside the volume",
     )
+
+
+def test_a_field_of_view_that_cuts_the_gland() -> None:
+    values = gland().values.copy()
+    values[7] = values[6]
+    text = (
+        "the gland reaches the first or the last slice: it may go on outside the volume, since 100% of its largest "
+        "section is there"
+    )
+    assert on_larger_voxels(Volume(values, GRID)) == (text,)
+    assert doubts(Volume(values, GRID)) == (text,)
 
 
 def test_a_gland_at_the_edge_of_the_square_may_be_cut() -> None:
@@ -48,6 +70,23 @@ def test_a_gland_at_the_edge_of_the_square_may_be_cut() -> None:
     assert any("reaches the edge of the 51 mm square" in text for text in on_larger_voxels(Volume(values, GRID)))
     values[1:7, 16:56, 8] = LabelCode.BACKGROUND
     assert on_larger_voxels(Volume(values, GRID)) == ()
+
+
+def test_a_gland_at_the_edge_of_the_field_of_view_may_be_cut() -> None:
+    """The scanner fills what lies beyond its field of view with zeros, in every slice; gas is black in some."""
+    image = t2w().values.copy()
+    image[2:4, 30:40, 30:40] = 0.0
+    assert doubts_of_large_gland(image) == ()
+    image[:, :, :40] = 0.0
+    assert doubts_of_large_gland(image) == (
+        "the gland reaches where the T2W shows nothing: its field of view may cut the gland",
+    )
+    image[:, :, :40] = np.nan
+    assert len(doubts_of_large_gland(image)) == 1
+
+
+def doubts_of_large_gland(image: npt.NDArray[np.float32]) -> tuple[str, ...]:
+    return on_larger_voxels(gland(), disqualifying=True, image=image)
 
 
 def test_a_gland_in_pieces() -> None:
@@ -65,3 +104,67 @@ def test_nothing_found() -> None:
 
 def test_an_absent_channel() -> None:
     assert found(gland(), Case("c", t2w(), t2w()))[-1].startswith("ADC is absent")
+
+
+def test_an_absent_channel_alone_makes_nothing_doubtful() -> None:
+    slices = slice_case(Case("c", t2w()), SLICING)
+    assert fatal(StandInModel(lambda _slices: gland()).segment(slices), slices) == (
+        "the gland measures 7.2 ml, outside the plausible 10 to 400 ml",
+    )
+
+
+def test_stray_voxels_are_said_and_a_torn_gland_is_doubtful() -> None:
+    stray, torn = gland().values.copy(), gland().values.copy()
+    stray[1:7, 6:12, 20:60] = LabelCode.TZ  # 240 pixels a slice beside 1600
+    torn[1:7, 34:38] = LabelCode.BACKGROUND  # 720 pixels a slice before it, 720 behind
+    assert doubts(Volume(stray, GRID)) == ()
+    assert doubts(Volume(torn, GRID)) == ("the gland is in 2 pieces, and 50.0% of it lies apart from the largest",)
+
+
+def test_a_peripheral_zone_in_front_is_impossible() -> None:
+    """20 and 18 rows of 0.794 mm."""
+    flipped = Volume(np.ascontiguousarray(gland().values[:, ::-1]), GRID)
+    assert doubts(flipped) == (
+        "the peripheral zone lies 15.9 mm in front of the central gland, where no patient has it",
+        "the anterior fibromuscular stroma is centred 14.3 mm on the wrong side of the gland's centre, not in front of "
+        "it",
+    )
+
+
+def test_a_peripheral_zone_at_the_level_of_the_central_gland_is_odd() -> None:
+    values = np.zeros(SHAPE, dtype=np.uint8)
+    values[1:7, 16:56, 20:60] = LabelCode.TZ
+    values[1:7, 17:57, 20:28] = LabelCode.PZ  # beside it, half a millimetre further back
+    assert on_larger_voxels(Volume(values, GRID))[0].startswith("the peripheral zone lies only 0.")
+    assert doubts(Volume(values, GRID)) == ()
+
+
+def test_more_peripheral_zone_at_the_base_than_at_the_apex_is_odd() -> None:
+    values = gland().values.copy()
+    values[1:3] = np.where(values[1:3] == LabelCode.PZ, LabelCode.TZ, values[1:3])
+    assert on_larger_voxels(Volume(values, GRID)) == (
+        "the peripheral zone makes up 40% of the gland's upper third and 0% of its lower, which is the wrong way round",
+    )
+
+
+def test_a_few_stray_voxels_of_a_small_zone_do_not_make_a_gland_doubtful() -> None:
+    values = gland().values.copy()
+    values[values == LabelCode.DPU] = LabelCode.TZ
+    values[6, 36:40, 38:42] = LabelCode.DPU  # 16 voxels in the highest slice
+    found = on_larger_voxels(Volume(values, GRID))
+    assert len(found) == 1
+    assert found[0].startswith("the distal prostatic urethra is centred")
+    assert doubts(Volume(values, GRID)) == ()
+    values[5:7, 36:40, 30:50] = LabelCode.DPU
+    values[5:7, 20:36, 30:50] = LabelCode.DPU  # 8 % of the gland
+    assert doubts(Volume(values, GRID))[0].startswith("the distal prostatic urethra is centred")
+
+
+def test_a_gland_far_from_the_middle() -> None:
+    shape = (8, 72, 300)
+    values = np.zeros(shape, dtype=np.uint8)
+    values[:, :, :80] = gland().values
+    labels = Volume(values, Grid(shape, GRID.affine))
+    slices = slice_case(Case("c", Volume(np.ones(shape, dtype=np.float32), labels.grid)), SLICING)
+    found = fatal(StandInModel(lambda _slices: labels).segment(slices), slices)
+    assert found[-1] == "the gland is centred 55 mm from the middle of the image"

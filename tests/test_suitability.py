@@ -17,7 +17,11 @@ def case(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) ->
 
 @pytest.mark.parametrize(
     ("spacing_mm", "plane"),
-    [((3, 0.5, 0.5), "axial"), ((0.5, 3, 0.5), "coronal"), ((0.5, 0.5, 3), "sagittal"), ((1, 0.8, 0.8), "isotropic"),
+    [
+        ((3, 0.5, 0.5), "axial"),
+        ((0.5, 3, 0.5), "coronal"),
+        ((0.5, 0.5, 3), "sagittal"),
+        ((1, 0.8, 0.8), "isotropic"),
         ((0.2, 0.5, 0.5), "isotropic"),
     ],
 )

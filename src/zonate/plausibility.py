@@ -1,19 +1,33 @@
 """What looks wrong about a segmentation: said, never repaired in silence."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from zonate.dataset.anatomy import APEX_SHARE, BEHIND_MM, CUT_SHARE, FROM_CENTRE_MM, GLAND_ML, MAIN_PIECE, examine
 from zonate.dataset.slices import Slices
-from zonate.geometry import Crop, to_canonical
+from zonate.geometry import Crop, Volume, to_canonical
 from zonate.study import Sequence
 from zonate.zonemap import ZoneMap
-from zonate.zones import LabelCode
+from zonate.zones import LabelCode, code_name
 
-GLAND_ML = (10.0, 400.0)
-"""Prostates outside this range are rarer than failed segmentations."""
-MAIN_PIECE = 0.99
-"""The gland is one organ: at least this share of it hangs together."""
+Mask = npt.NDArray[np.bool_]
+
+TORN_PIECE = 0.8
+"""A gland whose largest piece holds less than this is not one gland with a few stray voxels."""
+SMALL_ZONE = 0.02
+"""Of a zone that holds less than this share of the gland, a few stray voxels move the centre."""
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What stands out, and whether that alone is enough not to use the result unseen."""
+
+    text: str
+    disqualifies: bool
 
 
 def implausibilities(zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bool]) -> tuple[str, ...]:
@@ -27,10 +41,24 @@ def implausibilities(zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bo
     Returns:
         Sentences; empty where nothing stands out.
     """
-    return (*_shape_warnings(zones, slices.crop), *_absent_channels(slices, known))
+    return (*(finding.text for finding in _findings(zones, slices)), *absent_channels(slices, known))
 
 
-def _absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str]:
+def disqualifying(zones: ZoneMap, slices: Slices) -> tuple[str, ...]:
+    """Those of the implausibilities that alone make a result doubtful, whatever the model's samples say of it.
+
+    Args:
+        zones: What the model says, on the original T2W grid, before any clean-up.
+        slices: What it was shown.
+
+    Returns:
+        Sentences; empty where there is nothing of the kind.
+    """
+    return tuple(finding.text for finding in _findings(zones, slices) if finding.disqualifies)
+
+
+def absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str]:
+    """A sentence for each channel that the model looks at and the case does not have."""
     return [
         f"{sequence.name} is absent, and the model learnt with it: it saw its mean everywhere in place of it"
         for sequence in Sequence
@@ -38,33 +66,99 @@ def _absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str
     ]
 
 
-def _shape_warnings(zones: ZoneMap, crop: Crop) -> list[str]:
-    labels = to_canonical(zones.labels).values
-    gland = (labels != LabelCode.BACKGROUND) & (labels != LabelCode.NOT_ANNOTATED)  # (S, H, W)
+def _findings(zones: ZoneMap, slices: Slices) -> Iterator[_Finding]:
+    labels = to_canonical(zones.labels)
+    gland = (labels.values != LabelCode.BACKGROUND) & (labels.values != LabelCode.NOT_ANNOTATED)  # (S, H, W)
     if not gland.any():
-        return ["no prostate was found: every voxel is background"]
-    found = []
-    volume_ml = int(gland.sum()) * zones.labels.grid.voxel_volume_ml
-    if not GLAND_ML[0] <= volume_ml <= GLAND_ML[1]:
-        found.append(
-            f"the gland measures {volume_ml:.1f} ml, outside the plausible {GLAND_ML[0]:g} to {GLAND_ML[1]:g} ml"
-        )
+        yield _Finding("no prostate was found: every voxel is background", True)
+        return
+    yield from _size(gland, labels.grid.voxel_volume_ml)
+    yield from _cut(gland, slices)
+    yield from _pieces(gland)
+    yield from _places(labels, zones.codes)
+
+
+def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[_Finding]:
+    volume_ml = int(gland.sum()) * voxel_volume_ml
+    low_ml, high_ml = GLAND_ML
+    if not low_ml <= volume_ml <= high_ml:
+        text = f"the gland measures {volume_ml:.1f} ml, outside the plausible {low_ml:g} to {high_ml:g} ml"
+        yield _Finding(text, True)
+
+
+def _cut(gland: Mask, slices: Slices) -> Iterator[_Finding]:
     if gland[0].any() or gland[-1].any():
-        found.append("the gland reaches the first or the last slice: it may go on outside the volume")
-    if _touches_crop(gland, crop):
-        found.append(
+        sections = gland.sum(axis=(1, 2))
+        share = float(max(sections[0], sections[-1]) / sections.max())
+        text = "the gland reaches the first or the last slice: it may go on outside the volume"
+        if share > CUT_SHARE:
+            text += f", since {share:.0%} of its largest section is there"
+        yield _Finding(text, share > CUT_SHARE)
+    crop = slices.crop
+    section = np.asarray(gland.any(axis=0), dtype=np.bool_)  # (H, W)
+    if _reaches_edge(section, _on_source(np.ones(crop.grid.shape[1:], dtype=np.bool_), crop)):
+        text = (
             f"the gland reaches the edge of the {crop.size_px * crop.spacing_mm:.0f} mm square about the centre "
             "that the model sees: it may be cut off"
         )
+        yield _Finding(text, True)
+    elif _reaches_edge(section, _on_source(_shown(slices.images[:, 0]), crop)):
+        yield _Finding("the gland reaches where the T2W shows nothing: its field of view may cut the gland", True)
+
+
+def _shown(t2w: npt.NDArray[np.float32]) -> Mask:
+    """Pixels (H, W) that show anything in any slice: a scanner fills what lies outside its field of view with zeros."""
+    measured = np.isfinite(t2w)
+    lowest = t2w[measured].min(initial=np.inf)
+    return np.asarray((measured & (t2w > lowest)).any(axis=0), dtype=np.bool_)
+
+
+def _on_source(mask: Mask, crop: Crop) -> Mask:
+    """A mask (H, W) of the slices on the canonical T2W grid, False outside the slices."""
+    maps = np.broadcast_to(mask, crop.grid.shape).astype(np.float32)
+    return np.asarray(crop.restore(maps, 0.0)[0] > 0, dtype=np.bool_)
+
+
+def _reaches_edge(section: Mask, seen: Mask) -> bool:
+    """Whether anything of a section (H, W) lies on the border of what is seen, or of the image, or beyond."""
+    return bool((section & ~ndimage.binary_erosion(seen)).any())
+
+
+def _pieces(gland: Mask) -> Iterator[_Finding]:
     pieces, n_pieces = ndimage.label(gland)
     share = float(np.bincount(pieces[gland]).max() / gland.sum())
     if share < MAIN_PIECE:
-        found.append(f"the gland is in {n_pieces} pieces, and {1 - share:.1%} of it lies apart from the largest")
-    return found
+        text = f"the gland is in {n_pieces} pieces, and {1 - share:.1%} of it lies apart from the largest"
+        yield _Finding(text, share < TORN_PIECE)
 
 
-def _touches_crop(gland: npt.NDArray[np.bool_], crop: Crop) -> bool:
-    """Whether the gland touches the border of the square that the model sees, or of the image where that is smaller."""
-    seen = crop.restore(np.ones(crop.grid.shape, dtype=np.float32), 0.0)[0] > 0  # (H, W)
-    inner = ndimage.binary_erosion(seen)
-    return bool((gland.any(axis=0) & ~inner).any())
+def _places(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[_Finding]:
+    """Zones where no patient has them, by the figures that annotations are judged by."""
+    figures = examine(labels, codes).figures
+    behind_mm = figures.get("pz_behind_central_gland_mm", BEHIND_MM)
+    if behind_mm < -BEHIND_MM:
+        text = f"the peripheral zone lies {-behind_mm:.1f} mm in front of the central gland, where no patient has it"
+        yield _Finding(text, True)
+    elif behind_mm < BEHIND_MM:
+        yield _Finding(f"the peripheral zone lies only {behind_mm:.1f} mm behind the central gland", False)
+    apex, base = figures.get("pz_share_apex", 0.0), figures.get("pz_share_base", 0.0)
+    if base - apex > APEX_SHARE:
+        text = (
+            f"the peripheral zone makes up {base:.0%} of the gland's upper third and {apex:.0%} of its lower, which is "
+            "the wrong way round"
+        )
+        yield _Finding(text, False)
+    for code, figure, wanted in (
+        (LabelCode.AFS, "afs_before_gland_mm", "in front of"),
+        (LabelCode.DPU, "urethra_below_gland_mm", "below"),
+    ):
+        if figures.get(figure, 0.0) < -BEHIND_MM:
+            share = np.count_nonzero(labels.values == code) / np.count_nonzero(labels.values)
+            text = (
+                f"the {code_name(code)} is centred {-figures[figure]:.1f} mm on the wrong side of the gland's centre, "
+                f"not {wanted} it"
+            )
+            yield _Finding(text, bool(share > SMALL_ZONE))
+    apart_mm = figures["gland_from_centre_mm"]
+    if apart_mm > FROM_CENTRE_MM:
+        yield _Finding(f"the gland is centred {apart_mm:.0f} mm from the middle of the image", True)

@@ -49,7 +49,7 @@ def validate(
         dice = {
             structure: found
             for structure in compared_structures(entry.codes, model.codes)
-            if (found := _dice(slices.labels, prediction, structure)) is not None
+            if (found := structure_dice(slices.labels, prediction, structure)) is not None
         }
         grid = slices.crop.grid
         t2w = Volume(slices.images[:, 0], grid)
@@ -70,8 +70,17 @@ def compared_structures(reference: Sequence[LabelCode], model: Sequence[LabelCod
     return [name for name in shared if name == "GLAND" or name in single]
 
 
-def _dice(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structure: str) -> float | None:
-    """2 |A ∩ B| / (|A| + |B|) where the reference says whether the structure is there; None where both are empty."""
+def structure_dice(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structure: str) -> float | None:
+    """How well one structure of two label volumes agrees, where the reference says whether the structure is there.
+
+    Args:
+        reference: Label codes (S, H, W) uint8.
+        prediction: The same.
+        structure: A key of STRUCTURES.
+
+    Returns:
+        2 |A ∩ B| / (|A| + |B|); None where both are empty.
+    """
     wanted = STRUCTURES[structure]
     inside = [code for code, zones in ZONES_OF_CODE.items() if zones <= wanted]
     outside = [code for code, zones in ZONES_OF_CODE.items() if not zones & wanted]

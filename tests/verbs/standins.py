@@ -94,6 +94,8 @@ class StandInModel:
     settings: Settings = field(default_factory=lambda: Settings(name="stand-in", slicing=SLICING))
 
     can_sample = False
+    calibration = None
+    calibrated_under = ()
 
     def segment(self, slices: Slices) -> ZoneMap:
         labels = self.answer(slices)

@@ -142,3 +142,12 @@ def test_a_restricted_set_among_those_that_validate_is_said_when_training_begins
         "the model is chosen by PI-CAI (CC BY-NC 4.0: non-commercial use only): its use is restricted as theirs is"
     ) in caplog.messages
     assert Model.load(tmp_path / "run").provenance["licences"] == ["CC BY-NC 4.0", "CC0-1.0"]
+
+
+def test_what_a_model_was_calibrated_on_restricts_it_too() -> None:
+    free = {"sources": sources_of(two_sets()[:2])}
+    assert terms_of_use(free, ["CC BY 4.0"]) is None
+    said = terms_of_use(free, ["CC BY 4.0", "CC BY-NC 4.0"])
+    assert said is not None
+    assert said.startswith("the model is calibrated on data under CC BY-NC 4.0 (")
+    assert "CC BY 4.0" not in said

@@ -141,13 +141,12 @@ def _adc_cells(of: AdcStatistics | None) -> list[str]:
 def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator[str]:
     yield "Volumes by planimetry: voxels counted. The central gland is TZ, DPU and AFS together."
     if of is not None:
-        yield (
-            f"Interval: the middle 95 % of {of.samples} repeated segmentations with the network's dropout on. It holds "
-            "the network's own doubt, not how readers differ."
-        )
+        drawn = f"Interval: the middle 95 % of {of.samples} repeated segmentations with the network's dropout on"
         if of.calibrated:
+            yield f"{drawn}, widened to hold the reader's volume in 95 % of held-out patients."
             yield "Expected Dice: with a reader's outline, as it was on held-out patients; 1 is identical, 0 apart."
         else:
+            yield f"{drawn}. It holds the network's own doubt, not how readers differ."
             yield (
                 "Agreement: of the repeated segmentations with the result; this model carries no calibration, so it "
                 "is no expected Dice."

@@ -36,24 +36,30 @@ def sources_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def terms_of_use(provenance: Mapping[str, Any]) -> str | None:
+def terms_of_use(provenance: Mapping[str, Any], calibrated_under: Iterable[str] = ()) -> str | None:
     """One sentence on what restricts the use of a model; None where nothing does.
 
     Args:
         provenance: As `zonate.verbs.train` writes it. Without `sources`, as an older model has it, its `licences` are
             judged; without either, the sentence says that nothing is recorded.
+        calibrated_under: Licences of what it was calibrated on.
     """
     if sources := provenance.get("sources"):
         learnt = [source for source in sources if "train" in source.get("splits", ("train",))]
         chosen = [source for source in sources if source not in learnt]
         parts = {"learns from": _restricted(learnt), "is chosen by": _restricted(chosen)}
     elif licences := provenance.get("licences"):
-        reasons = {licence: restriction(licence) for licence in licences}
-        parts = {"learns from data under": [f"{licence} ({why})" for licence, why in reasons.items() if why]}
+        parts = {"learns from data under": _restrictions(licences)}
     else:
         return _NOT_RECORDED
+    parts["is calibrated on data under"] = _restrictions(calibrated_under)
     said = " and ".join(f"{verb} {'; '.join(bound)}" for verb, bound in parts.items() if bound)
     return f"the model {said}: its use is restricted as theirs is" if said else None
+
+
+def _restrictions(licences: Iterable[str]) -> list[str]:
+    reasons = {licence: restriction(licence) for licence in licences}
+    return [f"{licence} ({why})" for licence, why in reasons.items() if why]
 
 
 def _restricted(sources: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -69,7 +75,7 @@ def card(model: Model) -> str:
         model: Whose provenance `zonate.verbs.train` wrote.
     """
     provenance = model.provenance
-    terms = terms_of_use(provenance)
+    terms = terms_of_use(provenance, model.calibrated_under)
     lines = [
         f"# {model.settings.name}",
         "",

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from zonate.measurements import rounded
 from zonate.model import BEST_NAME, Model
 from zonate.verbs.card import terms_of_use
 
@@ -11,7 +12,7 @@ _PATIENTS = ("images_sha256", "training_patients", "validation_patients")
 
 
 def model_to_json(model: Model, path: Path) -> dict[str, Any]:
-    """Name, file, hash, codes, licences, terms of use (None where nothing restricts it) and provenance of a model.
+    """Name, file, hash, codes, licences, terms of use (None where nothing restricts it), calibration and provenance.
 
     The terms follow from what is known of licences now, and say where the model does not record its sources.
 
@@ -28,6 +29,15 @@ def model_to_json(model: Model, path: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "codes": [code.name for code in model.codes],
         "licences": model.provenance.get("licences", []),
-        "terms_of_use": terms_of_use(model.provenance),
+        "terms_of_use": terms_of_use(model.provenance, model.calibrated_under),
+        "calibration": _calibration(model),
         "provenance": {key: value for key, value in model.provenance.items() if key not in ("licences", *_PATIENTS)},
     }
+
+
+def _calibration(model: Model) -> dict[str, Any] | None:
+    """What a model's expected Dice was learnt from, without the patients' names; None where it was not calibrated."""
+    if model.calibration is None:
+        return None
+    about = {key: value for key, value in model.calibration.about.items() if key != "patients"}
+    return {**about, "doubtful_below": rounded(model.calibration.doubtful_below)}

@@ -1,0 +1,100 @@
+"""How much a result is to be believed: what the model's samples and its plausibility say, and when to doubt it."""
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from zonate.dataset.slices import Slices
+from zonate.measurements import Uncertainty
+from zonate.measures.calibration import JUDGED
+from zonate.measures.clean_up import clean_up
+from zonate.measures.uncertainty import SampleFigures, agreement, entropy, intervals_ml, sample_figures
+from zonate.model import Model
+from zonate.zonemap import ZoneMap
+
+LEAST_AGREEMENT = 0.95
+"""Without a calibration, a gland whose samples agree with it less than this is doubtful: a rule of thumb that held for
+the two models of `benchmarks/uncertainty.md`. Dropout agrees with itself better than with readers, and how much better
+differs from model to model."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The samples of a result, without the samples.
+
+    Attributes:
+        figures: Of each sample, against the result.
+        mean: (K, S, H, W) float32, the mean of the samples' probabilities.
+    """
+
+    figures: tuple[SampleFigures, ...]
+    mean: npt.NDArray[np.float32]
+
+
+def with_uncertainty(
+    model: Model, slices: Slices, zones: ZoneMap, samples: int, disqualifying: Items[str] = ()
+) -> ZoneMap:
+    """Draw samples of a result and say what they say of it.
+
+    Args:
+        model: That the result is of; `settings.prediction.clean_up` is done to the samples as to the result.
+        slices: That the result is of.
+        zones: The result.
+        samples: How many to draw; below about ten the intervals are little more than the samples' extremes.
+        disqualifying: What makes the result doubtful whatever the samples say, as
+            `zonate.plausibility.disqualifying` gives it.
+
+    Returns:
+        The result with `uncertainty` and `sample_entropy`.
+
+    Raises:
+        ValueError: Less than one sample.
+        ModelError: The model has no dropout, or the slices are not those that it learnt from.
+    """
+    drawn = draw(model, slices, zones, samples)
+    scores = agreement(drawn.figures)
+    intervals = intervals_ml(drawn.figures, zones.volumes_ml())
+    expected = scores
+    if model.calibration is not None:
+        expected, intervals = model.calibration.expected_dice(scores), model.calibration.widened(intervals)
+    doubt = _least_agreement(scores) if model.calibration is None else model.calibration.doubt(scores)
+    reason = "; ".join([*disqualifying, *([doubt] if doubt else [])])
+    uncertainty = Uncertainty(
+        samples=samples,
+        interval_ml=intervals,
+        agreement=scores,
+        expected_dice=expected,
+        calibrated=model.calibration is not None,
+        doubtful=bool(reason),
+        reason=reason,
+    )
+    return replace(zones, uncertainty=uncertainty, sample_entropy=entropy(drawn.mean))
+
+
+def draw(model: Model, slices: Slices, zones: ZoneMap, samples: int) -> Drawn:
+    """Draw samples of a result, one at a time, and keep what they say.
+
+    Raises:
+        ValueError: Less than one sample.
+        ModelError: The model has no dropout, or the slices are not those that it learnt from.
+    """
+    how = model.settings.prediction.clean_up
+    mean = np.zeros_like(zones.probabilities)
+    figures = []
+    for number, sample in enumerate(model.sample(slices, samples), start=1):
+        mean += (sample.probabilities - mean) / number
+        labels, _ = clean_up(sample.labels, sample.codes, how)
+        figures.append(sample_figures(zones.labels, labels, zones.codes))
+    return Drawn(tuple(figures), mean)
+
+
+def _least_agreement(scores: dict[str, float]) -> str:
+    """A sentence where the gland, or any structure of a model that cannot tell the gland, is agreed on too little."""
+    judged = {name: score for name, score in scores.items() if name == JUDGED} or scores
+    name, score = min(judged.items(), key=lambda item: item[1])
+    if score >= LEAST_AGREEMENT:
+        return ""
+    called = "gland" if name == JUDGED else name.replace("_", " ")
+    return f"the model's samples agree with the result in the {called} by a Dice of {score:.2f} only"

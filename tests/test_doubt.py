@@ -1,0 +1,116 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from tests.verbs.standins import GRID, SLICING, gland, t2w
+from zonate.case import Case
+from zonate.config import Settings
+from zonate.dataset.slices import Slices, slice_case
+from zonate.doubt import with_uncertainty
+from zonate.geometry import Volume
+from zonate.measures.calibration import Calibration, MonotoneMap
+from zonate.model import Model
+from zonate.zonemap import ZoneMap
+from zonate.zones import ALL_ZONE_CODES, LabelCode
+
+SLICES = slice_case(Case("c", t2w()), SLICING)
+CALIBRATION = Calibration({"GLAND": MonotoneMap((0.8, 1.0), (0.4, 0.9))}, 0.7, {"GLAND": (2.0, 1.5)})
+
+
+def zone_map(labels: Volume) -> ZoneMap:
+    p = np.stack([labels.values == code for code in ALL_ZONE_CODES]).astype(np.float32)
+    return ZoneMap(labels, ALL_ZONE_CODES, p)
+
+
+@dataclass
+class Sampler:
+    """The part of `Model` that is asked, whose samples are the gland moved by so many pixels of its 40."""
+
+    shifts: tuple[int, ...]
+    calibration: Calibration | None = None
+    settings: Settings = field(default_factory=Settings)
+    stray: bool = False
+
+    def sample(self, _slices: Slices, samples: int) -> Iterator[ZoneMap]:
+        for shift in self.shifts[:samples]:
+            labels = gland(shift)
+            if self.stray:
+                labels.values[1, 0, 0] = LabelCode.TZ
+            yield zone_map(labels)
+
+
+def judged(sampler: Sampler, *disqualifying: str) -> ZoneMap:
+    return with_uncertainty(cast("Model", sampler), SLICES, zone_map(gland()), len(sampler.shifts), disqualifying)
+
+
+def test_samples_that_agree() -> None:
+    found = judged(Sampler((0, 0, 0)))
+    assert found.uncertainty is not None
+    assert found.uncertainty.agreement["GLAND"] == 1.0
+    assert found.uncertainty.expected_dice == found.uncertainty.agreement
+    assert found.uncertainty.interval_ml["GLAND"] == pytest.approx((7.2, 7.2))
+    assert found.uncertainty.samples == 3
+    assert not found.uncertainty.calibrated
+    assert not found.uncertainty.doubtful
+    assert found.sample_entropy is not None
+    assert not found.sample_entropy.any()
+
+
+def test_the_result_itself_stays_as_it_was() -> None:
+    found = judged(Sampler((4, 8)))
+    assert np.array_equal(found.labels.values, gland().values)
+    assert replace(found, uncertainty=None, sample_entropy=None).codes == ALL_ZONE_CODES
+
+
+def test_samples_that_do_not_agree_make_an_uncalibrated_result_doubtful() -> None:
+    """Moved by 4 of 40 pixels: Dice 0.9; by 8: 0.8."""
+    found = judged(Sampler((4, 8))).uncertainty
+    assert found is not None
+    assert found.agreement["GLAND"] == pytest.approx(0.85)
+    assert found.doubtful
+    assert found.reason == "the model's samples agree with the result in the gland by a Dice of 0.85 only"
+    fine = judged(Sampler((0, 2))).uncertainty
+    assert fine is not None
+    assert not fine.doubtful
+
+
+def test_the_entropy_is_that_of_the_mean_of_the_samples() -> None:
+    found = judged(Sampler((0, 4)))
+    assert found.sample_entropy is not None
+    assert found.sample_entropy.shape == GRID.shape
+    assert found.sample_entropy[3, 50, 21] == pytest.approx(np.log(2))  # PZ in one sample, background in the other
+    assert found.sample_entropy[3, 50, 40] == 0.0
+
+
+def test_a_calibrated_model_says_what_readers_gave() -> None:
+    """Agreement 0.95 stands for 0.775, 0.9 for 0.65."""
+    fine = judged(Sampler((0, 4), CALIBRATION)).uncertainty
+    assert fine is not None
+    assert fine.calibrated
+    assert fine.expected_dice == {"GLAND": pytest.approx(0.775)}
+    assert fine.interval_ml["GLAND"] == pytest.approx((3.6, 10.8))
+    assert fine.interval_ml["PZ"] == pytest.approx((2.88, 2.88))
+    assert not fine.doubtful
+    poor = judged(Sampler((4, 4), CALIBRATION)).uncertainty
+    assert poor is not None
+    assert poor.doubtful
+    assert poor.reason == "the gland is expected to agree with a reader by a Dice of 0.65 only"
+
+
+def test_an_impossible_result_is_doubtful_however_well_its_samples_agree() -> None:
+    found = judged(Sampler((0, 0), CALIBRATION), "the gland is in 2 pieces", "the gland measures 7.2 ml").uncertainty
+    assert found is not None
+    assert found.doubtful
+    assert found.reason == "the gland is in 2 pieces; the gland measures 7.2 ml"
+
+
+def test_samples_are_cleaned_up_as_the_result_is() -> None:
+    asked = Settings().override(["prediction.clean_up=largest_component"])
+    as_drawn, cleaned = (judged(Sampler((0, 0), settings=settings, stray=True)) for settings in (Settings(), asked))
+    assert as_drawn.uncertainty is not None
+    assert cleaned.uncertainty is not None
+    assert as_drawn.uncertainty.agreement["GLAND"] < 1.0
+    assert cleaned.uncertainty.agreement["GLAND"] == 1.0
