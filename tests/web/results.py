@@ -15,6 +15,7 @@ SHAPE = (8, 40, 48)
 """Canonical: S to superior, H to posterior, W to left."""
 SPOT = np.s_[4, 12:15, 30:33]
 """Nine bright voxels of the T2W, canonical: left of the middle, anterior of it, in the fifth slice from below."""
+DOUBT = "the gland is torn"
 WARNING = "the gland reaches the first or the last slice: it may go on outside the volume"
 
 
@@ -59,6 +60,7 @@ def write_result(folder: Path, grid: Grid | None = None, *, adc: bool = True, en
         "zonate_version": "0.1.0",
         "model": {"name": "made-here"},
         "codes": {"0": "background", "1": "PZ", "2": "TZ", "3": "DPU", "4": "AFS"},
+        "doubt": DOUBT,
         "warnings": [WARNING],
         "dwi_b_value_s_mm2": None,
         "alignment": {"chosen": "given", "reason": "the volumes lie on one grid"},

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.web.results import WARNING, acquired_grid, write_result
+from tests.web.results import DOUBT, WARNING, acquired_grid, write_result
 from zonate.errors import LabelError, OutputError
 from zonate.geometry import Grid
 from zonate.io.nifti import read_volume
@@ -44,6 +44,7 @@ def test_the_manifest_tells_the_page_what_there_is(tmp_path: Path) -> None:
     assert told["voxel_volume_ml"] == pytest.approx(0.003)
     assert told["readings"] == ["zones.nii.gz"]
     assert told["warnings"] == [WARNING]
+    assert told["doubt"] == DOUBT
     assert told["research_use"] == "Research use only. Not for diagnosis."
     assert told["entropy_max_nats"] == pytest.approx(1.6094, abs=1e-4)  # ln 5
     assert [

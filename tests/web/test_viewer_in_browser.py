@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, ViewportSize, expect, sync_playwright
 
-from tests.web.results import SPOT, WARNING, acquired_grid, write_result
+from tests.web.results import DOUBT, SPOT, WARNING, acquired_grid, write_result
 from zonate.geometry import to_canonical
 from zonate.io.nifti import read_volume
 from zonate.verbs.view import save_correction
@@ -162,6 +162,7 @@ def test_it_opens_without_a_network(viewer: Viewer) -> None:
     assert page.locator("#research-use").inner_text() == "Research use only. Not for diagnosis."
     assert page.locator("#research-use").is_visible()
     assert page.locator("#warnings li").all_inner_texts() == [WARNING]
+    assert page.locator("#doubt").inner_text() == f"This result is doubtful: {DOUBT}"
     assert page.locator("figcaption").all_inner_texts() == ["T2W", "ADC"]
     volumes = [page.locator(f"#zone-{code}-volume").inner_text() for code in (1, 2, 3, 4)]
     # 6 × 24 × 28 voxels of 0.003 ml less those of TZ and AFS, 6 × 14 × 20 less the urethra's, 2 × 3 × 3, 6 × 2 × 12

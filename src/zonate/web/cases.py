@@ -106,6 +106,7 @@ class ViewedCase:
             ],
             "gland_interval_ml": intervals.get("GLAND"),
             "entropy_max_nats": math.log(max(2, len(self._zone_codes()) + 1)),
+            "doubt": self.report.get("doubt", ""),
             "warnings": list(self.report.get("warnings", [])),
             "alignment": (self.report.get("alignment") or {}).get("reason"),
         }

@@ -76,8 +76,10 @@ export function press(attribute, value) {
   }
 }
 
-/** The warnings of the case, always in sight. */
-export function showWarnings(warnings) {
+/** Why the case is doubtful, and its warnings, always in sight. */
+export function showWarnings(doubt, warnings) {
+  byId('doubt').hidden = doubt === ''
+  byId('doubt').textContent = `This result is doubtful: ${doubt}`
   byId('warnings').hidden = warnings.length === 0
   byId('warnings').querySelector('ul').replaceChildren(
     ...warnings.map((text) => Object.assign(document.createElement('li'), { textContent: text })),

@@ -32,7 +32,7 @@ async function openCase(number) {
   document.title = `${manifest.case_id} · Zonate`
   byId('research-use').textContent = manifest.research_use
   byId('model').textContent = [manifest.model && `model ${manifest.model}`, manifest.alignment].filter(Boolean).join(' · ')
-  showWarnings(manifest.warnings)
+  showWarnings(manifest.doubt, manifest.warnings)
   listReadings(manifest.readings)
   listZones(manifest.zones, setShown, choosePainted)
   byId('uncertainty-section').hidden = !manifest.volumes.some(({ name }) => name === 'entropy')
