@@ -182,7 +182,7 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     """A table whose first column is text and whose others are figures."""
     table = Table(title=title, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number == 0 else "right")
+        table.add_column(heading, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)

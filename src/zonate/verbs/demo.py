@@ -84,7 +84,8 @@ def demo(
     summary = json.loads((output / "evaluation" / "summary.json").read_text(encoding="utf-8"))
     write_json(output / "demo.json", {"simulated": True, "seconds": clock.seconds, "summary": summary})
     places = {
-        "zones of a held-out study, drawn": output / "prediction" / unseen / "qc.png",
+        "report of a held-out study": output / "prediction" / unseen / "report.html",
+        "its zones, drawn": output / "prediction" / unseen / "qc.png",
         "the same as a volume": output / "prediction" / unseen / "zones.nii.gz",
         "how the held-out patients fared": output / "evaluation" / "boxplots.png",
         "figures per patient": output / "evaluation" / "metrics.csv",
