@@ -28,6 +28,7 @@ programs:       ## Debian's programs that some tests drive, dciodvfy and Chromiu
 	@missing=; \
 	command -v dciodvfy >/dev/null || missing="$$missing dicom3tools"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing="$$missing libgomp1"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	  echo "not installed, and only root can, on Debian:$$missing; the tests that need them skip" >&2; exit 0; \

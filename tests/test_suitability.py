@@ -45,6 +45,21 @@ def test_too_few_slices_are_refused(slices: int, said: str) -> None:
         refuse_unsuitable(case((slices, 5, 6), (3, 0.5, 0.5)))
 
 
+def test_more_slices_than_any_prostate_needs_are_refused() -> None:
+    with pytest.raises(StudyError, match="the T2W has 512 slices, and no examination of a prostate has more than 256"):
+        refuse_unsuitable(case((512, 5, 6), (0.5, 0.5, 0.5)))
+    refuse_unsuitable(case((256, 5, 6), (0.5, 0.5, 0.5)))
+
+
+@pytest.mark.parametrize("values", [(np.nan, np.nan), (np.nan, 3.0), (np.inf, 3.0)])
+def test_an_image_without_two_values_is_refused(values: tuple[float, float]) -> None:
+    blank = case((4, 5, 6), (3, 0.5, 0.5))
+    odd = np.full((4, 5, 6), values[0], dtype=np.float32)
+    odd[2:] = values[1]
+    with pytest.raises(StudyError, match="same value"):
+        refuse_unsuitable(Case("one", blank.t2w.with_values(odd)))
+
+
 def test_an_image_of_one_value_is_refused() -> None:
     blank = case((4, 5, 6), (3, 0.5, 0.5))
     with pytest.raises(StudyError, match="same value"):

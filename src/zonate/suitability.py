@@ -8,6 +8,8 @@ from zonate.geometry import Grid, to_canonical
 
 LEAST_SLICES = 3
 """Fewer are no volume: no diameter along the patient and no volume can be measured."""
+MOST_SLICES = 256
+"""More are no examination of a prostate, whose thinnest slices are half a millimetre, and would not fit in memory."""
 _ANISOTROPY = 1.5
 """A voxel this much longer along one axis than along both others was acquired in slices along that axis."""
 _PLANES = ("axial", "coronal", "sagittal")  # by the canonical axis that slices are stacked along: S, H, W
@@ -17,7 +19,8 @@ def refuse_unsuitable(case: Case) -> None:
     """Refuse a case whose T2W is no axial volume, or shows nothing.
 
     Raises:
-        StudyError: It has fewer than three slices, its slices are coronal or sagittal, or every voxel is the same.
+        StudyError: It has fewer than three slices or more than 256, its slices are coronal or sagittal, or no two voxels
+            differ.
     """
     grid = to_canonical(case.t2w).grid
     plane = acquisition_plane(grid)
@@ -32,7 +35,13 @@ def refuse_unsuitable(case: Case) -> None:
             f"case {case.case_id}: the T2W has {grid.shape[0]} slice{'s' if grid.shape[0] > 1 else ''}, and fewer than "
             f"{LEAST_SLICES} are no volume: give the whole axial series"
         )
-    if float(np.ptp(case.t2w.values)) == 0.0:
+    if grid.shape[0] > MOST_SLICES:
+        raise StudyError(
+            f"case {case.case_id}: the T2W has {grid.shape[0]} slices, and no examination of a prostate has more than "
+            f"{MOST_SLICES}: give the axial T2W series alone (--t2w NUMBER)"
+        )
+    measured = case.t2w.values[np.isfinite(case.t2w.values)]
+    if measured.size == 0 or float(measured.min()) == float(measured.max()):
         raise StudyError(f"case {case.case_id}: every voxel of the T2W has the same value: it shows nothing")
 
 

@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.dataset import FileMetaDataset
+from pydicom.sr._concepts_dict import concepts
 from pydicom.uid import ExplicitVRLittleEndian
 
+import zonate.io
 from zonate.io.dicom_codes import coded_zone
 from zonate.io.dicom_output import (
     DicomAlgorithm,
@@ -79,3 +82,13 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_what_is_no_structure_has_no_code(code: LabelCode) -> None:
     with pytest.raises(ValueError, match=code.name):
         coded_zone(code)
+
+
+def test_the_codes_of_dicom_mean_what_they_are_said_to_mean() -> None:
+    """Validators do not look: DCM 123109 passes for artificial intelligence, and is manual processing."""
+    meanings = {code: meaning for of in concepts["DCM"].values() for code, (meaning, _) in of.items()}
+    sources = [file.read_text(encoding="utf-8") for file in Path(zonate.io.__file__).parent.glob("*.py")]
+    coded = r'\(\s*"(1\d{5})",\s*"DCM",\s*"([^"]+)"'
+    found = dict(pair for text in sources for pair in re.findall(coded, text))
+    assert {"123110", "126000"} <= set(found)
+    assert found == {code: meanings[code] for code in found}

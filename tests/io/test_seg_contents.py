@@ -15,8 +15,8 @@ from zonate.dataset.importers.prostatex import code_of_segment
 from zonate.dataset.importers.qin import code_of_segment as code_of_qin
 from zonate.geometry import Volume
 from zonate.io.dicom_output import DicomAlgorithm
-from zonate.io.seg import read_segment_header
-from zonate.io.seg_writer import write_sectors_seg
+from zonate.io.seg import read_segment_header, read_segments
+from zonate.io.seg_writer import write_sectors_seg, write_zones_seg
 from zonate.sectors import SECTORS
 from zonate.zones import ALL_ZONE_CODES, ZONE_INFO, LabelCode, Zone
 
@@ -179,3 +179,14 @@ def srgb(lab: Any) -> npt.NDArray[np.float64]:
     linear = np.clip(to_linear @ xyz, 0, 1)
     rgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
     return np.asarray(rgb, dtype=np.float64)
+
+
+def test_a_seg_of_a_slightly_uneven_series_is_read_back(tmp_path: Path) -> None:
+    """Scanners round positions: the reader of series lets them differ, and so must that of what is drawn there."""
+    source = classic(tmp_path / "study", shape=(8, 6), slices=5)
+    for s, off_mm in enumerate((0.0, 0.04, -0.04, 0.04, 0.0)):
+        source.headers[s].ImagePositionPatient[2] += off_mm
+    labels = np.zeros(source.grid.shape, dtype=np.uint8)
+    labels[:, 2:5, 2:4] = 1
+    write_zones_seg(tmp_path / "z.dcm", Volume(labels, source.grid), ALL_ZONE_CODES, source, algorithm=MODEL)
+    assert int(read_segments(tmp_path / "z.dcm")[1].values.sum()) == 5 * 3 * 2

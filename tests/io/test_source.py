@@ -1,6 +1,8 @@
 """The headers that results refer to: their order, what is mended in them, and what is left without the patient."""
 
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -144,3 +146,30 @@ def test_without_the_patient_an_enhanced_file_keeps_where_its_frames_lie_alone(t
     position = bare.PerFrameFunctionalGroupsSequence[4].PlanePositionSequence[0].ImagePositionPatient
     assert list(position) == [-1.5, -2.0, 10.0]
     assert list(bare.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "carried"),
+    [
+        ("StudyDate", "2011.07.07", "20110707"),
+        ("StudyDate", "yesterday", ""),
+        ("PatientAge", "65", ""),
+        ("AccessionNumber", "12345678901234567", ""),
+        ("StudyID", "7", "7"),
+        ("PatientSex", "MALE", ""),
+        ("PatientID", "1" * 70, "1" * 70),
+        ("PatientID", ["4711", "12"], "4711"),
+    ],
+)
+def test_what_the_standard_does_not_allow_is_not_carried_on(
+    keyword: str, value: Any, carried: str, tmp_path: Path
+) -> None:
+    """But for what an archive finds the patient by."""
+    for file in factory.write(tmp_path, factory.t2w(shape=(8, 6))).rglob("*"):
+        if file.is_file():
+            header = pydicom.dcmread(file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                setattr(header, keyword, value)
+                header.save_as(file)
+    assert str(source_of(tmp_path).header[keyword].value) == carried

@@ -54,9 +54,12 @@ def test_private_and_bulk_elements_are_left_out(tmp_path: Path) -> None:
     block = source.header.private_block(0x0019, "SECRET", create=True)
     block.add_new(0x01, "LO", "Secret^Person at home")
     source.header.add_new(0x7FE00010, "OW", b"\0\0")
+    source.header.InstitutionName = "the hospital"
     write_source(tmp_path / "source.json", source)
     text = (tmp_path / "source.json").read_text(encoding="utf-8")
     assert "at home" not in text
+    assert "the hospital" not in text
+    assert (tmp_path / "source.json").stat().st_mode & 0o777 == 0o600
     assert "7FE00010" not in text
     assert "Secret^Person" in text  # the patient's name belongs to every object
 

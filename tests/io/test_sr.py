@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import highdicom
+import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
@@ -16,7 +17,7 @@ from zonate.io.seg_writer import write_zones_seg
 from zonate.io.source import SourceImages
 from zonate.io.sr import write_measurements_sr
 from zonate.measurements import AdcStatistics, Ellipsoid, Measurements, PsaDensity, Uncertainty
-from zonate.zones import ALL_ZONE_CODES
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ALGORITHM = DicomAlgorithm("fold 3", "1.2")
 VOLUMES_ML: dict[str, float | None] = {
@@ -168,6 +169,15 @@ def test_doubt_and_comments_are_said(tmp_path: Path, source: SourceImages) -> No
         "Ranges of volumes: 2.5th to 97.5th percentile of 8 segmentations drawn by the network",
         "Made by a program, for research use only",
     ]
+
+
+def test_a_lone_segment_is_referred_to(tmp_path: Path, source: SourceImages) -> None:
+    """A model of the gland alone: its SEG names the segment once, for all frames."""
+    labels = np.where(zones_in(source) > 0, LabelCode.WHOLE_GLAND, 0).astype(np.uint8)
+    codes = (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)
+    seg = write_zones_seg(tmp_path / "z.seg.dcm", on_source(source, labels), codes, source, algorithm=ALGORITHM)
+    (segment,) = children(groups(written(tmp_path, source, seg=seg))["WHOLE_GLAND"], "121191 DCM")
+    assert segment.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == seg.SOPInstanceUID
 
 
 def test_groups_refer_to_the_segments_and_share_their_tracking(tmp_path: Path, source: SourceImages) -> None:

@@ -141,12 +141,26 @@ def test_where_no_prostate_was_found_nothing_looks_like_a_result(scene: Scene) -
     report = scene.write()
     assert scene.names == {
         "zones.nii.gz", "t2w.nii.gz", "zones.json", "qc.png", "report.html", "report.pdf", "report.pdf.dcm",
+        "source.json",
     }  # fmt: skip
     assert "no prostate was found" in report["doubt"]
     for name in (*(OBJECTS - {"report.pdf.dcm"}), "sectors.nii.gz"):
         assert report["not_given"][name] == "no prostate was found"
     assert report["not_given"]["surfaces/doubtful-gland.stl"] == "no voxel of it was found"
     assert pydicom.dcmread(scene.folder / "report.pdf.dcm").SeriesDescription.startswith("DOUBTFUL")
+
+
+def test_headers_that_make_no_object_cost_no_other_file(scene: Scene) -> None:
+    """A series without a frame of reference: a SEG would lie nowhere, the volume does not."""
+    assert scene.source is not None
+    scene.source = replace(scene.source, grid=replace(scene.source.grid, frame_of_reference=None))
+    for header in scene.source.headers:
+        del header.FrameOfReferenceUID
+    report = scene.write(doubt="")
+    assert {"zones.nii.gz", "sectors.nii.gz", "report.pdf", "report.pdf.dcm", "surfaces/gland.stl"} <= scene.names
+    assert not {"zones.seg.dcm", "sectors.seg.dcm", "zones.rtstruct.dcm"} & scene.names
+    assert "names no frame of reference" in report["not_given"]["zones.seg.dcm"]
+    assert "names no frame of reference" in report["not_given"]["zones.rtstruct.dcm"]
 
 
 def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:

@@ -315,6 +315,20 @@ def test_corrections_by_hand_are_never_overwritten(scene: Scene) -> None:
     assert correction.read_bytes() == b"hours of work"
 
 
+def test_a_correction_that_is_saved_meanwhile_is_not_overwritten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.run("one")
+    correction = scene.output / "one" / "zones.edited.nii.gz"
+
+    def save_and_draw(*_arguments: object, **_named: object) -> None:
+        correction.write_bytes(b"hours of work")
+
+    monkeypatch.setattr(outputs, "draw_qc", save_and_draw)
+    assert "holds corrections by hand" in scene.run("one", overwrite=True).failed["one"]
+    assert correction.read_bytes() == b"hours of work"
+
+
 def test_a_psa_belongs_to_one_study_and_must_be_one(scene: Scene) -> None:
     scene.run("one", psa_ng_ml=3.6)
     assert scene.report()["psa"]["density_ng_ml2"] == pytest.approx(0.5)  # over 7.2 ml

@@ -170,13 +170,13 @@ def export_seg(
     labels: Annotated[Path, typer.Argument(help="Label volume on the T2W's voxels (NIfTI, MHA, NRRD).")],
     study: Annotated[Path, typer.Argument(help="Folder or zip with the DICOM T2W series.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    drawn_by: Annotated[
+        DrawnBy, typer.Option(help="By a program, by one and a person, or by a person.", case_sensitive=False)
+    ],
     label_codes: Annotated[
         str | None,
         typer.Option(help="What the labels mean, such as 0=BACKGROUND;1=PZ;2=CENTRAL_GLAND; none: Zonate's codes."),
     ] = None,
-    drawn_by: Annotated[
-        DrawnBy, typer.Option(help="By a program, by one and a person, or by a person.")
-    ] = DrawnBy.AUTOMATIC,
     name: Annotated[str, typer.Option(help="Of the program that drew them.")] = "not stated",
     version: Annotated[str, typer.Option(help="Of that program.")] = "not stated",
     t2w: T2w = None,
@@ -191,7 +191,7 @@ def export_seg(
     from zonate.verbs.export_seg import export_seg as run
     from zonate.zones import parse_label_codes
 
-    run(
+    written = run(
         labels,
         study,
         output,
@@ -202,4 +202,7 @@ def export_seg(
         t2w_series=t2w,
         overwrite=overwrite,
     )
-    render.console.print(f"wrote {output}", markup=False, soft_wrap=True)
+    rows = [[name, f"{ml:.2f}"] for name, ml in written.volume_ml.items()]
+    render.show_table("Segments", ["what the labels were taken for", "ml"], rows)
+    render.show_warnings(tuple(f"{doubt}: do the labels mean this? (--label-codes)" for doubt in written.doubts))
+    render.console.print(f"wrote {written.file}", markup=False, soft_wrap=True)

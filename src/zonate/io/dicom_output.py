@@ -26,8 +26,12 @@ IMPLEMENTATION_CLASS_UID = "2.25.242601068246015889112201366415894144884"
 
 AlgorithmType = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
 
-_NETWORK = Code("123109", "DCM", "Artificial Intelligence")
-"""Algorithm family of CID 7162."""
+_FAMILIES = {
+    "AUTOMATIC": Code("123110", "DCM", "Artificial Intelligence"),
+    "SEMIAUTOMATIC": Code("123110", "DCM", "Artificial Intelligence"),
+    "MANUAL": Code("123109", "DCM", "Manual Processing"),
+}
+"""Algorithm families of CID 7162."""
 _SHORT_STRING, _LONG_STRING = 16, 64
 """Characters that the value representations SH and LO hold."""
 
@@ -61,7 +65,7 @@ class DicomAlgorithm:
         """Name, version and source as DICOM's Algorithm Identification Macro."""
         return AlgorithmIdentificationSequence(
             name=long_string(self.name),
-            family=_NETWORK,
+            family=_FAMILIES[self.type],
             version=long_string(self.version),
             source=MANUFACTURER,
         )

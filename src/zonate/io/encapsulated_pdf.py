@@ -63,6 +63,10 @@ def _add_document(made: SOPClass, pdf: bytes, source: SourceImages, title: str, 
     made.ConversionType = "WSD"
     made.ContentDate, made.ContentTime = now()
     made.AcquisitionDateTime = made.ContentDate + made.ContentTime
+    if shows_patient:  # then the object as a whole is not without the patient, whatever its header leaves out
+        for keyword in ("PatientIdentityRemoved", "DeidentificationMethod"):
+            if keyword in made:
+                del made[keyword]
     made.BurnedInAnnotation = "YES" if shows_patient else "NO"
     made.SourceInstanceSequence = [_reference(source, uid) for uid in dict.fromkeys(uid for uid, _ in source.frames)]
     made.DocumentTitle = long_string(title)

@@ -52,6 +52,7 @@ def write_rtstruct(
     source: SourceImages,
     *,
     algorithm: DicomAlgorithm,
+    label: str = "ZONATE_ZONES",
     series_number: int = SeriesNumber.CONTOURS,
     description: str = "Zonate prostate zones (contours)",
 ) -> Dataset:
@@ -68,6 +69,7 @@ def write_rtstruct(
             not a voxel has it; the gland comes first, where the codes make it up.
         source: The T2W series; without a patient, so is the file.
         algorithm: Who drew the labels.
+        label: Of the structure set, 16 characters at most.
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
 
@@ -88,7 +90,7 @@ def write_rtstruct(
         description=description,
     )
     with making():
-        _add_structure_set(made, rois, labels.grid, source, algorithm)
+        _add_structure_set(made, rois, labels.grid, source, algorithm, label)
         made.ROIContourSequence = [_contours_of(roi, labels.grid, source) for roi in rois]
         made.RTROIObservationsSequence = [_observation(roi) for roi in rois]
         made.ApprovalStatus = "UNAPPROVED"
@@ -107,7 +109,7 @@ def _rois(labels: Volume, codes: Items[LabelCode]) -> Iterator[_Roi]:
 
 
 def _add_structure_set(
-    made: SOPClass, rois: Items[_Roi], grid: Grid, source: SourceImages, algorithm: DicomAlgorithm
+    made: SOPClass, rois: Items[_Roi], grid: Grid, source: SourceImages, algorithm: DicomAlgorithm, label: str
 ) -> None:
     frame_uid = str(source.header.FrameOfReferenceUID)
     series = _item(SeriesInstanceUID=source.header.SeriesInstanceUID, ContourImageSequence=_images(source))
@@ -121,7 +123,7 @@ def _add_structure_set(
     if any(roi.structure.code.scheme_designator == OWN_SCHEME for roi in rois):
         made.CodingSchemeIdentificationSequence = [own_scheme()]
     made.OperatorsName = ""
-    made.StructureSetLabel = "ZONATE_ZONES"
+    made.StructureSetLabel = label
     made.StructureSetName = "Zones of the prostate"
     made.StructureSetDescription = "Made by a program, for research use only: to be checked by a person"
     made.StructureSetDate, made.StructureSetTime = now()

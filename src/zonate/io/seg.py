@@ -17,6 +17,9 @@ from zonate.io.quiet import quiet
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 
+_UNEVEN = 0.1
+"""Gaps between slices may differ by so much of their mean, as in the series that a SEG is drawn on."""
+
 PROSTATE = "41216001"
 """SNOMED CT."""
 _OLDER = {PROSTATE: Code("T-9200B", "SRT", "Prostate")}
@@ -103,7 +106,7 @@ def read_segments(path: Path) -> dict[int, Volume]:
         seg = highdicom.seg.segread(path)
         if not seg.get("NumberOfFrames"):
             return {}
-        volume = seg.get_volume(rescale_fractional=False)
+        volume = seg.get_volume(rescale_fractional=False, rtol=_UNEVEN)
         least = seg.get("MaximumFractionalValue", 1) / 2  # of a probability or an occupancy: half
         drawn = np.asarray(volume.array) >= least  # (S, H, W, segments)
         slices, rows, columns = (int(n) for n in drawn.shape[:3])

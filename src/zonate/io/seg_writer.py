@@ -29,6 +29,7 @@ from zonate.io.source import SourceImages
 from zonate.sectors import SECTORS
 from zonate.zones import LabelCode
 
+MADE_BY_PROGRAM = "Made by a program, for research use only"
 EmptyZones = Literal["described", "kept"]
 """What becomes of frames in which nothing is drawn: left out, so that an empty zone is described and has no frame; or
 kept, every slice of every zone."""
@@ -44,6 +45,7 @@ def write_zones_seg(
     empty_zones: EmptyZones = "described",
     series_number: int = SeriesNumber.ZONES,
     description: str = "Zonate prostate zones",
+    content_description: str = MADE_BY_PROGRAM,
 ) -> pydicom.Dataset:
     """Write a BINARY segmentation with one segment a zone.
 
@@ -57,6 +59,7 @@ def write_zones_seg(
         empty_zones: See `EmptyZones`.
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
+        content_description: How the labels came about, likewise.
 
     Returns:
         What was written, to refer to.
@@ -79,6 +82,7 @@ def write_zones_seg(
         series_number=series_number,
         description=description,
         content_label="PROSTATE_ZONES",
+        content_description=content_description,
     )
 
 
@@ -118,6 +122,7 @@ def write_sectors_seg(
         series_number=series_number,
         description=description,
         content_label="PROSTATE_SECTORS",
+        content_description=MADE_BY_PROGRAM,
     )
 
 
@@ -132,6 +137,7 @@ def _write(
     series_number: int,
     description: str,
     content_label: str,
+    content_description: str,
 ) -> pydicom.Dataset:
     """Write one segment for each value of the labels; `structures` says what the values stand for."""
     if not structures:
@@ -156,7 +162,7 @@ def _write(
             instance_number=1,
             omit_empty_frames=empty_zones == "described",
             content_label=content_label,
-            content_description="Made by a program, for research use only",
+            content_description=long_string(content_description),
             series_description=long_string(description),
             coding_schemes=schemes,
             specific_character_set="ISO_IR 192",  # whatever alphabet patient and algorithm are named in

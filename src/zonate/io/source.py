@@ -5,7 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pydicom
-from pydicom.valuerep import DA, TM
+from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VM
+from pydicom.multival import MultiValue
+from pydicom.valuerep import validate_value
 
 from zonate.errors import CorruptSeriesError
 from zonate.geometry import Grid
@@ -20,7 +23,13 @@ _TYPE_2 = (
     "StudyTime", "ReferringPhysicianName",
 )  # fmt: skip
 """What every object of a study must hold, be it empty: files that lack one are met."""
-_DATES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
+_PATIENT_GROUP = 0x0010
+_OF_THE_STUDY = (
+    "AccessionNumber", "StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName",
+)  # fmt: skip
+"""With the patient's group, what is carried over into every object."""
+_KEPT_AS_THEY_ARE = ("PatientID", "PatientName")
+"""An archive finds the patient by them, also where they are longer than the standard allows."""
 _SEXES = ("M", "F", "O", "")
 _NOT_THE_PATIENT = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
@@ -32,6 +41,7 @@ _NOT_THE_PATIENT = (
     "NumberOfFrames",
 )  # fmt: skip
 """What a header keeps when the patient is left out; whatever is not named here may tell who or where."""
+_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _GROUPS_OF_PLACE = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
 """Likewise of an enhanced file's functional groups."""
 
@@ -86,6 +96,17 @@ def source_images(study: Study, role: Sequence = Sequence.T2W) -> SourceImages |
     return SourceImages(tuple(headers.values()), tuple(_numbered(ordered.frames, headers)), ordered.grid)
 
 
+def is_carried(element: pydicom.DataElement) -> bool:
+    """Whether objects are made of this element of a header: patient, study, which images, where they lie."""
+    return element.tag.group == _PATIENT_GROUP or element.keyword in (
+        *_OF_THE_STUDY,
+        *_NOT_THE_PATIENT,
+        *_FUNCTIONAL_GROUPS,
+        "PatientIdentityRemoved",
+        "DeidentificationMethod",
+    )
+
+
 def _header(frame: Frame, case_id: str) -> pydicom.Dataset:
     try:
         with quiet():
@@ -108,14 +129,25 @@ def _enhanced(header: pydicom.Dataset) -> bool:
 def _complete(header: pydicom.Dataset) -> None:
     """Objects made of a header with such a fault would carry the fault on, or could not be made at all."""
     for keyword in _TYPE_2:
-        value = header.get(keyword)
-        if value is None or (keyword == "PatientSex" and value not in _SEXES):
+        if header.get(keyword) is None:
             setattr(header, keyword, "")
-        elif keyword in _DATES:
-            try:
-                _DATES[keyword](value)
-            except (ValueError, TypeError):
-                setattr(header, keyword, "")
+    for element in [e for e in header if e.tag.group == _PATIENT_GROUP or e.keyword in _OF_THE_STUDY]:
+        if isinstance(element.value, MultiValue) and dictionary_VM(element.tag) == "1":
+            element.value = element.value[0]  # a backslash in a text, which parts values
+        if element.VR == "DA":
+            element.value = str(element.value).replace(".", "")  # as ACR-NEMA wrote it
+        if element.keyword not in _KEPT_AS_THEY_ARE and not _allowed(element):
+            element.value = ""
+    if header.PatientSex not in _SEXES:
+        header.PatientSex = ""
+
+
+def _allowed(element: pydicom.DataElement) -> bool:
+    try:
+        validate_value(element.VR, element.value, RAISE)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _without_patient(header: pydicom.Dataset) -> pydicom.Dataset:
@@ -124,7 +156,7 @@ def _without_patient(header: pydicom.Dataset) -> pydicom.Dataset:
         setattr(bare, keyword, "")
     bare.PatientIdentityRemoved = "YES"
     bare.DeidentificationMethod = "Zonate: patient, study and place left out, UIDs kept"
-    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+    for keyword in _FUNCTIONAL_GROUPS:
         if keyword in header:
             setattr(bare, keyword, [_groups_of_place(item) for item in header[keyword].value])
     return bare

@@ -11,15 +11,16 @@ from zonate.errors import StudyError
 from zonate.geometry import Grid
 from zonate.io.files import write_json
 from zonate.io.quiet import quiet
-from zonate.io.source import SourceImages
+from zonate.io.source import SourceImages, is_carried
 
 _BULK = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
 
 
 def write_source(path: Path, source: SourceImages) -> None:
-    """Write headers as DICOM JSON (PS3.18 annex F), without private and bulk elements.
+    """Write what objects are made of, as DICOM JSON (PS3.18 annex F): patient, study, and where the images lie.
 
-    They name the patient as the series does: the file is to be kept as the objects beside it are.
+    The patient is named as in the series, so that the file can be read by its owner alone and is to be kept as the
+    objects beside it are.
 
     Args:
         path: Of the file; one of that name is replaced.
@@ -39,6 +40,7 @@ def write_source(path: Path, source: SourceImages) -> None:
             },
         },
     )
+    path.chmod(0o600)
 
 
 def read_source(path: Path) -> SourceImages:
@@ -61,14 +63,14 @@ def read_source(path: Path) -> SourceImages:
         raise StudyError(f"{path.name} is damaged ({type(error).__name__}): predict the study again") from None
 
 
-def _plain(header: pydicom.Dataset) -> pydicom.Dataset:
-    """What every reader of JSON can hold, and nothing that is not the standard's."""
+def _plain(header: pydicom.Dataset, *, top: bool = True) -> pydicom.Dataset:
+    """What objects are made of, without what JSON does not hold well."""
     plain = pydicom.Dataset()
     for element in header:
-        if element.tag.is_private or element.VR in _BULK:
+        if element.tag.is_private or element.VR in _BULK or (top and not is_carried(element)):
             continue
         if element.VR == "SQ":
-            copied: Any = pydicom.DataElement(element.tag, "SQ", [_plain(item) for item in element.value])
+            copied: Any = pydicom.DataElement(element.tag, "SQ", [_plain(item, top=False) for item in element.value])
             plain.add(copied)
         else:
             plain.add(element)

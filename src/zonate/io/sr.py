@@ -219,9 +219,14 @@ def _segments_with_frames(seg: Dataset | None) -> dict[str, _Segment]:
     """By tracking identifier; a segment of which nothing is drawn has no frame to refer to."""
     if seg is None:
         return {}
+    shared = seg.SharedFunctionalGroupsSequence[0]  # a lone segment is named there, since all frames are its own
     drawn = {
-        int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        for frame in seg.PerFrameFunctionalGroupsSequence
+        int(
+            (own if "SegmentIdentificationSequence" in own else shared)
+            .SegmentIdentificationSequence[0]
+            .ReferencedSegmentNumber
+        )
+        for own in seg.PerFrameFunctionalGroupsSequence
     }
     return {
         str(item.TrackingID): _Segment(

@@ -1,17 +1,18 @@
 """What a PACS takes of a case: segmentations, a measurement report, contours, and the report as a document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zonate.config import OutputSettings
+from zonate.errors import ZonateError
 from zonate.io.dicom_output import DicomAlgorithm
 from zonate.io.encapsulated_pdf import write_encapsulated_pdf
 from zonate.io.rtstruct import write_rtstruct
 from zonate.io.seg_writer import write_sectors_seg, write_zones_seg
 from zonate.io.source import SourceImages
-from zonate.io.source_file import write_source
 from zonate.io.sr import write_measurements_sr
 from zonate.measures.measure import sector_volumes_ml
 from zonate.zonemap import ZoneMap
@@ -22,6 +23,7 @@ SOURCE = "source.json"
 """What objects made later, of corrections, refer to."""
 DICOM_FILES = (ZONES, MEASUREMENTS, SECTORS, CONTOURS)
 REPORT_OBJECT = "report.pdf.dcm"
+Made = TypeVar("Made")
 _DOUBTFUL = "DOUBTFUL: "
 """Before the description of every series, which is what a reader at a PACS sees of it."""
 
@@ -29,11 +31,11 @@ _DOUBTFUL = "DOUBTFUL: "
 def write_dicom_outputs(
     folder: Path, zones: ZoneMap, source: SourceImages, about_model: Mapping[str, Any], settings: OutputSettings
 ) -> dict[str, str]:
-    """Write what the settings ask for.
+    """Write what the settings ask for; an object that cannot be made of these headers costs no other.
 
     Args:
         folder: Of the case.
-        zones: With a gland, and measured.
+        zones: With something drawn, and measured.
         source: The T2W series; without a patient, so are the objects.
         about_model: See `zonate.verbs.model_json.model_to_json`.
         settings: What is wanted.
@@ -41,35 +43,32 @@ def write_dicom_outputs(
     Returns:
         By file name, why one was not written.
     """
-    algorithm = algorithm_of(about_model)
-    missing: dict[str, str] = {}
-    write_source(folder / SOURCE, source)
+    objects = _Objects(folder, zones, source, algorithm_of(about_model), settings)
     if settings.dicom:
-        missing |= _write_segmentations(folder, zones, source, algorithm, settings)
+        objects.write_segmentations()
     else:
-        missing |= left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
+        objects.missing |= left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
     if settings.rtstruct:
-        write_rtstruct(
-            folder / CONTOURS,
-            zones.labels,
-            zones.codes,
-            source,
-            algorithm=algorithm,
-            description=_described(zones, "Zonate prostate zones (contours)"),
-        )
+        objects.write_contours()
     else:
-        missing |= left_out("rtstruct", CONTOURS)
-    return missing
+        objects.missing |= left_out("rtstruct", CONTOURS)
+    return objects.missing
 
 
-def write_report_object(folder: Path, zones: ZoneMap, source: SourceImages) -> None:
-    """Wrap the case's `report.pdf`, which names its case and nothing else of the patient."""
-    write_encapsulated_pdf(
-        folder / REPORT_OBJECT,
-        (folder / "report.pdf").read_bytes(),
-        source,
-        description=_described(zones, "Zonate prostate report"),
+def write_report_object(folder: Path, zones: ZoneMap, source: SourceImages) -> dict[str, str]:
+    """Wrap the case's `report.pdf`, which names its case and nothing else of the patient; why not, by file name."""
+    missing: dict[str, str] = {}
+    _attempt(
+        missing,
+        REPORT_OBJECT,
+        lambda: write_encapsulated_pdf(
+            folder / REPORT_OBJECT,
+            (folder / "report.pdf").read_bytes(),
+            source,
+            description=_described(zones, "Zonate prostate report"),
+        ),
     )
+    return missing
 
 
 def algorithm_of(about_model: Mapping[str, Any]) -> DicomAlgorithm:
@@ -82,47 +81,98 @@ def left_out(setting: str, *files: str) -> dict[str, str]:
     return dict.fromkeys(files, f"the settings leave it out (output.{setting})")
 
 
-def _write_segmentations(
-    folder: Path, zones: ZoneMap, source: SourceImages, algorithm: DicomAlgorithm, settings: OutputSettings
-) -> dict[str, str]:
-    """Zones and sectors, and the measurements, which refer to both."""
-    seg = write_zones_seg(
-        folder / ZONES,
-        zones.labels,
-        zones.codes,
-        source,
-        algorithm=algorithm,
-        empty_zones=settings.empty_zones,
-        description=_described(zones, "Zonate prostate zones"),
-    )
-    sectors_seg, missing = None, dict[str, str]()
-    if zones.sectors is None:
-        missing[SECTORS] = "the model does not tell the zones apart"
-    elif not zones.sectors.values.any():
-        missing[SECTORS] = "no voxel lies in a sector"
-    else:
-        sectors_seg = write_sectors_seg(
-            folder / SECTORS,
-            zones.sectors,
-            source,
-            algorithm=algorithm,
-            empty_zones=settings.empty_zones,
-            description=_described(zones, "Zonate prostate sectors (PI-RADS v2.1)"),
+@dataclass
+class _Objects:
+    """The objects of one case as they are made, and by file name why one was not."""
+
+    folder: Path
+    zones: ZoneMap
+    source: SourceImages
+    algorithm: DicomAlgorithm
+    settings: OutputSettings
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def write_segmentations(self) -> None:
+        """Zones and sectors, and the measurements, which refer to both."""
+        zones = self.zones
+        shared: dict[str, Any] = {"algorithm": self.algorithm, "empty_zones": self.settings.empty_zones}
+        seg = _attempt(
+            self.missing,
+            ZONES,
+            lambda: write_zones_seg(
+                self.folder / ZONES,
+                zones.labels,
+                zones.codes,
+                self.source,
+                description=_described(zones, "Zonate prostate zones"),
+                **shared,
+            ),
         )
-    if zones.measurements is not None:
-        write_measurements_sr(
-            folder / MEASUREMENTS,
-            zones.measurements,
-            zones.uncertainty,
-            source,
-            algorithm=algorithm,
-            seg=seg,
-            sector_volumes_ml=None if zones.sectors is None else sector_volumes_ml(zones.sectors),
-            sectors_seg=sectors_seg,
-            comments=(*_doubt(zones), *zones.warnings),
-            description=_described(zones, "Zonate prostate measurements"),
+        sectors_seg = None
+        if zones.sectors is None:
+            self.missing[SECTORS] = "the model does not tell the zones apart"
+        elif not zones.sectors.values.any():
+            self.missing[SECTORS] = "no voxel lies in a sector"
+        else:
+            sectors = zones.sectors
+            sectors_seg = _attempt(
+                self.missing,
+                SECTORS,
+                lambda: write_sectors_seg(
+                    self.folder / SECTORS,
+                    sectors,
+                    self.source,
+                    description=_described(zones, "Zonate prostate sectors (PI-RADS v2.1)"),
+                    **shared,
+                ),
+            )
+        if zones.measurements is not None:
+            measured = zones.measurements
+            _attempt(
+                self.missing,
+                MEASUREMENTS,
+                lambda: write_measurements_sr(
+                    self.folder / MEASUREMENTS,
+                    measured,
+                    zones.uncertainty,
+                    self.source,
+                    algorithm=self.algorithm,
+                    seg=seg,
+                    sector_volumes_ml=None if zones.sectors is None else sector_volumes_ml(zones.sectors),
+                    sectors_seg=sectors_seg,
+                    comments=(*_doubt(zones), *zones.warnings),
+                    description=_described(zones, "Zonate prostate measurements"),
+                ),
+            )
+
+    def write_contours(self) -> None:
+        """A planning system lists the structure set's own label, so that a doubt stands there, too."""
+        _attempt(
+            self.missing,
+            CONTOURS,
+            lambda: write_rtstruct(
+                self.folder / CONTOURS,
+                self.zones.labels,
+                self.zones.codes,
+                self.source,
+                algorithm=self.algorithm,
+                label="DOUBTFUL_ZONES" if self.zones.doubt else "ZONATE_ZONES",
+                description=_described(self.zones, "Zonate prostate zones (contours)"),
+            ),
         )
-    return missing
+
+
+def _attempt(missing: dict[str, str], file: str, write: Callable[[], Made]) -> Made | None:
+    """What writing gives, or None with the reason noted; a disk that is full ends the case."""
+    try:
+        return write()
+    except OSError:
+        raise
+    except ZonateError as error:
+        missing[file] = str(error)
+    except Exception as error:  # noqa: BLE001  (of libraries, about headers that are not as the standard wants them)
+        missing[file] = f"no such object can be made of the headers of the T2W series ({type(error).__name__})"
+    return None
 
 
 def _doubt(zones: ZoneMap) -> tuple[str, ...]:

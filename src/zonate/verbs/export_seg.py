@@ -1,9 +1,12 @@
 """`zonate export-seg`: a DICOM SEG of any label volume that was drawn on a T2W series."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
 from pathlib import Path
 
 from zonate.config import ReadingSettings
+from zonate.dataset.anatomy import examine
 from zonate.dataset.labels import map_labels, place_labels
 from zonate.errors import OutputError, StudyError
 from zonate.geometry import Volume
@@ -13,11 +16,31 @@ from zonate.io.opening import opened
 from zonate.io.seg_writer import EmptyZones, write_zones_seg
 from zonate.io.source import source_images
 from zonate.study import Sequence
-from zonate.zones import ALL_ZONE_CODES, LabelCode
+from zonate.zones import ALL_ZONE_CODES, LabelCode, code_name
 
-NOT_STATED = DicomAlgorithm("not stated", "not stated")
+_DRAWN = {
+    "AUTOMATIC": "by a program",
+    "SEMIAUTOMATIC": "by a program and a person",
+    "MANUAL": "by a person",
+}
+_NO_ZONE = (LabelCode.BACKGROUND, LabelCode.NOT_ANNOTATED)
 OWN_CODES = {int(code): code for code in LabelCode if code != LabelCode.NOT_ANNOTATED}
 """What the values of a label volume mean where nobody says otherwise."""
+
+
+@dataclass(frozen=True)
+class ExportedSeg:
+    """What was written, for whoever gave the labels to compare with what they meant.
+
+    Attributes:
+        file: The SEG.
+        volume_ml: By the segment's name.
+        doubts: What is odd about the labels as anatomy: often numbers that mean something else.
+    """
+
+    file: Path
+    volume_ml: Mapping[str, float]
+    doubts: tuple[str, ...]
 
 
 def export_seg(
@@ -26,13 +49,13 @@ def export_seg(
     output: Path,
     *,
     label_codes: Mapping[int, LabelCode] | None = None,
-    algorithm: DicomAlgorithm = NOT_STATED,
+    algorithm: DicomAlgorithm,
     empty_zones: EmptyZones = "described",
     deidentify: bool = False,
     t2w_series: int | None = None,
     series_number: int = SeriesNumber.ZONES,
     overwrite: bool = False,
-) -> Path:
+) -> ExportedSeg:
     """Write a label volume as a DICOM SEG on the T2W series that it was drawn on.
 
     The volume may have its axes in another order or direction than the series, or lack slices; its voxels are moved,
@@ -53,15 +76,16 @@ def export_seg(
         overwrite: Whether an output that exists may be replaced.
 
     Returns:
-        The output.
+        What was written.
 
     Raises:
-        OutputError: The output is a folder, or exists and may not be replaced.
+        OutputError: The output is a folder, is or holds what is read, does not end in `.dcm`, or exists and may not be
+            replaced.
         StudyError: The labels or the series cannot be read, or the series is not DICOM.
         GeometryError: The labels do not lie on the T2W's voxels.
         LabelError: A value is not declared, or nothing is labelled.
     """
-    _check_output(output, overwrite=overwrite)
+    _check_output(output, [labels, t2w], overwrite=overwrite)
     drawn = read_volume(labels)
     overrides = None if t2w_series is None else {Sequence.T2W: t2w_series}
     with opened(t2w, ReadingSettings(), overrides=overrides, only=Sequence.T2W) as study:
@@ -80,13 +104,26 @@ def export_seg(
         algorithm=algorithm,
         empty_zones=empty_zones,
         series_number=series_number,
+        description=f"Prostate zones, {_DRAWN[algorithm.type]}",
+        content_description=f"Drawn {_DRAWN[algorithm.type]}, for research use only",
     )
-    return output
+    found = examine(placed, {*codes, LabelCode.BACKGROUND})
+    volumes = {code: int((placed.values == code).sum()) * placed.grid.voxel_volume_ml for code in sorted(set(codes))}
+    return ExportedSeg(
+        output,
+        {code_name(code): ml for code, ml in volumes.items() if code not in _NO_ZONE},
+        (*found.refusals, *found.warnings),
+    )
 
 
-def _check_output(output: Path, *, overwrite: bool) -> None:
+def _check_output(output: Path, inputs: Items[Path], *, overwrite: bool) -> None:
+    for path in inputs:
+        if output.resolve() == path.resolve() or output.resolve().is_relative_to(path.resolve()):
+            raise OutputError(f"the output {output} is or lies in what is read ({path.name}): give another place")
     if output.is_dir():
         raise OutputError(f"{output} is a folder: give the name of the file to write, such as {output}/zones.seg.dcm")
+    if output.suffix.lower() != ".dcm":
+        raise OutputError(f"{output.name} does not end in .dcm: a DICOM SEG under another name would mislead")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists: give another name, or --overwrite")
 

@@ -9,6 +9,7 @@ from typing import Any
 from zonate.case import Case
 from zonate.io.files import write_json
 from zonate.io.nifti import write_volume
+from zonate.io.source_file import write_source
 from zonate.io.stl import write_surface
 from zonate.load import LoadedStudy
 from zonate.measurements import measurements_to_json, rounded, uncertainty_to_json
@@ -19,6 +20,7 @@ from zonate.report.write import write_report
 from zonate.verbs.dicom_outputs import (
     DICOM_FILES,
     REPORT_OBJECT,
+    SOURCE,
     left_out,
     write_dicom_outputs,
     write_report_object,
@@ -103,12 +105,13 @@ def _write_objects(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter:
     wanted = segmenter.settings.output
     source = loaded.source.without_patient() if wanted.deidentify else loaded.source
     missing: dict[str, str] = {}
+    write_source(folder / SOURCE, source)
     if zones.volumes_ml()["GLAND"] == 0:
         missing |= dict.fromkeys(DICOM_FILES, _NO_GLAND)
     else:
         missing |= write_dicom_outputs(folder, zones, source, segmenter.about_model, wanted)
     if wanted.report:
-        write_report_object(folder, zones, source)
+        missing |= write_report_object(folder, zones, source)
     else:
         missing |= left_out("report", REPORT_OBJECT)
     return missing

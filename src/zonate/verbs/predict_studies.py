@@ -89,6 +89,9 @@ def predict_studies(
 
     def check(name: str) -> None:
         check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, model])
+        refuse_corrections(name)
+
+    def refuse_corrections(name: str) -> None:
         if corrections := sorted((output / name).glob("zones.edited*")):
             raise OutputError(
                 f"{output / name} holds corrections by hand ({corrections[0].name}), which are not overwritten: move "
@@ -99,6 +102,7 @@ def predict_studies(
         zones = segmenter.segment(loaded.case, psa_ng_ml=psa_ng_ml)
         with atomic_folder(output / name, overwrite=overwrite) as folder:
             write_outputs(folder, loaded, zones, segmenter)
+            refuse_corrections(name)  # one may have been saved meanwhile
 
     found: dict[str, SetAside | None] = {name: attempt(name, partial(check, name)) for name in names}
     to_load = {
