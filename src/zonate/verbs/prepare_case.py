@@ -1,24 +1,21 @@
 """One case of a dataset, from its source on disk to the store."""
 
-import hashlib
 import os
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.cases import CaseRecord, Origin, write_case
+from zonate.dataset.image_digest import image_digest
 from zonate.dataset.importers import Source
 from zonate.dataset.importers.identity import label_codes_json, settings_json, source_key
 from zonate.dataset.slices import slice_case
 from zonate.errors import DatasetError, GeometryError, LabelError, StudyError
-from zonate.geometry import Volume, to_canonical
 from zonate.load import load_case
 from zonate.study import Sequence
 from zonate.zones import GLAND, LabelCode, drawn_within, told_apart
@@ -68,7 +65,7 @@ def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord
         reader=source.reader,
         image_id=source.image_id,
     )
-    return write_case(output, slices, reference, origin, image_digest=_digest(case.t2w))
+    return write_case(output, slices, reference, origin, image_digest=image_digest(case.t2w))
 
 
 def _check_files(source: Source) -> None:
@@ -114,12 +111,6 @@ def _load(source: Source, settings: Settings) -> tuple[Case, tuple[str, ...]]:
                 continue
             return case, (f"{' and '.join(role.name for role in sorted(lost))} left out: {reason}",)
     raise failed
-
-
-def _digest(t2w: Volume) -> str:
-    """SHA-256 of the voxels, in one order of axes: an image is the same in DICOM, NIfTI and MHA."""
-    values = np.ascontiguousarray(to_canonical(t2w).values, dtype=np.float32)
-    return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()
 
 
 def _provenance(source: Source, case: Case, settings: Settings) -> dict[str, Any]:
