@@ -50,8 +50,10 @@ def test_samples_that_agree() -> None:
     found = judged(Sampler((0, 0, 0)))
     assert found.uncertainty is not None
     assert found.uncertainty.agreement["GLAND"] == 1.0
-    assert found.uncertainty.expected_dice == found.uncertainty.agreement
-    assert found.uncertainty.interval_ml["GLAND"] == pytest.approx((7.2, 7.2))
+    assert found.uncertainty.expected_dice == {}
+    assert found.uncertainty.interval_ml == {}
+    assert found.uncertainty.range_ml["GLAND"] == pytest.approx((7.2, 7.2))
+    assert found.uncertainty.shown_ml == found.uncertainty.range_ml
     assert found.uncertainty.samples == 3
     assert not found.uncertainty.calibrated
     assert not found.uncertainty.doubtful
@@ -92,12 +94,27 @@ def test_a_calibrated_model_says_what_readers_gave() -> None:
     assert fine.calibrated
     assert fine.expected_dice == {"GLAND": pytest.approx(0.775)}
     assert fine.interval_ml["GLAND"] == pytest.approx((3.6, 10.8))
-    assert fine.interval_ml["PZ"] == pytest.approx((2.88, 2.88))
+    assert fine.range_ml["PZ"] == pytest.approx((2.88, 2.88))
+    assert "PZ" not in fine.shown_ml
     assert not fine.doubtful
     poor = judged(Sampler((4, 4), CALIBRATION)).uncertainty
     assert poor is not None
     assert poor.doubtful
     assert poor.reason == "the gland is expected to agree with a reader by a Dice of 0.65 only"
+    assert poor.interval_ml == {}  # it was learnt from results that were not doubtful
+
+
+def test_a_calibration_of_another_sampling_is_not_used_and_that_is_said() -> None:
+    learnt = replace(CALIBRATION, about={"samples": 10, "clean_up": "none"})
+    few = judged(Sampler((0, 4), learnt))
+    assert few.uncertainty is not None
+    assert not few.uncertainty.calibrated
+    assert few.warnings == (
+        "2 samples are too few for the model's calibration, which was learnt with 10: it is not used",
+    )
+    cleaned = replace(CALIBRATION, about={"samples": 2, "clean_up": "largest_component"})
+    (said,) = judged(Sampler((0, 4), cleaned)).warnings
+    assert said == "the model's calibration was learnt with clean-up largest_component, not none: it is not used"
 
 
 def test_an_impossible_result_is_doubtful_however_well_its_samples_agree() -> None:

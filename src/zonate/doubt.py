@@ -47,7 +47,8 @@ def with_uncertainty(
             `zonate.plausibility.disqualifying` gives it.
 
     Returns:
-        The result with `uncertainty` and `sample_entropy`.
+        The result with `uncertainty` and `sample_entropy`; with a warning where the model's calibration does not hold
+        for how the samples were drawn, and is not used.
 
     Raises:
         ValueError: Less than one sample.
@@ -55,22 +56,23 @@ def with_uncertainty(
     """
     drawn = draw(model, slices, zones, samples)
     scores = agreement(drawn.figures)
-    intervals = intervals_ml(drawn.figures, zones.volumes_ml())
-    expected = scores
-    if model.calibration is not None:
-        expected, intervals = model.calibration.expected_dice(scores), model.calibration.widened(intervals)
-    doubt = _least_agreement(scores) if model.calibration is None else model.calibration.doubt(scores)
+    ranges = intervals_ml(drawn.figures, zones.volumes_ml())
+    obstacle = _why_not_calibrated(model, samples)
+    calibration = None if obstacle else model.calibration
+    doubt = _least_agreement(scores) if calibration is None else calibration.doubt(scores)
     reason = "; ".join([*disqualifying, *([doubt] if doubt else [])])
     uncertainty = Uncertainty(
         samples=samples,
-        interval_ml=intervals,
+        interval_ml=calibration.widened(ranges) if calibration is not None and not reason else {},
         agreement=scores,
-        expected_dice=expected,
-        calibrated=model.calibration is not None,
+        expected_dice={} if calibration is None else calibration.expected_dice(scores),
+        calibrated=calibration is not None,
         doubtful=bool(reason),
         reason=reason,
+        range_ml=ranges,
     )
-    return replace(zones, uncertainty=uncertainty, sample_entropy=entropy(drawn.mean))
+    warnings = (*zones.warnings, *([obstacle] if obstacle else []))
+    return replace(zones, uncertainty=uncertainty, sample_entropy=entropy(drawn.mean), warnings=warnings)
 
 
 def draw(model: Model, slices: Slices, zones: ZoneMap, samples: int) -> Drawn:
@@ -88,6 +90,21 @@ def draw(model: Model, slices: Slices, zones: ZoneMap, samples: int) -> Drawn:
         labels, _ = clean_up(sample.labels, sample.codes, how)
         figures.append(sample_figures(zones.labels, labels, zones.codes))
     return Drawn(tuple(figures), mean)
+
+
+def _why_not_calibrated(model: Model, samples: int) -> str:
+    """Why the calibration that a model carries is not used; empty where it is, or there is none."""
+    if model.calibration is None:
+        return ""
+    about, how = model.calibration.about, model.settings.prediction.clean_up
+    learnt, cleaned = int(about.get("samples", samples)), about.get("clean_up", "none")
+    if 2 * samples < learnt:
+        return (
+            f"{samples} samples are too few for the model's calibration, which was learnt with {learnt}: it is not used"
+        )
+    if how != cleaned:
+        return f"the model's calibration was learnt with clean-up {cleaned}, not {how}: it is not used"
+    return ""
 
 
 def _least_agreement(scores: dict[str, float]) -> str:

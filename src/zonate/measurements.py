@@ -90,14 +90,17 @@ class Uncertainty:
 
     Attributes:
         samples: How many were drawn.
-        interval_ml: By name in STRUCTURES, 2.5th to 97.5th percentile of the volume, widened to hold the result's own
-            and, where the model was calibrated, to hold the reader's in 95 % of the patients that it was calibrated on.
+        interval_ml: By name in STRUCTURES, the 95 % interval of the volume: the range of the samples, widened so that
+            it held the reader's volume in 95 % of the patients that the model was calibrated on. Empty where it was
+            not, or the result is doubtful; without the structures of which nothing was learnt.
         agreement: By name in STRUCTURES, mean Dice between the result and each sample.
         expected_dice: By name in STRUCTURES, the Dice with a reader that agreement stands for, without the structures
-            that no reader of the calibration drew; the bare agreement where `calibrated` is False.
-        calibrated: Whether the model carries a calibration.
+            that no reader of the calibration drew; empty where `calibrated` is False.
+        calibrated: Whether the model carries a calibration, and one that holds for how the samples were drawn.
         doubtful: Whether a person must look before the result is used.
         reason: Why, in one sentence; empty where it is not doubtful.
+        range_ml: By name in STRUCTURES, 2.5th to 97.5th percentile of the samples' volumes, widened to hold the
+            result's own: the network's own doubt, which is far less than how readers differ.
     """
 
     samples: int
@@ -107,6 +110,12 @@ class Uncertainty:
     calibrated: bool
     doubtful: bool
     reason: str = ""
+    range_ml: Mapping[str, Interval] = field(default_factory=dict)
+
+    @property
+    def shown_ml(self) -> Mapping[str, Interval]:
+        """What is shown beside a volume: its interval, or the range of the samples of a model without calibration."""
+        return self.interval_ml if self.calibrated else self.range_ml
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:
@@ -140,6 +149,7 @@ def uncertainty_to_json(of: Uncertainty) -> dict[str, Any]:
     return {
         "samples": of.samples,
         "interval_ml": {name: [round(v, 4) for v in interval] for name, interval in of.interval_ml.items()},
+        "range_of_samples_ml": {name: [round(v, 4) for v in interval] for name, interval in of.range_ml.items()},
         "agreement_dice": {name: rounded(value) for name, value in of.agreement.items()},
         "expected_dice": {name: rounded(value) for name, value in of.expected_dice.items()},
         "calibrated": of.calibrated,

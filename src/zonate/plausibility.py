@@ -12,7 +12,7 @@ from zonate.dataset.slices import Slices
 from zonate.geometry import Crop, Volume, to_canonical
 from zonate.study import Sequence
 from zonate.zonemap import ZoneMap
-from zonate.zones import LabelCode, code_name
+from zonate.zones import LabelCode, code_name, structure_codes
 
 Mask = npt.NDArray[np.bool_]
 
@@ -72,7 +72,8 @@ def _findings(zones: ZoneMap, slices: Slices) -> Iterator[_Finding]:
     if not gland.any():
         yield _Finding("no prostate was found: every voxel is background", True)
         return
-    yield from _size(gland, labels.grid.voxel_volume_ml)
+    if structure_codes("GLAND", zones.codes) is not None:
+        yield from _size(gland, labels.grid.voxel_volume_ml)
     yield from _cut(gland, slices)
     yield from _pieces(gland)
     yield from _places(labels, zones.codes)

@@ -19,8 +19,8 @@ def refuse_unsuitable(case: Case) -> None:
     """Refuse a case whose T2W is no axial volume, or shows nothing.
 
     Raises:
-        StudyError: It has fewer than three slices or more than 256, its slices are coronal or sagittal, or no two voxels
-            differ.
+        StudyError: It has fewer than three slices or more than 256, its slices are coronal or sagittal, or no two
+            voxels differ.
     """
     grid = to_canonical(case.t2w).grid
     plane = acquisition_plane(grid)

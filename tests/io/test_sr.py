@@ -166,7 +166,8 @@ def test_doubt_and_comments_are_said(tmp_path: Path, source: SourceImages) -> No
     assert said == [
         "The gland is cut off",
         "To be looked at before use: the samples disagree on the apex",
-        "Ranges of volumes: 2.5th to 97.5th percentile of 8 segmentations drawn by the network",
+        "Ranges of volumes: 2.5th to 97.5th percentile of 8 segmentations drawn by the network, widened to hold the "
+        "reader's volume in 95 % of the patients of the model's calibration",
         "Made by a program, for research use only",
     ]
 

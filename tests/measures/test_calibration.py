@@ -136,12 +136,22 @@ def test_intervals_are_widened_until_they_hold_the_reader_in_95_percent_of_what_
     assert found.widening["GLAND"] == pytest.approx((1.0, 1.38))
     widened = found.widened({"GLAND": (20.0, 50.0), "PZ": (5.0, 6.0)})
     assert widened["GLAND"] == pytest.approx((20.0, 69.0))
-    assert widened["PZ"] == (5.0, 6.0)
+    assert set(widened) == {"GLAND"}  # nothing is known of the PZ
 
 
-def test_an_interval_that_nothing_widens_enough_stays_finite() -> None:
+def test_an_interval_that_says_nothing_is_not_given() -> None:
+    """One patient whose reader drew nothing, or much more: no interval of a later patient may say 0.4 to 600 ml."""
     found = calibrate_scores({"GLAND": [Observed("p", 0.9, 0.9, (math.inf, 1.0), 0.9)]}, {})
-    assert found.widening == {"GLAND": (1000.0, 1.0)}
+    assert found.widening == {"GLAND": (3.0, 1.0)}
+    assert found.widened({"GLAND": (20.0, 50.0)}) == {}
+    little = calibrate_scores({"GLAND": [Observed("p", 0.9, 0.9, (2.5, 1.0), 0.9)]}, {})
+    assert little.widened({"GLAND": (20.0, 50.0)}) == {"GLAND": (8.0, 50.0)}
+
+
+def test_a_calibration_that_does_not_judge_the_gland_is_refused() -> None:
+    broken = Calibration({"PZ": MonotoneMap((0.8,), (0.3,))}, 0.75).to_json()
+    with pytest.raises(ValueError, match="GLAND"):
+        Calibration.from_json(broken)
 
 
 def test_a_case_is_doubtful_by_its_expected_dice_and_where_nothing_like_it_was_seen() -> None:

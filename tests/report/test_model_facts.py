@@ -18,8 +18,21 @@ def test_a_model_is_told_with_what_it_learnt_from() -> None:
         "PROSTATEx-Seg-Zones (1 patient, CC BY 3.0: PZ, TZ, DPU, AFS).",
         "Not validated": "TZ, DPU, AFS: no patient beside its training had them drawn.",
         "Terms of use": "No data set that is named here forbids commercial use.",
-        "Card": "card.md beside the model says more, and whom to cite.",
+        "Calibrated": "No: what its samples say of a result was never compared with readers.",
     }
+
+
+def test_on_whom_a_model_was_calibrated_is_said() -> None:
+    of = {"n_patients": 7, "split": "test", "n_results": 49, "samples": 10, "licences": [], "doubtful_below": 0.7}
+    assert facts(calibration=of)["Calibrated"] == "On 7 test patients that it was not trained on, which is rough."
+    assert (
+        facts(calibration={**of, "n_patients": 40})["Calibrated"] == "On 40 test patients that it was not trained on."
+    )
+
+
+def test_whom_to_cite_is_said() -> None:
+    cited = [{**SOURCES[0], "citation": "Somebody, 2013"}, {**SOURCES[1], "citation": ""}]
+    assert facts(provenance={"sources": cited})["To be cited"] == "Somebody, 2013."
 
 
 def test_terms_that_restrict_are_said() -> None:

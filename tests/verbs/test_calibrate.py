@@ -55,11 +55,15 @@ def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: 
         "n_patients": 1,
         "n_results": 2,
         "samples": 2,
+        "clean_up": "none",
         "copies": 1,
         "dataset_fingerprint": Dataset.open(dataset).fingerprint,
         "licences": ["CC0-1.0"],
         "patients": ["patient2"],
     }
+    card = (run / "card.md").read_text(encoding="utf-8")
+    assert "## Calibration" in card
+    assert "On 2 results of 1 validation patients" in card
     after, _ = read_weights(run / BEST_NAME, kind=FORMAT, version=FORMAT_VERSION)
     assert all(torch.equal(before[name], after[name]) for name in before)
 

@@ -268,7 +268,7 @@ def test_a_study_whose_output_is_taken_is_not_read(scene: Scene) -> None:
 def test_warnings_from_reading_are_kept(scene: Scene) -> None:
     scene.cases["one"] = Case("one", t2w(), warnings=("two axial T2W series: the later was used",))
     scene.run("one")
-    assert scene.report()["warnings"][-1] == "two axial T2W series: the later was used"
+    assert "two axial T2W series: the later was used" in scene.report()["warnings"]
 
 
 def test_a_failing_study_is_set_aside(scene: Scene) -> None:
@@ -315,9 +315,7 @@ def test_corrections_by_hand_are_never_overwritten(scene: Scene) -> None:
     assert correction.read_bytes() == b"hours of work"
 
 
-def test_a_correction_that_is_saved_meanwhile_is_not_overwritten(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_correction_that_is_saved_meanwhile_is_not_overwritten(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.run("one")
     correction = scene.output / "one" / "zones.edited.nii.gz"
 

@@ -19,7 +19,9 @@ def check_grid(grid: Grid, source: SourceImages) -> None:
         GeometryError: Either is so, or the series has no frame of reference.
     """
     if source.grid.frame_of_reference is None:
-        raise GeometryError("the T2W series names no frame of reference, without which nothing that is drawn on it has a place")
+        raise GeometryError(
+            "the T2W series names no frame of reference, without which nothing that is drawn on it has a place"
+        )
     if grid.shape != source.grid.shape:
         raise GeometryError(
             f"the labels do not lie on the grid of the T2W series: shape {grid.shape} against {source.grid.shape}"

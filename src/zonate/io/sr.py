@@ -150,7 +150,7 @@ def _structure_groups(
         volume_ml = measurements.volume_ml[name]
         if volume_ml is None:
             continue
-        interval_ml = None if uncertainty is None else uncertainty.interval_ml.get(name)
+        interval_ml = None if uncertainty is None else uncertainty.shown_ml.get(name)
         figures = [volume_measurement(volume_ml, interval_ml)]
         if name == "GLAND":
             figures += gland_measurements(measurements)
@@ -256,6 +256,8 @@ def _doubt(uncertainty: Uncertainty | None) -> list[str]:
     if uncertainty is None:
         return []
     said = f"Ranges of volumes: 2.5th to 97.5th percentile of {uncertainty.samples} segmentations drawn by the network"
+    if uncertainty.calibrated:
+        said += ", widened to hold the reader's volume in 95 % of the patients of the model's calibration"
     return [f"To be looked at before use: {uncertainty.reason}", said] if uncertainty.doubtful else [said]
 
 

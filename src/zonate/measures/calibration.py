@@ -28,8 +28,8 @@ JUDGED = "GLAND"
 """The structure whose expected Dice makes a case doubtful."""
 COVERAGE = 0.95
 """The share of the results that are not doubtful whose interval is to hold the reader's volume."""
-MOST_WIDENING = 1e3
-"""An interval that would have to be wider says nothing anyway."""
+MOST_WIDENING = 3.0
+"""An interval that would have to be wider says nothing, and none is given: of few patients one missed zone does it."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,13 @@ class Calibration:
         return ""
 
     def widened(self, intervals_ml: Mapping[str, Interval]) -> dict[str, Interval]:
-        """The intervals with their ends moved apart; that of a structure without a factor stays as it is."""
-        factors = {name: self.widening.get(name, (1.0, 1.0)) for name in intervals_ml}
-        return {name: (low / factors[name][0], high * factors[name][1]) for name, (low, high) in intervals_ml.items()}
+        """The intervals with their ends moved apart, of structures whose factors are known and say something."""
+        known = {name: self.widening[name] for name in intervals_ml if name in self.widening}
+        return {
+            name: (intervals_ml[name][0] / down, intervals_ml[name][1] * up)
+            for name, (down, up) in known.items()
+            if max(down, up) < MOST_WIDENING
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The calibration as JSON values."""
@@ -133,6 +137,8 @@ class Calibration:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
         maps = {name: MonotoneMap(tuple(of["scores"]), tuple(of["dice"])) for name, of in value["maps"].items()}
+        if JUDGED not in maps:
+            raise ValueError(f"a calibration says nothing without {JUDGED}, by which a case is judged")
         widening = {name: (float(down), float(up)) for name, (down, up) in value["widening"].items()}
         return cls(maps, float(value["doubtful_below"]), widening, value["about"])
 

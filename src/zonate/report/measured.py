@@ -24,6 +24,7 @@ STRUCTURE_NAMES = {
 """In the order of the table; the last three are parts of the central gland."""
 _PARTS = ("TZ", "DPU", "AFS")
 _ADC_UNIT = "10⁻⁶\u00a0mm²/s"
+_INTERVAL, _SPREAD = "95 % interval", "range of samples"
 _WHOLLY_MEASURED = 0.95
 """Less coverage by the ADC map than this is said."""
 
@@ -34,9 +35,11 @@ def volume_figure(zones: ZoneMap) -> KeyFigure:
     if volume is None:
         return KeyFigure("Gland volume", NOT_GIVEN, NOT_TOLD_APART)
     of = zones.uncertainty
-    if of is None or "GLAND" not in of.interval_ml:
-        return KeyFigure("Gland volume", f"{_ml(volume)} ml", "no interval was estimated")
-    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"95 % interval {_range(of.interval_ml['GLAND'])} ml")
+    if of is None or "GLAND" not in of.shown_ml:
+        note = "no interval: the result is doubtful" if zones.doubt else "no interval was estimated"
+        return KeyFigure("Gland volume", f"{_ml(volume)} ml", note)
+    what = _INTERVAL if of.calibrated else _SPREAD
+    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"{what} {_range(of.shown_ml['GLAND'])} ml")
 
 
 def psa_figure(zones: ZoneMap) -> KeyFigure:
@@ -51,7 +54,7 @@ def psa_figure(zones: ZoneMap) -> KeyFigure:
 def dice_figure(zones: ZoneMap) -> KeyFigure:
     """The Dice with a reader that is to be expected of the gland, or the samples' agreement."""
     of = zones.uncertainty
-    if of is None or "GLAND" not in of.expected_dice:
+    if of is None or "GLAND" not in (of.expected_dice if of.calibrated else of.agreement):
         return KeyFigure("Expected Dice, gland", NOT_GIVEN, "not estimated")
     if not of.calibrated:
         return KeyFigure(
@@ -66,7 +69,8 @@ def volume_table(zones: ZoneMap) -> Table:
     of, adc = zones.uncertainty, zones.measurements.adc if zones.measurements is not None else {}
     headings = ["Structure", "Volume (ml)"]
     if of is not None:
-        headings += ["95 % interval (ml)", "Expected Dice" if of.calibrated else "Agreement (Dice)"]
+        headings += [f"{_INTERVAL if of.calibrated else _SPREAD.capitalize()} (ml)"]
+        headings += ["Expected Dice" if of.calibrated else "Agreement (Dice)"]
     if adc:
         headings += [f"ADC mean ({_ADC_UNIT})", f"ADC 10th percentile ({_ADC_UNIT})"]
     rows = []
@@ -127,7 +131,7 @@ def _ellipsoid(of: Ellipsoid) -> str:
 
 
 def _doubt_cells(of: Uncertainty, structure: str) -> list[str]:
-    interval = of.interval_ml.get(structure)
+    interval = of.shown_ml.get(structure)
     dice = (of.expected_dice if of.calibrated else of.agreement).get(structure)
     return [_range(interval) if interval else NOT_GIVEN, f"{dice:.2f}" if dice is not None else NOT_GIVEN]
 
@@ -141,12 +145,13 @@ def _adc_cells(of: AdcStatistics | None) -> list[str]:
 def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator[str]:
     yield "Volumes by planimetry: voxels counted. The central gland is TZ, DPU and AFS together."
     if of is not None:
-        drawn = f"Interval: the middle 95 % of {of.samples} repeated segmentations with the network's dropout on"
+        drawn = f"the middle 95 % of {of.samples} repeated segmentations with the network's dropout on"
         if of.calibrated:
-            yield f"{drawn}, widened to hold the reader's volume in 95 % of held-out patients."
-            yield "Expected Dice: with a reader's outline, as it was on held-out patients; 1 is identical, 0 apart."
+            yield f"Interval: {drawn}, widened to hold the reader's volume in 95 % of the patients of its calibration."
+            yield "It is given for what their readers drew, and not where the result is doubtful."
+            yield "Expected Dice: with a reader's outline, as it was in those patients; 1 is identical, 0 apart."
         else:
-            yield f"{drawn}. It holds the network's own doubt, not how readers differ."
+            yield f"Range: {drawn}. It holds the network's own doubt: readers differ far more."
             yield (
                 "Agreement: of the repeated segmentations with the result; this model carries no calibration, so it "
                 "is no expected Dice."

@@ -13,9 +13,11 @@ _NOT_RECORDED = "not recorded."
 _SIMULATED = "simulated"
 """The data set of `zonate simulate`: no patients."""
 
+_FEW_PATIENTS = 10
+
 
 def model_facts(about_model: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Name, what it tells apart, what it learnt from, what was not validated, terms of use, and where its card is.
+    """What it is called, tells apart and learnt from; what was not validated; terms, calibration, and whom to cite.
 
     Args:
         about_model: As `zonate.verbs.model_json.model_to_json` gives it.
@@ -32,7 +34,17 @@ def _facts(about: Mapping[str, Any]) -> Iterator[Fact]:
     yield "Not validated", _not_validated(sources, codes)
     terms = about["terms_of_use"]
     yield "Terms of use", _FREE if terms is None else sentence(terms)
-    yield "Card", "card.md beside the model says more, and whom to cite."
+    yield "Calibrated", _calibrated(about.get("calibration"))
+    if citations := [source["citation"] for source in sources if source.get("citation")]:
+        yield "To be cited", sentence("; ".join(dict.fromkeys(citations)))
+
+
+def _calibrated(calibration: Mapping[str, Any] | None) -> str:
+    if calibration is None:
+        return "No: what its samples say of a result was never compared with readers."
+    n = calibration["n_patients"]
+    rough = ", which is rough" if n < _FEW_PATIENTS else ""
+    return f"On {n} {calibration['split']} patient{'' if n == 1 else 's'} that it was not trained on{rough}."
 
 
 def _learnt_from(sources: Items[Mapping[str, Any]]) -> str:

@@ -15,12 +15,15 @@ from zonate.dataset.store import Dataset, Entry
 from zonate.doubt import draw
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError, why_set_aside
 from zonate.geometry import Volume
+from zonate.io.files import write_text
 from zonate.measures.calibration import JUDGED, Calibration, Observed, calibrate_scores, needed_widening
+from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model
 from zonate.plausibility import disqualifying
 from zonate.progress import Progress, silent
 from zonate.validation import structure_dice
+from zonate.verbs.card import card
 from zonate.verbs.evaluate import folded
 from zonate.zonemap import structure_volumes_ml
 from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
@@ -63,6 +66,8 @@ def calibrate(
     progress: Progress = silent,
 ) -> CalibrateResult:
     """Calibrate a model on patients that it was not trained on, and write it with what was learnt.
+
+    The model's card beside it (`card.md` of a run folder, else the file's name with `.md`) is written anew.
 
     Each case is segmented and sampled as it is and in worse copies (noise, blur, another contrast, a field of view
     that is cut, turned and flipped volumes, see `zonate.dataset.degradation`), since a few good cases say nothing of
@@ -114,13 +119,17 @@ def calibrate(
         "n_patients": n_patients,
         "n_results": len(seen.observed[JUDGED]),
         "samples": samples,
+        "clean_up": trained.settings.prediction.clean_up,
         "copies": copies,
         "dataset_fingerprint": opened.fingerprint,
         "licences": sorted({entry.licence for entry in seen.entries}),
         "patients": sorted({entry.patient_id for entry in seen.entries}),
     }
     calibration = calibrate_scores(seen.observed, about)
-    replace(trained, calibration=calibration).save(written)
+    calibrated = replace(trained, calibration=calibration)
+    calibrated.save(written)
+    beside = written.parent / "card.md" if written.name == BEST_NAME else written.with_suffix(".md")
+    write_text(beside, card(calibrated))
     return CalibrateResult(written, calibration, n_patients, len(seen.observed[JUDGED]), seen.failed)
 
 
@@ -196,11 +205,13 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     if slices.labels is None:
         return []
     zones = model.segment(slices)
+    impossible = bool(disqualifying(zones, slices))  # as in prediction: said of the result before clean-up
+    labels, _ = clean_up(zones.labels, zones.codes, model.settings.prediction.clean_up)
+    zones = replace(zones, labels=labels)
     drawn = draw(model, slices, zones, samples)
     scores = agreement(drawn.figures)
     intervals = intervals_ml(drawn.figures, zones.volumes_ml())
     reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)
-    impossible = bool(disqualifying(zones, slices))
     found = []
     for structure in STRUCTURES:
         if not (drawable(structure, entry.codes) and drawable(structure, model.codes)):

@@ -57,6 +57,21 @@ def terms_of_use(provenance: Mapping[str, Any], calibrated_under: Iterable[str] 
     return f"the model {said}: its use is restricted as theirs is" if said else None
 
 
+def _calibrated(model: Model) -> list[str]:
+    """On whom its agreement with itself was compared with readers; nothing where it was not."""
+    if model.calibration is None:
+        return []
+    about = model.calibration.about
+    return [
+        "",
+        "## Calibration",
+        "",
+        f"On {about['n_results']} results of {about['n_patients']} {about['split']} patients, worse copies among them, "
+        f"by {about['samples']} samples. A gland whose expected Dice is below {model.calibration.doubtful_below:.2f} "
+        "makes a result doubtful.",
+    ]
+
+
 def _restrictions(licences: Iterable[str]) -> list[str]:
     reasons = {licence: restriction(licence) for licence in licences}
     return [f"{licence} ({why})" for licence, why in reasons.items() if why]
@@ -91,6 +106,7 @@ def card(model: Model) -> str:
         "## What it learnt from",
         "",
         *_sources(provenance),
+        *_calibrated(model),
         "",
         f"{provenance.get('training_slices', '?')} slices; {provenance.get('validation_cases', '?')} further cases "
         "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from zonate.case import NO_ALIGNMENT, Case
 from zonate.config import Settings
+from zonate.dataset.image_digest import image_digest
 from zonate.dataset.slices import Slices, slice_case
 from zonate.doubt import with_uncertainty
 from zonate.errors import ConfigError, StudyError
@@ -85,20 +86,27 @@ class Segmenter:
         zones, cleaned = self._cleaned(zones)
         zones = self._sampled(zones, slices, impossible)
         uncertainty = zones.uncertainty
+        measured = measure(
+            case,
+            zones.labels,
+            zones.codes,
+            psa_ng_ml=psa_ng_ml,
+            intervals_ml=None if uncertainty is None else uncertainty.interval_ml,
+        )
         return replace(
             zones,
             case_id=case.case_id,
-            measurements=measure(
-                case,
-                zones.labels,
-                zones.codes,
-                psa_ng_ml=psa_ng_ml,
-                intervals_ml=None if uncertainty is None else uncertainty.interval_ml,
-            ),
+            measurements=measured,
             sectors=sector_map(zones.labels, zones.codes),
             doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
-            warnings=(*warnings, *cleaned),
+            warnings=(*self._seen(case), *warnings, *cleaned, *zones.warnings),
         )
+
+    def _seen(self, case: Case) -> tuple[str, ...]:
+        """What a result on a patient of its own training flatters a model with."""
+        if image_digest(case.t2w) not in self.model.provenance.get("images_sha256", ()):
+            return ()
+        return ("the model learnt from this very image, or was chosen by it: it is better here than on anybody else",)
 
     def _cleaned(self, zones: ZoneMap) -> tuple[ZoneMap, tuple[str, ...]]:
         """As the setting asks, and what it changed in a sentence."""
@@ -111,7 +119,8 @@ class Segmenter:
     def _sampled(self, zones: ZoneMap, slices: Slices, impossible: Items[str]) -> ZoneMap:
         samples = self.settings.prediction.samples
         if samples == 0 or not self.model.can_sample:
-            return zones
+            why = "no samples were drawn" if samples == 0 else "the model has no dropout"
+            return replace(zones, warnings=(f"{why}: nothing but its shape was asked whether the result is doubtful",))
         return with_uncertainty(self.model, slices, zones, samples, impossible)
 
 
