@@ -69,6 +69,7 @@ class Measurements:
         adc: By name in STRUCTURES; empty where there is no ADC or its alignment is not good.
         psa: None where no PSA was given, or there is no gland.
         not_given: What a reader may look for and does not find, with the reason.
+        remarks: What a person should know of figures that are given.
     """
 
     volume_ml: Mapping[str, float | None]
@@ -77,6 +78,7 @@ class Measurements:
     adc: Mapping[str, AdcStatistics] = field(default_factory=dict)
     psa: PsaDensity | None = None
     not_given: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def gland_volume_ml(self) -> float | None:

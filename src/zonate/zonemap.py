@@ -17,7 +17,7 @@ class ZoneMap:
     Attributes:
         labels: Label codes on the original T2W grid, uint8.
         codes: The codes that the model can tell apart, disjoint, ascending.
-        probabilities: (len(codes), S, H, W) float32 on the same grid, in the order of `codes`.
+        probabilities: (len(codes), S, H, W) float32 on the same grid, in the order of `codes`; before any clean-up.
         case_id: As in `Case`; empty where the network alone was asked.
         measurements: Diameters, ADC, PSA density; None where the network alone was asked.
         sectors: Numbers of `zonate.sectors.SECTORS` on the same grid, uint8, 0 outside; None where there are none.
@@ -43,6 +43,11 @@ class ZoneMap:
         """Uncertainty per voxel (S, H, W): entropy over `codes` in nats, 0 where one code is certain."""
         p = np.clip(self.probabilities, 1e-12, 1.0)
         return np.asarray(-(p * np.log(p)).sum(axis=0), dtype=np.float32)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was found: every voxel is background."""
+        return not (self.labels.values != LabelCode.BACKGROUND).any()
 
     def volumes_ml(self) -> dict[str, float | None]:
         """Volume of each structure in ml; None for one that the model cannot tell apart."""

@@ -84,7 +84,7 @@ def test_diameters_along_the_scanners_axes_say_so() -> None:
     labels = gland(axial_grid(side_mm=96), shear=0.9)
     found = measure(case_on(labels), labels, ALL_ZONE_CODES)
     assert found.ellipsoid is not None
-    assert found.not_given["ellipsoid.axes"].endswith("the scanner's superior is used")
+    assert found.remarks[0].endswith("the scanner's superior is used")
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pypdf import PdfReader
 
 from tests.io.t2w_source import t2w_source, zones_in
 from tests.verbs.standins import StandInModel
@@ -22,6 +23,7 @@ from zonate.load import LoadedStudy
 from zonate.verbs.outputs import write_outputs
 from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ABOUT: dict[str, Any] = {
     "name": "stand-in",
@@ -47,12 +49,13 @@ class Scene:
         noise = np.random.default_rng(0).normal(100, 10, self.grid.shape).astype(np.float32)
         self.case = Case("one", Volume(noise, self.grid))
         self.folder = folder / "out"
+        self.codes: tuple[LabelCode, ...] = ALL_ZONE_CODES
 
     def write(self, doubt: str | None = None, **output: Any) -> dict[str, Any]:
         """Write the outputs that are asked for, all where nothing is said; a gland so small is doubtful of itself."""
         settings = Settings(slicing=SlicingSettings(size_px=64), output=OutputSettings(**output))
-        model: Any = StandInModel(lambda _slices: Volume(self.labels, self.grid), settings=settings)
-        segmenter = Segmenter(model, ABOUT, settings)
+        model: Any = StandInModel(lambda _slices: Volume(self.labels, self.grid), self.codes, settings=settings)
+        segmenter = Segmenter(model, {**ABOUT, "codes": [code.name for code in self.codes]}, settings)
         zones: ZoneMap = segmenter.segment(self.case, psa_ng_ml=4.0)
         zones = replace(zones, doubt=zones.doubt if doubt is None else doubt)
         self.folder.mkdir()
@@ -110,8 +113,9 @@ def test_the_objects_are_of_the_patient_and_the_study(scene: Scene) -> None:
 def test_without_the_patient_no_file_names_one(scene: Scene) -> None:
     scene.write(deidentify=True)
     assert scene.names >= OBJECTS
-    for path in scene.folder.rglob("*"):
-        assert not path.is_file() or b"Secret" not in path.read_bytes(), path.name
+    for name in scene.names:
+        content = _content(scene.folder / name)
+        assert [told for told in (b"Secret", b"19500101") if told in content] == [], name
 
 
 def test_every_file_says_that_a_result_is_doubtful(scene: Scene) -> None:
@@ -122,6 +126,8 @@ def test_every_file_says_that_a_result_is_doubtful(scene: Scene) -> None:
     assert b"the gland is in two pieces" in (scene.folder / "measurements.sr.dcm").read_bytes()
     assert "the gland is in two pieces" in (scene.folder / "report.html").read_text(encoding="utf-8")
     assert all(path.name.startswith("doubtful-") for path in (scene.folder / "surfaces").iterdir())
+    pages = PdfReader(scene.folder / "report.pdf").pages
+    assert "the gland is in two pieces" in "".join(page.extract_text() for page in pages).replace("\n", " ")
     for name in ("zones.nii.gz", "sectors.nii.gz"):
         assert _description(scene.folder / name) == "DOUBTFUL: the gland is in two pieces"
 
@@ -129,6 +135,16 @@ def test_every_file_says_that_a_result_is_doubtful(scene: Scene) -> None:
 def test_a_volume_says_that_it_is_for_research(scene: Scene) -> None:
     scene.write(doubt="", images=False, dicom=False, rtstruct=False, surfaces=False, report=False)
     assert _description(scene.folder / "zones.nii.gz") == "Research use only. Not for diagnosis."
+
+
+def _content(file: Path) -> bytes:
+    """What a file says, unpacked."""
+    content = file.read_bytes()
+    if file.suffix == ".gz":
+        return gzip.decompress(content)
+    if file.suffix == ".pdf":
+        return "".join(page.extract_text() for page in PdfReader(file).pages).encode()
+    return content
 
 
 def _description(nifti: Path) -> str:
@@ -169,6 +185,21 @@ def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
     assert not any(name.endswith(".dcm") for name in scene.names)
     assert {"report.pdf", "sectors.nii.gz", "surfaces/gland.stl"} <= scene.names
     assert {name for name, why in report["not_given"].items() if "not DICOM" in why} == OBJECTS
+    assert report["not_given"]["dwi.nii.gz"] == "there is no DWI that could be used"
+    assert report["not_given"]["entropy.nii.gz"] == "no samples were drawn"
+
+
+@pytest.mark.parametrize("code", [LabelCode.PZ, LabelCode.WHOLE_GLAND])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_model_of_one_structure_gives_what_it_can(code: LabelCode, empty: bool, scene: Scene) -> None:
+    scene.labels = np.where((scene.labels > 0) & (not empty), code, 0).astype(np.uint8)
+    scene.codes = (LabelCode.BACKGROUND, code)
+    report = scene.write()
+    objects = {"report.pdf.dcm"} if empty else OBJECTS - {"sectors.seg.dcm"}
+    assert {name for name in scene.names if name.endswith(".dcm")} == objects
+    assert ("no prostate was found" in report["doubt"]) == empty
+    assert "gland measures" not in report["doubt"] or code == LabelCode.WHOLE_GLAND
+    assert "sectors.nii.gz" in report["not_given"]
 
 
 def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:

@@ -12,6 +12,9 @@ Mask = npt.NDArray[np.bool_]
 _TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
 
 
+NO_GLAND = "no prostate was found"
+
+
 def gland_mask(labels: Volume, codes: tuple[LabelCode, ...]) -> Mask | None:
     """The voxels (S, H, W) of the gland.
 

@@ -5,9 +5,9 @@ import numpy.typing as npt
 
 from zonate.geometry import Affine, Volume
 from zonate.measures.axes import GlandAxes, gland_axes
-from zonate.measures.gland import gland_mask, largest_piece, positions_mm
+from zonate.measures.gland import NO_GLAND, gland_mask, largest_piece, positions_mm
 from zonate.sectors import LEVELS, PARTS, SECTORS, SIDES
-from zonate.zones import LabelCode, Zone
+from zonate.zones import LabelCode, Zone, structure_codes
 
 TIE_MM = 1e-6
 """A voxel whose centre lies on a border goes up, to the back, outwards and to the left, whatever the last bit says."""
@@ -63,6 +63,17 @@ def sector_map(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume | None:
     values = np.zeros(labels.values.shape, dtype=np.uint8)
     values[gland] = numbers
     return labels.with_values(values)
+
+
+def why_no_sectors(labels: Volume, codes: tuple[LabelCode, ...]) -> str:
+    """Why `sector_map` gives none, or an empty one; only to be asked where it does."""
+    if structure_codes("GLAND", codes) is None:
+        return "the model does not tell the whole gland, by whose axes sectors are divided"
+    if not any(LabelCode(zone) in codes for zone in PARTS):
+        return f"the model tells none of {', '.join(zone.name for zone in PARTS)} apart"
+    if gland_mask(labels, codes) is None:
+        return NO_GLAND
+    return "no voxel lies in a sector"
 
 
 def _level(superior: Affine, axes: GlandAxes) -> Numbers:

@@ -20,12 +20,12 @@ def draw_qc(
     model_name: str,
     warnings: Sequence[str],
 ) -> None:
-    """Write up to twelve slices through the gland with the zones' outlines, their volumes, and the warnings.
+    """Write up to twelve slices through the gland with the zones' outlines, their volumes, doubt, and the warnings.
 
     Args:
         file: PNG to write; not atomic.
         case: What was segmented.
-        zones: What the model says.
+        zones: What the model says; why it is doubtful comes first, in red.
         known: For T2W, DWI and ADC, whether the model looks at it.
         model_name: For the line below the headline.
         warnings: The first four are shown, the others counted.
@@ -44,6 +44,7 @@ def draw_qc(
             f"model {model_name} on {' + '.join(used)}; alignment: {case.alignment.chosen}",
             *map(_shortened, shown),
         ],
+        alarm=_shortened(f"DOUBTFUL: {zones.doubt}") if zones.doubt else "",
         legend=_legend(zones),
     )
 

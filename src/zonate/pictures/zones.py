@@ -18,7 +18,7 @@ RESEARCH_USE = "Research use only. Not for diagnosis."
 _MARGIN_MM = 15.0
 _MIN_SIDE_MM = 60.0
 _GREY_PERCENTILES = (1.0, 99.5)
-PAPER, INK, QUIET = "#111418", "#f2f2f2", "#a9b0b8"
+PAPER, INK, QUIET, ALARM = "#111418", "#f2f2f2", "#a9b0b8", "#ff7b72"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def draw_zones(
     *,
     title: str,
     lines: Sequence[str] = (),
+    alarm: str = "",
     legend: Sequence[tuple[LabelCode, str]],
     slices: int = 12,
     columns: int = 4,
@@ -57,6 +58,7 @@ def draw_zones(
         readings: What to outline.
         title: The headline; no patient data.
         lines: Smaller lines below it.
+        alarm: One before them that must not be overlooked; empty where there is none.
         legend: The codes to explain, each with its text.
         slices: At most so many.
         columns: Slices beside each other.
@@ -69,8 +71,10 @@ def draw_zones(
     low, high = grey_window(image.values[:, window[0], window[1]])
     columns = min(columns, len(chosen))
     rows_each = -(-len(chosen) // columns)
+    colours = [ALARM] * bool(alarm) + [QUIET] * len(lines)
+    lines = [alarm, *lines] if alarm else lines
     figure, axes = _sheet(rows_each * len(readings), columns, len(lines))
-    _write_header(figure, title, lines, legend)
+    _write_header(figure, title, lines, colours, legend)
     aspect = image.grid.spacing_mm[1] / image.grid.spacing_mm[2]
     for block, (reading, values) in enumerate(zip(readings, labels, strict=True)):
         cells = axes[block * rows_each : (block + 1) * rows_each].ravel()
@@ -126,11 +130,18 @@ def _sheet(rows: int, columns: int, n_lines: int) -> tuple[Figure, npt.NDArray[A
     return figure, axes
 
 
-def _write_header(figure: Figure, title: str, lines: Sequence[str], legend: Sequence[tuple[LabelCode, str]]) -> None:
+def _write_header(
+    figure: Figure,
+    title: str,
+    lines: Sequence[str],
+    colours: Sequence[str],
+    legend: Sequence[tuple[LabelCode, str]],
+) -> None:
     height = float(figure.get_size_inches()[1])
     figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
-    for number, line in enumerate(lines):
-        figure.text(0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=QUIET)
+    for number, (line, colour) in enumerate(zip(lines, colours, strict=True)):
+        weight = "bold" if colour == ALARM else "normal"
+        figure.text(0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=colour, weight=weight)
     handles = [Line2D([], [], color=code_colour(code), linewidth=3, label=text) for code, text in legend]
     if handles:
         figure.legend(

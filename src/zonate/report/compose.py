@@ -7,17 +7,17 @@ from typing import Any
 
 from zonate.case import NO_ALIGNMENT, Case
 from zonate.geometry import to_canonical
-from zonate.pictures.zones import anything_drawn, code_rgb
+from zonate.measures.gland import NO_GLAND
+from zonate.measures.sector_map import why_no_sectors
+from zonate.pictures.zones import code_rgb
 from zonate.report.alignment_facts import alignment_facts, alignment_figure
 from zonate.report.content import Colour, Content, Fact, plain, sentence
 from zonate.report.measured import dice_figure, in_words, measurement_facts, psa_figure, volume_figure, volume_table
 from zonate.report.model_facts import model_facts
 from zonate.report.pictures import Level, key_levels, key_pictures
-from zonate.sectors import PARTS
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, code_name
 
-_NO_GLAND = "no prostate was found"
 _NAMES = {"ellipsoid": "Gland by the ellipsoid formula", "pz_tz_ratio": "PZ : TZ ratio", "adc": "ADC of the zones"}
 _SAID_ELSEWHERE = ("psa", "volume_ml.")
 """By the key figures and the table of volumes."""
@@ -66,8 +66,8 @@ def _doubt(zones: ZoneMap) -> str:
     reason = zones.doubt
     if not reason and zones.uncertainty is not None and zones.uncertainty.doubtful:
         reason = zones.uncertainty.reason or "the repeated segmentations do not agree"
-    if not anything_drawn(zones.labels.values).any() and _NO_GLAND not in reason:
-        reason = f"{_NO_GLAND}; {reason}" if reason else _NO_GLAND
+    if zones.empty and NO_GLAND not in reason:
+        reason = f"{NO_GLAND}; {reason}" if reason else NO_GLAND
     return f"This result is doubtful: {sentence(reason, capital=False)}" if reason else ""
 
 
@@ -90,7 +90,7 @@ def _not_given(case: Case, zones: ZoneMap) -> Iterator[Fact]:
         why = "Not usable, see the alignment." if unusable else "The study has none that could be read."
         yield f"Pictures of {' and '.join(absent)}", why
     if zones.sectors is None:
-        yield "Sectors", _without_sectors(zones)
+        yield "Sectors", sentence(why_no_sectors(zones.labels, zones.codes))
     if zones.uncertainty is None:
         yield (
             "Intervals, expected Dice",
@@ -100,11 +100,3 @@ def _not_given(case: Case, zones: ZoneMap) -> Iterator[Fact]:
         if not key.startswith(_SAID_ELSEWHERE):
             of_structure = key.removeprefix("adc.")
             yield f"ADC, {in_words(of_structure)}" if of_structure != key else _NAMES.get(key, key), sentence(why)
-
-
-def _without_sectors(zones: ZoneMap) -> str:
-    if not anything_drawn(zones.labels.values).any():
-        return sentence(_NO_GLAND)
-    if not any(LabelCode(zone) in zones.codes for zone in PARTS):
-        return f"The model tells none of {', '.join(zone.name for zone in PARTS)} apart."
-    return "No sector map was made."

@@ -15,6 +15,7 @@ from zonate.io.seg_writer import write_sectors_seg, write_zones_seg
 from zonate.io.source import SourceImages
 from zonate.io.sr import write_measurements_sr
 from zonate.measures.measure import sector_volumes_ml
+from zonate.measures.sector_map import why_no_sectors
 from zonate.zonemap import ZoneMap
 
 ZONES, SECTORS, MEASUREMENTS = "zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm"
@@ -109,10 +110,8 @@ class _Objects:
             ),
         )
         sectors_seg = None
-        if zones.sectors is None:
-            self.missing[SECTORS] = "the model does not tell the zones apart"
-        elif not zones.sectors.values.any():
-            self.missing[SECTORS] = "no voxel lies in a sector"
+        if zones.sectors is None or not zones.sectors.values.any():
+            self.missing[SECTORS] = why_no_sectors(zones.labels, zones.codes)
         else:
             sectors = zones.sectors
             sectors_seg = _attempt(

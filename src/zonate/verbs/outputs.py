@@ -13,7 +13,9 @@ from zonate.io.source_file import write_source
 from zonate.io.stl import write_surface
 from zonate.load import LoadedStudy
 from zonate.measurements import measurements_to_json, rounded, uncertainty_to_json
+from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
+from zonate.measures.sector_map import why_no_sectors
 from zonate.pictures.qc import draw_qc
 from zonate.pictures.zones import RESEARCH_USE
 from zonate.report.write import write_report
@@ -30,7 +32,6 @@ from zonate.zonemap import ZoneMap
 from zonate.zones import STRUCTURES, code_name, structure_codes
 
 _NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
-_NO_GLAND = "no prostate was found"
 
 
 def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: Segmenter) -> None:
@@ -53,9 +54,11 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     if zones.sectors is not None:
         write_volume(folder / "sectors.nii.gz", zones.sectors, note=note)
     else:
-        not_given["sectors.nii.gz"] = _why_no_sectors(zones)
+        not_given["sectors.nii.gz"] = why_no_sectors(zones.labels, zones.codes)
     if wanted.images:
-        _write_images(folder, case, zones)
+        not_given |= _write_images(folder, case, zones, note)
+    else:
+        not_given |= left_out("images", "t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz")
     draw_qc(
         folder / "qc.png",
         case,
@@ -73,13 +76,19 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     write_json(folder / "zones.json", _report(case, zones, segmenter, not_given))
 
 
-def _write_images(folder: Path, case: Case, zones: ZoneMap) -> None:
-    """What the zones are looked at with."""
+def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[str, str]:
+    """What the zones are looked at with; what is missing, with the reason."""
+    missing = {}
     for sequence, volume in case.channels().items():
         if volume is not None:
             write_volume(folder / f"{sequence.name.lower()}.nii.gz", volume)
+        else:
+            missing[f"{sequence.name.lower()}.nii.gz"] = f"there is no {sequence.name} that could be used"
     if zones.sample_entropy is not None:
-        write_volume(folder / "entropy.nii.gz", zones.labels.with_values(zones.sample_entropy))
+        write_volume(folder / "entropy.nii.gz", zones.labels.with_values(zones.sample_entropy), note=note)
+    else:
+        missing["entropy.nii.gz"] = "no samples were drawn"
+    return missing
 
 
 def _write_surfaces(folder: Path, zones: ZoneMap) -> dict[str, str]:
@@ -106,8 +115,8 @@ def _write_objects(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter:
     source = loaded.source.without_patient() if wanted.deidentify else loaded.source
     missing: dict[str, str] = {}
     write_source(folder / SOURCE, source)
-    if zones.volumes_ml()["GLAND"] == 0:
-        missing |= dict.fromkeys(DICOM_FILES, _NO_GLAND)
+    if zones.empty:
+        missing |= dict.fromkeys(DICOM_FILES, NO_GLAND)
     else:
         missing |= write_dicom_outputs(folder, zones, source, segmenter.about_model, wanted)
     if wanted.report:
@@ -115,10 +124,6 @@ def _write_objects(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter:
     else:
         missing |= left_out("report", REPORT_OBJECT)
     return missing
-
-
-def _why_no_sectors(zones: ZoneMap) -> str:
-    return _NO_GLAND if zones.volumes_ml()["GLAND"] == 0 else "the model does not tell the zones apart"
 
 
 def _report(case: Case, zones: ZoneMap, segmenter: Segmenter, not_given: Mapping[str, str]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Segmenter:
             measurements=measured,
             sectors=sector_map(zones.labels, zones.codes),
             doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
-            warnings=(*self._seen(case), *warnings, *cleaned, *zones.warnings),
+            warnings=(*self._seen(case), *warnings, *cleaned, *measured.remarks, *zones.warnings),
         )
 
     def _seen(self, case: Case) -> tuple[str, ...]:

@@ -1,0 +1,29 @@
+"""qc.png: what a person judges a segmentation by."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.image import imread
+
+from tests.verbs.standins import SLICING, StandInModel, gland, t2w
+from zonate.case import Case
+from zonate.dataset.slices import slice_case
+from zonate.pictures.qc import draw_qc
+
+ALARM = np.array([255, 123, 114])
+
+
+def alarming_pixels(file: Path, doubt: str) -> int:
+    """How many pixels of the first 90 rows, where the header stands, have the colour of the alarm."""
+    case = Case("one", t2w())
+    zones = StandInModel(lambda _slices: gland()).segment(slice_case(case, SLICING))
+    zones = replace(zones, doubt=doubt)
+    draw_qc(file, case, zones, known=(True, False, False), model_name="unet", warnings=["ADC is absent"])
+    header = np.rint(imread(file)[:90, :, :3] * 255)  # (90, W, RGB)
+    return int((np.abs(header - ALARM).max(axis=2) <= 2).sum())
+
+
+def test_a_doubt_stands_in_the_picture_in_red(tmp_path: Path) -> None:
+    assert alarming_pixels(tmp_path / "sound.png", "") == 0
+    assert alarming_pixels(tmp_path / "doubtful.png", "the gland is expected to agree by a Dice of 0.61 only") > 200
