@@ -154,12 +154,12 @@ def _of_cases(cases: list[str]) -> str:
 
 
 def show_prediction(folder: Path, about: Mapping[str, Any]) -> None:
-    """What `predict` found, and what makes it doubtful, from zones.json."""
-    for text in about["warnings"]:
-        show_warnings((f"case {folder.name}: {text}",))
+    """What makes a result doubtful, then what else is to be known of it, from zones.json."""
     if about["doubt"]:
         text = f"case {folder.name}: {about['doubt']}"
         console.print(f"[bold red]doubtful:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    others = [text for text in about["warnings"] if text not in about["doubt"]]
+    show_warnings(tuple(f"case {folder.name}: {text}" for text in others))
     report = folder / "report.html"
     console.print(f"look at {report if report.exists() else folder / 'qc.png'}", markup=False, soft_wrap=True)
 

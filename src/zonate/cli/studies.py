@@ -141,6 +141,10 @@ def predict(
             jobs=jobs,
             progress=progress,
         )
+    if deidentify and case_id is None and result.done:
+        names = ", ".join(folder.name for folder in result.done)
+        what = "the name of the study's folder or zip stands in every file"
+        render.show_warnings((f"{what} ({names}): give another with --case-id where it tells who the patient is",))
     for folder in result.done:
         about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
         render.show_prediction(folder, about)

@@ -41,9 +41,10 @@ def degrade(slices: Slices, how: str, *, seed: int) -> Slices:
         images = np.ascontiguousarray(MOVED[how](images))
         labels = None if labels is None else np.ascontiguousarray(MOVED[how](labels))
     elif how in DEGRADATIONS:
+        noise = np.random.default_rng(seed)  # one for all channels, whose noise is not the same
         for channel in range(images.shape[1]):
             if np.isfinite(images[:, channel]).any():
-                images[:, channel] = _channel(images[:, channel], DEGRADATIONS[how], np.random.default_rng(seed))
+                images[:, channel] = _channel(images[:, channel], DEGRADATIONS[how], noise)
     elif how != AS_IT_IS:
         raise ValueError(
             f"there is no degradation {how!r}: choose one of {', '.join([AS_IT_IS, *DEGRADATIONS, *MOVED])}"

@@ -79,7 +79,7 @@ def key_levels(labels: npt.NDArray[np.uint8]) -> tuple[Level, ...]:
 
 
 def key_pictures(case: Case, zones: ZoneMap, levels: tuple[Level, ...]) -> tuple[Figure, ...]:
-    """Draw T2W first, then ADC, DWI, sectors and the samples' disagreement, those that there are.
+    """Draw T2W first, then ADC, DWI, sectors and the network's uncertainty, those that there are.
 
     Every picture but the sectors', which are enlarged, shows the same square about the gland; posterior is down, the
     patient's left on the right, a bar is 1 cm long. What was not measured is black.
@@ -102,7 +102,7 @@ def key_pictures(case: Case, zones: ZoneMap, levels: tuple[Level, ...]) -> tuple
     if zones.sectors is not None:
         rows.append(cells.sectors(zones.sectors))
     if zones.sample_entropy is not None:
-        rows.append(cells.disagreement(zones.labels.with_values(zones.sample_entropy)))
+        rows.append(cells.uncertainty(zones.labels.with_values(zones.sample_entropy)))
     return tuple(rows)
 
 
@@ -165,8 +165,8 @@ class _Cells:
         pictures = self._pictures("T2W with the sectors", paint, _SECTORS_IN)
         return Figure("Sectors", (note,), pictures, sector_table(sectors, self._codes))
 
-    def disagreement(self, entropy: Volume) -> Figure:
-        """Where the samples disagree."""
+    def uncertainty(self, entropy: Volume) -> Figure:
+        """Where the network is uncertain."""
         values = to_canonical(entropy).values
 
         black, white = self._grey(self._t2w.values)
@@ -179,10 +179,10 @@ class _Cells:
             axis.imshow(tint, interpolation="bilinear", aspect=axis.get_aspect())
 
         notes = (
-            "Where the repeated segmentations disagree, by their entropy: the stronger the yellow, the more. It is "
+            "Where the repeated segmentations leave it open, by their entropy: the stronger the yellow, the more. It is "
             "strongest where two labels are as likely as each other, or more than two.",
         )
-        return Figure("Uncertainty", notes, self._pictures("disagreement of the segmentations", paint, _SMALL_IN))
+        return Figure("Uncertainty", notes, self._pictures("uncertainty of the segmentations", paint, _SMALL_IN))
 
     def _pictures(self, what: str, paint: Callable[[Any, int], None], side_in: float) -> tuple[Picture, ...]:
         return tuple(Picture(self._alt(what, level), self._png(paint, level, side_in)) for level in self._levels)
