@@ -30,7 +30,7 @@ _DPI = {_LARGE_IN: 160, _SMALL_IN: 160, _SECTORS_IN: 130}
 _ADC_1E_6_MM2_S = (0.0, 2500.0)
 _MOST_ENTROPY_NATS = math.log(2)
 """That of two labels drawn equally often."""
-_DISAGREEMENT_COLOUR, _MOST_ALPHA = (1.0, 0.85, 0.1), 0.75
+_UNCERTAINTY_COLOUR, _MOST_ALPHA = (1.0, 0.85, 0.1), 0.75
 _CLOSE_MM = 6.0
 """From the gland: what sets the grey scale, and what a closer picture shows."""
 _NAMED_FROM_MM = 3.5
@@ -175,12 +175,12 @@ class _Cells:
             _show(axis, self._t2w.values[s][self._window], self._t2w.grid, cmap="gray", vmin=black, vmax=white)
             share = np.clip(values[s][self._window] / _MOST_ENTROPY_NATS, 0.0, 1.0)
             tint = np.empty((*share.shape, 4))  # (H, W, RGBA)
-            tint[..., :3], tint[..., 3] = _DISAGREEMENT_COLOUR, _MOST_ALPHA * share
+            tint[..., :3], tint[..., 3] = _UNCERTAINTY_COLOUR, _MOST_ALPHA * share
             axis.imshow(tint, interpolation="bilinear", aspect=axis.get_aspect())
 
         notes = (
-            "Where the repeated segmentations leave it open, by their entropy: the stronger the yellow, the more. It is "
-            "strongest where two labels are as likely as each other, or more than two.",
+            "Where the repeated segmentations leave it open, by their entropy: the stronger the yellow, the more. It "
+            "is strongest where two labels are as likely as each other, or more than two.",
         )
         return Figure("Uncertainty", notes, self._pictures("uncertainty of the segmentations", paint, _SMALL_IN))
 
