@@ -1,3 +1,4 @@
+import gzip
 import http.client
 import signal
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import zonate.verbs.view as verb
 from tests.web.results import write_result
 from zonate.errors import GeometryError, OutputError
 from zonate.geometry import Volume
@@ -45,7 +47,7 @@ def test_a_case_from_dicom_gets_its_seg(tmp_path: Path) -> None:
 
     assert len(save_correction(folder, labels, write_seg).files) == 1
     assert asked == []
-    (folder / "zones.seg.dcm").touch()
+    (folder / "source.json").touch()
     saved = save_correction(folder, labels, write_seg)
     assert asked == [folder / "zones.edited-2.seg.dcm"]
     assert [file.name for file in saved.files] == ["zones.edited-2.nii.gz", "zones.edited-2.seg.dcm"]
@@ -53,7 +55,7 @@ def test_a_case_from_dicom_gets_its_seg(tmp_path: Path) -> None:
 
 def test_labels_are_kept_where_the_seg_cannot_be_written(tmp_path: Path) -> None:
     folder = write_result(tmp_path / "a")
-    (folder / "zones.seg.dcm").touch()
+    (folder / "source.json").touch()
 
     def write_seg(_volume: Volume, _target: Path) -> None:
         raise GeometryError("case a: the T2W series is no longer there")
@@ -103,3 +105,33 @@ def test_a_result_of_an_older_version_is_refused(tmp_path: Path) -> None:
     (folder / "t2w.nii.gz").unlink()
     with pytest.raises(OutputError, match="an older version made this result, predict the study again"):
         view(folder, open_browser=False)
+
+
+def test_whatever_keeps_the_seg_from_being_written_costs_no_labels(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    (folder / "source.json").touch()
+
+    def write_seg(_volume: Volume, _target: Path) -> None:
+        raise AttributeError("Secret^Person has no such attribute")
+
+    saved = save_correction(folder, read_volume(folder / "zones.nii.gz"), write_seg)
+    assert [file.name for file in saved.files] == ["zones.edited.nii.gz"]
+    assert saved.warnings == ("zones.edited.seg.dcm was not written: AttributeError",)
+
+
+def test_a_correction_says_that_it_began_as_a_doubtful_result(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    save_correction(folder, read_volume(folder / "zones.nii.gz"))
+    header = gzip.decompress((folder / "zones.edited.nii.gz").read_bytes())[148:228]
+    assert header.rstrip(b"\0") == b"Corrected by a person; was DOUBTFUL: the gland is torn"
+
+
+def test_a_name_that_another_program_takes_at_the_same_time_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_result(tmp_path / "a")
+    monkeypatch.setattr(verb, "_there", lambda *_of: [False, False])  # it was not there when we looked
+    (folder / "zones.edited.nii.gz").write_bytes(b"of another program")
+    (file,) = save_correction(folder, read_volume(folder / "zones.nii.gz")).files
+    assert file.name == "zones.edited-2.nii.gz"
+    assert (folder / "zones.edited.nii.gz").read_bytes() == b"of another program"

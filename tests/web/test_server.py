@@ -202,6 +202,21 @@ def test_a_length_that_cannot_be_right_is_refused(server: ViewerServer, length: 
     assert ask(server, "POST", "/api/cases/0/labels", headers)[0] == status
 
 
+def test_numbers_without_end_are_refused(server: ViewerServer) -> None:
+    endless = "9" * 5000
+    assert ask(server, "POST", "/api/cases/0/labels", own_page(server) | {"Content-Length": endless})[0] == 411
+    assert ask(server, "GET", f"/api/cases/{endless}", with_token(server))[0] == 404
+
+
+def test_whatever_fails_is_answered(server: ViewerServer, folder: Path) -> None:
+    """Such as a result that another program wrote."""
+    report = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
+    del report["case_id"]
+    (folder / "zones.json").write_text(json.dumps(report), encoding="utf-8")
+    status, answer, _ = ask(server, "GET", "/api/cases/0", with_token(server))
+    assert (status, answer) == (500, {"error": "the server failed at this (KeyError)"})
+
+
 def test_what_cannot_be_saved_is_said(folder: Path) -> None:
     def full(_folder: Path, _labels: Volume) -> Saved:
         raise OSError(28, "No space left on device", "/secret/place")
@@ -209,7 +224,7 @@ def test_what_cannot_be_saved_is_said(folder: Path) -> None:
     with ViewerServer({"case-1": folder}, full) as running:
         labels = read_volume(folder / "zones.nii.gz").values.tobytes()
         status, answer, _ = ask(running, "POST", "/api/cases/0/labels", own_page(running), labels)
-    assert (status, answer) == (507, {"error": "a file could not be read or written: No space left on device"})
+    assert (status, answer) == (507, {"error": "a file could not be written: No space left on device"})
 
 
 def test_a_case_that_cannot_be_shown_says_why(server: ViewerServer, folder: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -258,6 +259,11 @@ def test_a_hidden_zone_and_the_other_zones_can_be_kept(viewer: Viewer) -> None:
     viewer.press("2", "p")
     viewer.click("t2w", spot)
     assert page.locator("#undo").is_disabled()
+    viewer.press("p", "4")  # what would be painted is hidden: nobody would see it grow
+    expect(page.locator("#painting")).to_have_text("anterior fibromuscular stroma is hidden: show it to paint it.")
+    viewer.click("t2w", spot)
+    assert page.locator("#undo").is_disabled()
+    viewer.press("p", "4")
     viewer.press("p")
     viewer.click("t2w", spot)
     assert page.locator("#undo").is_enabled()
@@ -379,9 +385,33 @@ def test_a_failed_save_keeps_the_correction(viewer: Viewer) -> None:
     (viewer.folder / "t2w.nii.gz").unlink()
     viewer.press("Control+s")
     message = viewer.page.locator("#message")
-    expect(message).to_contain_text("Not saved: case case-1: there is no t2w.nii.gz")
+    expect(message).to_contain_text("case-1 was not saved: case case-1: there is no t2w.nii.gz")
     assert viewer.page.locator("#save").is_enabled()
     viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_what_is_painted_during_a_save_is_not_taken_for_saved(viewer: Viewer) -> None:
+    """The server takes its time; meanwhile another stroke, and another impatient Ctrl+S."""
+    page = viewer.page
+
+    def late(route: Route) -> None:
+        time.sleep(1.0)
+        route.continue_()
+
+    page.route("**/labels", late)
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s", "Control+s")
+    viewer.click("t2w", (260, 260))
+    viewer.wait_for_message("Saved zones.edited.nii.gz")
+    assert page.locator("body").get_attribute("data-unsaved") == "yes"
+    assert page.locator("#save").is_enabled()
+    assert sorted(file.name for file in viewer.folder.glob("zones.edited*.nii.gz")) == ["zones.edited.nii.gz"]
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited-2.nii.gz")
+    assert page.locator("body").get_attribute("data-unsaved") == "no"
+    first, second = (read_volume(viewer.folder / f"zones.edited{n}.nii.gz").values for n in ("", "-2"))
+    assert (first != second).any()
 
 
 def test_the_browsers_address_opens_no_second_browser(viewer: Viewer, browser: Browser) -> None:

@@ -1,6 +1,7 @@
 """Look at results in a browser, and correct them: a page on 127.0.0.1 that works without a network."""
 
 import itertools
+import json
 import logging
 import webbrowser
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from zonate.errors import ZonateError
 from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
 from zonate.verbs.correction import write_corrected_seg
+from zonate.verbs.dicom_outputs import SOURCE
 from zonate.web.cases import find_cases, read_case
 from zonate.web.server import Saved, ViewerServer
 
@@ -80,22 +82,42 @@ def save_correction(folder: Path, labels: Volume, write_seg: WriteSeg | None = N
     Args:
         folder: The case's.
         labels: (S, H, W) uint8 codes on the grid of its `zones.nii.gz`.
-        write_seg: Asked where the case came from DICOM, which its `zones.seg.dcm` tells.
+        write_seg: Asked where the case came from DICOM, which its `source.json` tells.
 
     Returns:
         The files, and why the SEG is missing where it could not be written; the labels are kept then.
     """
-    stem = next(stem for stem in _stems() if not any(_there(folder, stem)))
+    stem = next(stem for stem in _stems() if not any(_there(folder, stem)) and _claimed(folder / f"{stem}.nii.gz"))
     file = folder / f"{stem}.nii.gz"
-    write_volume(file, labels)
-    if write_seg is None or not (folder / "zones.seg.dcm").exists():
+    try:
+        write_volume(file, labels, note=_note(folder))
+    except BaseException:
+        file.unlink()  # it holds nothing yet
+        raise
+    if write_seg is None or not (folder / SOURCE).exists():
         return Saved((file,))
     seg = folder / f"{stem}.seg.dcm"
     try:
         write_seg(labels, seg)
-    except ZonateError as error:
-        return Saved((file,), (f"{seg.name} was not written: {error}",))
+    except Exception as error:  # noqa: BLE001  (the labels are kept, which is what matters)
+        reason = str(error) if isinstance(error, ZonateError) else type(error).__name__
+        return Saved((file,), (f"{seg.name} was not written: {reason}",))
     return Saved((file, seg))
+
+
+def _claimed(file: Path) -> bool:
+    """Whether the name is ours now, and not another program's that looks at the same time."""
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _note(folder: Path) -> str:
+    """What the file is to say of itself: a correction does not make a doubtful result a sound one by itself."""
+    doubt = json.loads((folder / "zones.json").read_text(encoding="utf-8")).get("doubt", "")
+    return f"Corrected by a person; was DOUBTFUL: {doubt}" if doubt else "Corrected by a person. Research use only."
 
 
 def _stems() -> "itertools.chain[str]":

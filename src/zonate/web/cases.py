@@ -140,7 +140,11 @@ def find_cases(output: Path, case_id: str | None = None) -> dict[str, Path]:
     if not output.is_dir():
         raise OutputError(f"there is no folder {output}: give the output of `zonate predict`")
     single = (output / "zones.json").is_file()
-    folders = [output] if single else sorted(file.parent for file in output.glob("*/zones.json"))
+    folders = (
+        [output]
+        if single
+        else sorted(file.parent for file in output.glob("*/zones.json") if not file.parent.name.startswith("."))
+    )
     cases = {folder.resolve().name: folder for folder in folders}
     if not cases:
         raise OutputError(f"{output} holds no result: there is no zones.json in it, nor in a folder in it")

@@ -27,6 +27,8 @@ from zonate.web.files import static_file
 TOKEN_HEADER = "X-Zonate-Token"  # noqa: S105  the name of a header
 LARGEST_BODY = 1 << 30
 _LOCALHOST = "127.0.0.1"
+_DIGITS = 18
+"""Of any number that a request may name."""
 _DRAINED = 1 << 22
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -148,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
     server_version = "zonate"
     sys_version = ""
-    timeout = 60
+    timeout = 20
     _body_was_read = False
 
     def do_GET(self) -> None:
@@ -177,8 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
             logger.debug("the browser went away")
         except OSError as error:
             reason = error.strerror or type(error).__name__
+            writing = self.command == "POST"
+            status = HTTPStatus.INSUFFICIENT_STORAGE if writing else HTTPStatus.INTERNAL_SERVER_ERROR
+            self._send_json({"error": f"a file could not be {'written' if writing else 'read'}: {reason}"}, status)
+        except Exception as error:  # noqa: BLE001  (the page is to be told, whatever it is)
             self._send_json(
-                {"error": f"a file could not be read or written: {reason}"}, HTTPStatus.INSUFFICIENT_STORAGE
+                {"error": f"the server failed at this ({type(error).__name__})"}, HTTPStatus.INTERNAL_SERVER_ERROR
             )
 
     def _get(self) -> None:
@@ -228,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _case(self, number: str) -> ViewedCase:
         folders = list(self.server.viewer.cases.values())
-        if not (number.isascii() and number.isdigit() and int(number) < len(folders)):
+        if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and int(number) < len(folders)):
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such case")
         return read_case(folders[int(number)])
 
@@ -246,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _length(self) -> int | None:
         said = self.headers.get("Content-Length", "")
-        return int(said) if said.isascii() and said.isdigit() else None
+        return int(said) if said.isascii() and said.isdigit() and len(said) <= _DIGITS else None
 
     def _drain(self) -> None:
         """Read a short body that nobody asked for: closing on it would lose the answer."""

@@ -42,8 +42,15 @@ export class LabelMap {
     return this.order.toFile(this.codes)
   }
 
-  markSaved() {
-    this.savedAt = this.done.length
+  /** Where the correction stands, for `markSaved` once this state is known to be saved. */
+  mark() {
+    return { at: this.done.length, stroke: this.done.at(-1) }
+  }
+
+  /** The state of that mark was saved; strokes since then were not, and it may be undone or replaced by now. */
+  markSaved({ at, stroke }) {
+    const reachable = at === 0 || this.done[at - 1] === stroke || this.undone.includes(stroke)
+    this.savedAt = reachable ? at : -1
   }
 
   beginStroke() {
@@ -141,7 +148,8 @@ export class LabelMap {
 
   #paint(place, code, onlyBackground) {
     const there = this.codes[place]
-    if (there === code || (this.hidden.has(there) && there !== BACKGROUND)) return // a hidden zone is locked
+    const locked = (zone) => zone !== BACKGROUND && this.hidden.has(zone)
+    if (there === code || locked(there) || locked(code)) return // a hidden zone neither shrinks nor grows
     if (onlyBackground && code !== BACKGROUND && there !== BACKGROUND && !this.stroke.has(place)) return
     if (!this.stroke.has(place)) this.stroke.set(place, there)
     this.#set(place, code)

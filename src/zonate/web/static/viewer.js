@@ -9,7 +9,9 @@ import { toImage } from './volume.js'
 
 const panes = new Panes(byId('panes'))
 const brush = { tool: 'look', code: 0, radiusMm: 3, onlyBackground: false }
-const state = { number: 0, shown: null, labels: null, manifest: null, predicted: null, entropy: null }
+const state = {
+  number: 0, shown: null, labels: null, manifest: null, predicted: null, entropy: null, saving: false,
+}
 
 async function start() {
   try {
@@ -68,22 +70,28 @@ function listReadings(names) {
 }
 
 async function save() {
-  if (!state.labels?.dirty) return
-  byId('save').disabled = true
+  const { labels, manifest, number } = state
+  if (!labels?.dirty || state.saving) return
+  const mark = labels.mark() // what is painted while the server writes is not saved
+  state.saving = true
+  showState()
   tell('Saving …', 'busy')
   try {
-    const { files, warnings, readings } = await saveLabels(state.number, state.labels.toFile())
-    state.labels.markSaved()
-    state.shown = files[0]
-    state.manifest.readings = readings
-    listReadings(readings)
-    byId('reading').value = files[0]
-    tell(`Saved ${files.join(' and ')} beside zones.nii.gz.${warnings.map((text) => ` ${text}.`).join('')}`,
-      warnings.length > 0 ? 'warning' : 'done')
+    const { files, warnings, readings } = await saveLabels(number, labels.toFile())
+    labels.markSaved(mark)
+    manifest.readings = readings
+    if (state.labels === labels) {
+      state.shown = files[0]
+      listReadings(readings)
+      byId('reading').value = files[0]
+    }
+    tell(`Saved ${files.join(' and ')} of ${manifest.case_id} beside zones.nii.gz.` +
+      warnings.map((text) => ` ${text}.`).join(''), warnings.length > 0 ? 'warning' : 'done')
   } catch (error) {
-    tell(`Not saved: ${error.message}`, 'error')
+    tell(`${manifest.case_id} was not saved: ${error.message}`, 'error')
   }
-  showState()
+  state.saving = false
+  if (state.labels !== null) showState()
 }
 
 function changed() {
@@ -93,7 +101,7 @@ function changed() {
 
 function showState() {
   const { labels, manifest } = state
-  byId('save').disabled = !labels.dirty
+  byId('save').disabled = !labels.dirty || state.saving
   byId('undo').disabled = labels.done.length === 0
   byId('redo').disabled = labels.undone.length === 0
   document.body.dataset.unsaved = labels.dirty ? 'yes' : 'no'
@@ -117,6 +125,7 @@ function setShown(code, shown) {
   byId(`zone-${code}-shown`).checked = shown
   state.labels.setHidden(code, !shown)
   panes.refreshLabels()
+  showTool()
 }
 
 function choosePainted(code) {
@@ -138,7 +147,8 @@ function showTool() {
   const zone = state.manifest.zones.find(({ code }) => code === brush.code)
   byId('painting').textContent = {
     look: 'Choose brush or eraser to correct.',
-    brush: `Paints ${zone?.name ?? 'nothing'}.`,
+    brush: state.labels?.hidden.has(brush.code)
+      ? `${zone.name} is hidden: show it to paint it.` : `Paints ${zone?.name ?? 'nothing'}.`,
     erase: 'Takes voxels out of any zone that is shown.',
   }[brush.tool]
 }
@@ -165,12 +175,14 @@ async function showEntropy() {
 }
 
 function undo() {
+  if (state.labels.stroke !== null) return // the hand is still painting
   state.labels.undo()
   panes.refreshLabels()
   changed()
 }
 
 function redo() {
+  if (state.labels.stroke !== null) return
   state.labels.redo()
   panes.refreshLabels()
   changed()
@@ -246,6 +258,8 @@ const KEYS = {
   e: () => setTool('erase'),
   '[': () => setDiameter(byId('diameter').valueAsNumber - 1),
   ']': () => setDiameter(byId('diameter').valueAsNumber + 1),
+  '-': () => setDiameter(byId('diameter').valueAsNumber - 1),
+  '+': () => setDiameter(byId('diameter').valueAsNumber + 1),
   o: () => toggle('outlines'),
   u: () => byId('uncertainty-section').hidden || toggle('uncertainty'),
   p: () => toggle('protect'),
