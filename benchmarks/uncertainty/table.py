@@ -155,7 +155,7 @@ def _bin_table(judged: Sequence[Judged]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for low, high in pairwise(BINS):
-        inside = (expected >= low) & (expected < high)
+        inside = (expected >= low) & ((expected < high) | (high == BINS[-1]))
         if inside.any():
             p10, p90 = np.percentile(dice[inside], [10, 90])
             lines.append(
@@ -220,10 +220,10 @@ def _interval_table(rows: Sequence[dict[str, str]]) -> list[str]:
     """Intervals as they are drawn, and widened by what was learnt on the other half of the patients."""
     lines = [
         "Volume intervals of cases as they are that are not called doubtful: how often they hold the reader's volume,",
-        "and their width in shares of the result's volume.",
+        "their width in shares of the result's volume, and how often a calibration gives one at all.",
         "",
-        "| structure | n | drawn: holds | width, median | calibrated: holds | width, median |",
-        "|---|---|---|---|---|---|",
+        "| structure | n | drawn: holds | width, median | calibrated: given | holds | width, median |",
+        "|---|---|---|---|---|---|---|",
     ]
     of_gland = {(row["case"], row["how"]): float(row["agreement"]) for row in rows if row["structure"] == "GLAND"}
     divided = list(_halves({row["patient"] for row in rows}))
@@ -245,15 +245,18 @@ def _interval_table(rows: Sequence[dict[str, str]]) -> list[str]:
                     cases.add(row["case"])
                     interval = float(row["low_ml"]), float(row["high_ml"])
                     drawn.append(_held(row, interval))
-                    widened.append(_held(row, calibration.widened({structure: interval})[structure]))
+                    widened.extend(_held(row, own) for own in calibration.widened({structure: interval}).values())
         if drawn:
             called = structure.replace("_", " ").lower() if structure in ("CENTRAL_GLAND", "GLAND") else structure
-            cells = (
-                f"{fmean(held for held, _ in group):.0%} | {np.median([width for _, width in group]):.0%}"
-                for group in (drawn, widened)
-            )
-            lines.append(f"| {called} | {len(cases)} | {' | '.join(cells)} |")
+            given = f"{len(widened) / len(drawn):.0%} | {_summed_up(widened)}"
+            lines.append(f"| {called} | {len(cases)} | {_summed_up(drawn)} | {given} |")
     return lines
+
+
+def _summed_up(group: Sequence[tuple[bool, float]]) -> str:
+    if not group:
+        return "– | –"
+    return f"{fmean(held for held, _ in group):.0%} | {np.median([width for _, width in group]):.0%}"
 
 
 def _observed(row: dict[str, str], of_gland: dict[tuple[str, str], float]) -> Observed:
