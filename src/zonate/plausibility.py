@@ -83,7 +83,7 @@ def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[_Finding]:
     volume_ml = int(gland.sum()) * voxel_volume_ml
     low_ml, high_ml = GLAND_ML
     if not low_ml <= volume_ml <= high_ml:
-        text = f"the gland measures {volume_ml:.1f} ml, outside the plausible {low_ml:g} to {high_ml:g} ml"
+        text = f"the gland measures {volume_ml:.3g} ml, outside the plausible {low_ml:g} to {high_ml:g} ml"
         yield _Finding(text, True)
 
 

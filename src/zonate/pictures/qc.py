@@ -28,13 +28,14 @@ def draw_qc(
         zones: What the model says; why it is doubtful comes first, in red.
         known: For T2W, DWI and ADC, whether the model looks at it.
         model_name: For the line below the headline.
-        warnings: The first four are shown, the others counted.
+        warnings: The first four are shown, the others counted; what makes it doubtful is not said twice.
     """
     gland_ml = zones.volumes_ml()["GLAND"]
     used = [sequence.name for sequence, volume in case.channels().items() if volume is not None and known[sequence]]
-    shown = [f"warning: {text}" for text in warnings[:4]]
-    if len(warnings) > 4:
-        shown.append(f"and {len(warnings) - 4} more in zones.json")
+    others = [text for text in warnings if text not in zones.doubt]
+    shown = [f"warning: {text}" for text in others[:4]]
+    if len(others) > 4:
+        shown.append(f"and {len(others) - 4} more in zones.json")
     draw_zones(
         file,
         case.t2w,
