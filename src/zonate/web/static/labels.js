@@ -146,6 +146,27 @@ export class LabelMap {
     ])
   }
 
+  /** The RAS voxel in the middle of the axial section that holds most of the zones; null where there are none. */
+  middle() {
+    const [width, height, depth] = this.order.shape
+    let largest = { n: 0 }
+    for (let z = 0, place = 0; z < depth; z++) {
+      const section = { n: 0, x: 0, y: 0, z }
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++, place++) {
+          const code = this.codes[place]
+          if (code === BACKGROUND || code === NOT_ANNOTATED) continue
+          section.n++
+          section.x += x
+          section.y += y
+        }
+      }
+      if (section.n > largest.n) largest = section
+    }
+    const { n, x, y, z } = largest
+    return n === 0 ? null : [Math.round(x / n), Math.round(y / n), z]
+  }
+
   #paint(place, code, onlyBackground) {
     const there = this.codes[place]
     const locked = (zone) => zone !== BACKGROUND && this.hidden.has(zone)

@@ -169,14 +169,15 @@ export class Panes {
       this.moveToVoxel(this.order.shape.map((n) => Math.floor(n / 2)))
       return
     }
-    const middle = extent.map(([first, last], axis) => ((first + last + 1) / 2) / this.order.shape[axis])
+    const voxel = this.labels.middle() // stray pieces move the middle of the extent out of the gland
+    const middle = voxel.map((index, axis) => (index + 0.5) / this.order.shape[axis])
     const sizes = extent.map(([first, last], axis) => (last - first + 1) * this.order.spacingMm[axis] + 2 * MARGIN_MM)
     const { extentsMinOrtho: low, extentsMaxOrtho: high } = this.main.image
     const zoom = Math.max(1, Math.min(...[0, 1].map((axis) => (high[axis] - low[axis]) / sizes[axis])))
     const target = this.#mm(middle)
     this.panZoom = [...target.map((mm, axis) => (low[axis] + high[axis]) / 2 - zoom * mm), zoom]
     this.surface.reset()
-    this.moveToVoxel(extent.map(([first, last]) => Math.round((first + last) / 2)))
+    this.moveToVoxel(voxel)
   }
 
   setCrosshair(shown) {

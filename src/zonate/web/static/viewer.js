@@ -34,7 +34,7 @@ async function openCase(number) {
   document.title = `${manifest.case_id} · Zonate`
   byId('research-use').textContent = manifest.research_use
   byId('model').textContent = [manifest.model && `model ${manifest.model}`, manifest.alignment].filter(Boolean).join(' · ')
-  showWarnings(manifest.doubt, manifest.warnings)
+  showWarnings(manifest.doubt, manifest.warnings.filter((text) => !manifest.doubt.includes(text)))
   listReadings(manifest.readings)
   listZones(manifest.zones, setShown, choosePainted)
   byId('uncertainty-section').hidden = !manifest.volumes.some(({ name }) => name === 'entropy')
