@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from zonate.geometry import Grid, Volume
 from zonate.zonemap import ZoneMap, structure_volumes_ml
@@ -47,12 +46,9 @@ def test_an_empty_structure_has_volume_zero() -> None:
     assert structure_volumes_ml(empty, ALL_ZONE_CODES)["GLAND"] == 0.0
 
 
-def test_entropy_is_zero_where_certain_and_log_n_where_not() -> None:
-    probabilities = np.zeros((2, 1, 2, 5), dtype=np.float32)
-    probabilities[0] = 1.0
-    probabilities[:, 0, 0, 0] = 0.5
-    entropy = ZoneMap(LABELS, (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND), probabilities).entropy
-    assert entropy.shape == (1, 2, 5)
-    assert entropy.dtype == np.float32
-    assert entropy[0, 0, 0] == pytest.approx(0.6931472)
-    assert entropy[0, 1, 1] == pytest.approx(0.0, abs=1e-6)
+def test_a_map_is_empty_where_every_voxel_is_background() -> None:
+    codes = (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)
+    probabilities = np.zeros((2, *LABELS.grid.shape), dtype=np.float32)
+    nothing = LABELS.with_values(np.zeros_like(LABELS.values))
+    assert ZoneMap(nothing, codes, probabilities).empty
+    assert not ZoneMap(LABELS, codes, probabilities).empty

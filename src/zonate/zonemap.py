@@ -39,12 +39,6 @@ class ZoneMap:
     warnings: tuple[str, ...] = ()
 
     @property
-    def entropy(self) -> npt.NDArray[np.float32]:
-        """Uncertainty per voxel (S, H, W): entropy over `codes` in nats, 0 where one code is certain."""
-        p = np.clip(self.probabilities, 1e-12, 1.0)
-        return np.asarray(-(p * np.log(p)).sum(axis=0), dtype=np.float32)
-
-    @property
     def empty(self) -> bool:
         """Whether nothing was found: every voxel is background."""
         return not (self.labels.values != LabelCode.BACKGROUND).any()

@@ -6,7 +6,8 @@ from zonate.geometry import Grid, Volume
 from zonate.measures.clean_up import clean_up
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
-GRID = Grid((4, 12, 12), np.diag([40.0, 5.0, 5.0, 1.0]))  # voxels of 1 ml, slices along the first axis
+AFFINE = np.array([[0.0, 0.0, 5.0, 0.0], [0.0, 5.0, 0.0, 0.0], [40.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+GRID = Grid((4, 12, 12), AFFINE)  # voxels of 1 ml, slices along the first axis, which runs to superior
 
 
 def gland() -> npt.NDArray[np.uint8]:
@@ -58,9 +59,9 @@ def test_slices_may_lie_along_any_axis(axis: int) -> None:
     values = gland()
     values[1, 4, 5] = LabelCode.BACKGROUND
     moved = np.moveaxis(values, 0, axis)
-    spacing = [5.0, 5.0, 5.0]
-    spacing[axis] = 40.0
-    grid = Grid((moved.shape[0], moved.shape[1], moved.shape[2]), np.diag([*spacing, 1.0]))
+    affine = AFFINE.copy()
+    affine[:, :3] = AFFINE[:, [1, 0, 2] if axis == 1 else [1, 2, 0]]  # where the axes have gone
+    grid = Grid((moved.shape[0], moved.shape[1], moved.shape[2]), affine)
     cleaned, _ = clean_up(Volume(moved, grid), ALL_ZONE_CODES, "largest_component_and_holes")
     assert np.array_equal(cleaned.values, np.moveaxis(gland(), 0, axis))
 

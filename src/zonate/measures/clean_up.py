@@ -20,7 +20,7 @@ def clean_up(labels: Volume, codes: tuple[LabelCode, ...], how: CleanUp) -> tupl
     a reader sees as one, slice by slice, may be open above or below. It becomes what the nearest voxel of the gland is.
 
     Args:
-        labels: Label codes (S, H, W) uint8; whichever axis has the largest spacing, the slices lie along it.
+        labels: Label codes (S, H, W) uint8, axes in any order: slices are stacked along the one nearest to superior.
         codes: Those that the model can give.
         how: What to do.
 
@@ -40,10 +40,12 @@ def clean_up(labels: Volume, codes: tuple[LabelCode, ...], how: CleanUp) -> tupl
     if stray.any():
         values[stray] = LabelCode.BACKGROUND
         said.append(
-            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {n_pieces - 1} pieces apart from the largest"
+            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {n_pieces - 1} "
+            f"piece{'' if n_pieces == 2 else 's'} apart from the largest"
         )
     if how == "largest_component_and_holes":
-        holes = _holes(largest, axis=int(np.argmax(labels.grid.spacing_mm))) & (values == LabelCode.BACKGROUND)
+        stacked_along = int(np.argmax(np.abs(labels.grid.direction[2])))  # the axis nearest to superior
+        holes = _holes(largest, stacked_along) & (values == LabelCode.BACKGROUND)
         if holes.any():
             values[holes] = _nearest(values, largest, labels.grid.spacing_mm)[holes]
             said.append(f"clean-up filled {holes.sum() * ml:.2f} ml of holes in the gland")
