@@ -52,6 +52,11 @@ def test_the_zones_of_a_study_without_a_file(model: Path, tmp_path: Path) -> Non
     assert zones.doubt.startswith("the gland measures 7.2 ml")
 
 
+def test_a_psa_that_cannot_be_one_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="PSA"):
+        zonate.predict(tmp_path / "nowhere", model=tmp_path / "no-model", psa_ng_ml=0.0)
+
+
 def test_it_is_what_the_files_hold(model: Path, tmp_path: Path) -> None:
     study = study_of_volumes(tmp_path / "study", t2w())
     zones = zonate.predict(str(study), model=str(model), case_id="other")

@@ -5,6 +5,7 @@ from collections.abc import Sequence as Items
 from pathlib import Path
 
 from zonate.load import load_case
+from zonate.measures.psa import check_psa
 from zonate.study import Sequence
 from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap
@@ -38,6 +39,8 @@ def predict(
         ConfigError: A setting is unknown, does not fit, or is part of what was trained.
         ValueError: The PSA cannot be one.
     """
+    if psa_ng_ml is not None:
+        check_psa(psa_ng_ml)  # before the work, not after it
     segmenter = Segmenter.load(Path(model), settings)
     case = load_case(Path(study), segmenter.settings, case_id=case_id, overrides=overrides)
     return segmenter.segment(case, psa_ng_ml=psa_ng_ml)
