@@ -5,8 +5,8 @@ The public API, imported on first use, so that `import zonate` costs nothing:
     >>> import zonate
     >>> study = zonate.inspect("ProstateX-0000")
 
-Every verb of the command line is a function of the same name here; what `zonate predict` writes, `predict_studies` does,
-and `predict` gives the zones of one study without a file.
+Every verb of the command line is a function of the same name here; what `zonate predict` writes, `predict_studies`
+does, and `predict` gives the zones of one study without a file.
 """
 
 import logging
