@@ -41,7 +41,8 @@ def test_the_page_states_what_was_found(tmp_path: Path) -> None:
         "0% of 12 (12 patients)",
     ]
     (gland,) = [line for line in page.splitlines() if line.startswith("| gland | 12 |")]
-    drawn, _, calibrated, width = (cell.strip() for cell in gland.split("|")[3:-1])
+    drawn, _, given, calibrated, width = (cell.strip() for cell in gland.split("|")[3:-1])
+    assert given == "100%"
     assert (drawn, calibrated) == ("0%", "100%")
     assert width == f"{(44 - 38) / 40:.0%}"
 

@@ -93,7 +93,13 @@ def test_it_serves_until_interrupted_and_tells_what_was_saved(tmp_path: Path, mo
         threads.append(threading.Thread(target=use, args=(address,)))
         threads[0].start()
 
-    saved = view(tmp_path / "out", announce=announce)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored in what a shell started in the background
+    try:
+        saved = view(tmp_path / "out", announce=announce)
+    finally:
+        signal.signal(signal.SIGINT, before)
     threads[0].join()
     assert statuses == [200]
     assert saved == (folder / "zones.edited.nii.gz",)
