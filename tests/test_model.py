@@ -202,12 +202,42 @@ def test_a_sample_follows_from_seed_and_number_alone() -> None:
 
 
 def test_a_sample_is_one_network_for_all_slices() -> None:
-    """The same slice twice gives the same zones twice."""
+    """The same slice three times gives the same zones three times, in one batch as in three."""
     case = a_case("c", seed=0)
-    twice = Volume(np.repeat(case.t2w.values[:1], 2, axis=0), case.t2w.grid)
-    slices = slice_case(replace(case, t2w=twice), SETTINGS.slicing)
-    sample = next(iter(_model().sample(slices, 1)))
-    assert np.array_equal(sample.probabilities[:, 0], sample.probabilities[:, 1])
+    thrice = Volume(np.repeat(case.t2w.values[:1], 3, axis=0), replace(case.t2w.grid, shape=(3, 256, 256)))
+    slices = slice_case(replace(case, t2w=thrice, labels=None), SETTINGS.slicing)
+    for batch_size in (1, 2, 8):
+        model = replace(_model(), settings=SETTINGS.override([f"prediction.batch_size={batch_size}"]))
+        sample = next(iter(model.sample(slices, 1)))
+        for s in (1, 2):
+            assert np.array_equal(sample.probabilities[:, 0], sample.probabilities[:, s])
+
+
+def test_no_global_generator_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeding the global ones reaches every GPU, also those on which somebody else trains."""
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("PyTorch's global generators are not this model's")
+
+    noisy = _model(SETTINGS.override(["prediction.sampling=true"]))
+    monkeypatch.setattr(torch, "manual_seed", refuse)
+    monkeypatch.setattr(torch.random, "fork_rng", refuse)
+    assert len(_samples(noisy, 2)) == 2
+    noisy.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
+
+
+def test_a_prediction_that_fails_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(_batch: Tensor) -> Tensor:
+        raise RuntimeError("out of memory")
+
+    for change in ("prediction.sampling=true", "prediction.sampling=false"):
+        model = _model(SETTINGS.override([change]))
+        model.generator.train()
+        monkeypatch.setattr(model.generator, "forward", out_of_memory)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            model.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
+        assert all(module.training for module in model.generator.modules())
+        assert all(m.track_running_stats for m in model.generator.modules() if isinstance(m, nn.BatchNorm2d))
 
 
 def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
@@ -248,7 +278,8 @@ def test_a_file_carries_its_calibration(tmp_path: Path) -> None:
     assert Model.load(tmp_path / "older.safetensors").calibration is None
     tensors, about = read_weights(tmp_path / "m.safetensors", kind=FORMAT, version=FORMAT_VERSION)
     falling = {"GLAND": {"scores": [2, 1], "dice": [0, 1]}}
-    damages: list[object] = [{}, [], {"maps": {}}, about["calibration"] | {"maps": falling}]
+    without_gland = {"PZ": about["calibration"]["maps"]["GLAND"]}
+    damages: list[object] = [{}, [], *(about["calibration"] | {"maps": maps} for maps in ({}, falling, without_gland))]
     for damaged in damages:
         changed = about | {"calibration": damaged}
         write_weights(tmp_path / "m.safetensors", tensors, changed, kind=FORMAT, version=FORMAT_VERSION)

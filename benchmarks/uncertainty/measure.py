@@ -17,7 +17,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.slices import Slices
@@ -25,10 +24,11 @@ from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset, Entry
 from zonate.doubt import Drawn, draw
 from zonate.measures.clean_up import CleanUp, clean_up
+from zonate.measures.gland import label_pieces
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.metrics import structure_metrics
 from zonate.model import Model
-from zonate.plausibility import disqualifying
+from zonate.plausibility import disqualifying, implausibilities
 from zonate.validation import compared_structures, structure_dice
 from zonate.verbs.calibrate import reader_volumes_ml
 from zonate.zonemap import ZoneMap
@@ -83,7 +83,7 @@ def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -
     scores, volumes = agreement(drawn.figures), zones.volumes_ml()
     intervals = intervals_ml(drawn.figures, volumes)
     reference = reader_volumes_ml(slices, entry.codes)
-    said = " | ".join(disqualifying(zones, slices))
+    said = " | ".join(disqualifying(implausibilities(zones, slices)))
     for structure in compared_structures(entry.codes, model.codes):
         dice = structure_dice(slices.labels, zones.labels.values, structure)
         if dice is None:
@@ -114,12 +114,12 @@ def _other_signals(zones: ZoneMap, drawn: Drawn, structure: str) -> dict[str, fl
     if not mask.any():
         return {"soft": 0.0, "neighbours": 0.0, "piece": 0.0}
     p = drawn.mean[[zones.codes.index(code) for code in members]].sum(axis=0)
-    pieces, _ = ndimage.label(mask)
+    _, sizes = label_pieces(mask)
     pair = mask[:-1] & mask[1:]
     return {
         "soft": float(2 * p[mask].sum() / (p.sum() + mask.sum())),
         "neighbours": 2 * int(pair.sum()) / max(1, int(mask[:-1].sum()) + int(mask[1:].sum())),
-        "piece": float(np.bincount(pieces[mask]).max() / mask.sum()),
+        "piece": float(sizes.max() / sizes.sum()),
     }
 
 

@@ -23,7 +23,7 @@ from zonate.dataset.slices import Slices
 from zonate.doubt import draw
 from zonate.measures.uncertainty import agreement
 from zonate.model import Model
-from zonate.plausibility import disqualifying
+from zonate.plausibility import disqualifying, implausibilities
 from zonate.zones import LabelCode
 
 
@@ -40,7 +40,7 @@ def unfit(work: Path, name: str, run: Path, sides: Sequence[str], samples: int, 
                 painted = paint(slices, np.random.default_rng(number))
                 zones = model.segment(painted)
                 found = agreement(draw(model, painted, zones, samples).figures)["GLAND"]
-                said = " | ".join(disqualifying(zones, painted))
+                said = " | ".join(disqualifying(implausibilities(zones, painted)))
                 line = {"what": what, "gland_ml": zones.volumes_ml()["GLAND"], "agreement": found, "said": said}
                 writer.writerow(line)
                 print(line, flush=True)

@@ -6,6 +6,11 @@ from typing import Any
 
 Interval = tuple[float, float]
 
+INTERVAL, RANGE_OF_SAMPLES = "95 % interval", "range of samples"
+"""What a person reads of `Uncertainty.interval_ml` and of `range_ml`, which is no interval."""
+NO_SAMPLES = "no repeated segmentations were drawn: prediction.samples is 0, or the network has no dropout"
+"""Why there is no `Uncertainty`."""
+
 
 @dataclass(frozen=True)
 class Ellipsoid:
@@ -94,7 +99,7 @@ class Uncertainty:
         samples: How many were drawn.
         interval_ml: By name in STRUCTURES, the 95 % interval of the volume: the range of the samples, widened so that
             it held the reader's volume in 95 % of the patients that the model was calibrated on. Empty where it was
-            not, or the result is doubtful; without the structures of which nothing was learnt.
+            not, or the result is doubtful; without the structures of which nothing was learnt or found.
         agreement: By name in STRUCTURES, mean Dice between the result and each sample.
         expected_dice: By name in STRUCTURES, the Dice with a reader that agreement stands for, without the structures
             that no reader of the calibration drew; empty where `calibrated` is False.
@@ -118,6 +123,11 @@ class Uncertainty:
     def shown_ml(self) -> Mapping[str, Interval]:
         """What is shown beside a volume: its interval, or the range of the samples of a model without calibration."""
         return self.interval_ml if self.calibrated else self.range_ml
+
+    @property
+    def shown_as(self) -> str:
+        """What that is called."""
+        return INTERVAL if self.calibrated else RANGE_OF_SAMPLES
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:

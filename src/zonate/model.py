@@ -1,7 +1,7 @@
 """A trained network that rebuilds itself from its file, and segments."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from zonate.errors import ModelError
 from zonate.geometry import Volume
 from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration
-from zonate.networks.dropout import dropout_alone, has_dropout
+from zonate.networks.dropout import dropping_out, has_dropout
 from zonate.networks.generator import Generator, probabilities
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, membership
@@ -125,9 +125,9 @@ class Model:
         """Segment a case again and again, each time by the network thinned by its own dropout.
 
         A sample is one thinned network: all slices are segmented by the same one, so that volumes vary as they would
-        between networks and not as the mean over independent slices. The k-th sample follows from
-        `settings.prediction.seed` and k alone, whatever the batch size and the number of samples, and neither the
-        network nor PyTorch's global generator is left changed.
+        between networks and not as the mean over independent slices. What drops out in the k-th sample follows from
+        `settings.prediction.seed` and k alone, whatever the batch size, the number of samples and the device, and
+        neither the network nor PyTorch's global generators are left changed.
 
         Args:
             slices: Cut as the settings say.
@@ -150,8 +150,8 @@ class Model:
                 "without samples, or train one with dropout"
             )
         return (
-            self._on_original_grid(self._thinned_probabilities(slices.images, number, device=device), slices)
-            for number in range(samples)
+            self._on_original_grid(self._probabilities(slices.images, device, thinned_by=seed), slices)
+            for seed in _seeds(self.settings.prediction.seed, samples)
         )
 
     def _refuse_other_slices(self, slices: Slices) -> None:
@@ -182,28 +182,27 @@ class Model:
             (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
             is divided among them.
         """
-        place = _place(device)
-        generator = self.generator.to(place)
-        normalised, size = self._normalised(images), self.settings.prediction.batch_size
-        with torch.inference_mode(), self._mode(generator, place):
+        return self._probabilities(images, device)
+
+    def _probabilities(
+        self, images: npt.NDArray[np.float32], device: str | None, *, thinned_by: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """As `slice_probabilities`, or by the one thinned network of a seed."""
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        generator, how = self.generator.to(place), self.settings.prediction
+        normalised, size = self._normalised(images), how.batch_size
+        with ExitStack() as mode:
+            mode.enter_context(torch.inference_mode())
+            mode.enter_context(_evaluating(generator))
+            if thinned_by is not None:
+                mode.enter_context(dropping_out(generator, thinned_by, alike=True))
+            elif how.sampling:
+                mode.enter_context(dropping_out(generator, how.seed, alike=False))
+                mode.enter_context(_by_batch_statistics(generator))
             parts = [
                 self._by_code(generator, torch.from_numpy(normalised[first : first + size]).to(place))
                 for first in range(0, len(normalised), size)
             ]
-        return np.concatenate(parts)
-
-    def _thinned_probabilities(
-        self, images: npt.NDArray[np.float32], number: int, *, device: str | None
-    ) -> npt.NDArray[np.float32]:
-        """As `slice_probabilities`, of the thinned network of that number."""
-        place = _place(device)
-        generator = self.generator.to(place)
-        seed = int(np.random.SeedSequence([self.settings.prediction.seed, number]).generate_state(1, np.uint64)[0])
-        parts = []
-        with torch.inference_mode(), dropout_alone(generator, place):
-            for image in self._normalised(images):
-                torch.manual_seed(seed)  # the same units drop out on every slice
-                parts.append(self._by_code(generator, torch.from_numpy(image[None]).to(place)))
         return np.concatenate(parts)
 
     def _normalised(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -218,28 +217,33 @@ class Model:
         shares = by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)
         return np.asarray(shares.cpu().numpy(), dtype=np.float32)
 
-    @contextmanager
-    def _mode(self, generator: nn.Module, place: torch.device) -> Iterator[None]:
-        """Fixed statistics and no dropout; or, for sampling, the original's noise, seeded, leaving no trace."""
-        was_training = generator.training
-        if not self.settings.prediction.sampling:
-            generator.eval()
-            yield
-            generator.train(was_training)
-            return
-        norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
-        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-            torch.manual_seed(self.settings.prediction.seed)
-            generator.train()
-            for norm in norms:
-                norm.track_running_stats = False  # the batch's own, without moving the stored ones
-            try:
-                yield
-            finally:
-                for norm in norms:
-                    norm.track_running_stats = True
-                generator.train(was_training)
+
+def _seeds(seed: int, samples: int) -> Iterator[int]:
+    """One for each sample, unlike those of its neighbours and of neighbouring seeds."""
+    for number in range(samples):
+        yield int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
 
 
-def _place(device: str | None) -> torch.device:
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Every module in evaluation, and on leaving in the mode that it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _by_batch_statistics(network: nn.Module) -> Iterator[None]:
+    """BatchNorm by the batch's own statistics, without moving the stored ones, in a network in evaluation."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.training, norm.track_running_stats = True, False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training, norm.track_running_stats = False, True

@@ -1,6 +1,6 @@
 """What looks wrong about a segmentation: said, never repaired in silence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy import ndimage
 from zonate.dataset.anatomy import APEX_SHARE, BEHIND_MM, CUT_SHARE, FROM_CENTRE_MM, GLAND_ML, MAIN_PIECE, examine
 from zonate.dataset.slices import Slices
 from zonate.geometry import Crop, Volume, to_canonical
+from zonate.measures.gland import NO_GLAND, label_pieces
 from zonate.study import Sequence
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, code_name, structure_codes
@@ -23,38 +24,31 @@ SMALL_ZONE = 0.02
 
 
 @dataclass(frozen=True)
-class _Finding:
-    """What stands out, and whether that alone is enough not to use the result unseen."""
+class Implausibility:
+    """What a person should look at before they believe a segmentation.
+
+    Attributes:
+        text: A sentence without patient data.
+        disqualifies: Whether that alone makes the result doubtful, whatever the model's samples say of it.
+    """
 
     text: str
     disqualifies: bool
 
 
-def implausibilities(zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bool]) -> tuple[str, ...]:
-    """What a person should look at before they believe a segmentation, without patient data.
-
-    Args:
-        zones: What the model says, on the original T2W grid.
-        slices: What it was shown.
-        known: For T2W, DWI and ADC, whether the model looks at it.
-
-    Returns:
-        Sentences; empty where nothing stands out.
-    """
-    return (*(finding.text for finding in _findings(zones, slices)), *absent_channels(slices, known))
-
-
-def disqualifying(zones: ZoneMap, slices: Slices) -> tuple[str, ...]:
-    """Those of the implausibilities that alone make a result doubtful, whatever the model's samples say of it.
+def implausibilities(zones: ZoneMap, slices: Slices) -> tuple[Implausibility, ...]:
+    """Find what stands out about a segmentation.
 
     Args:
         zones: What the model says, on the original T2W grid, before any clean-up.
         slices: What it was shown.
-
-    Returns:
-        Sentences; empty where there is nothing of the kind.
     """
-    return tuple(finding.text for finding in _findings(zones, slices) if finding.disqualifies)
+    return tuple(_findings(zones, slices))
+
+
+def disqualifying(found: Iterable[Implausibility]) -> tuple[str, ...]:
+    """The sentences of those that alone make a result doubtful."""
+    return tuple(one.text for one in found if one.disqualifies)
 
 
 def absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str]:
@@ -66,11 +60,11 @@ def absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str]
     ]
 
 
-def _findings(zones: ZoneMap, slices: Slices) -> Iterator[_Finding]:
+def _findings(zones: ZoneMap, slices: Slices) -> Iterator[Implausibility]:
     labels = to_canonical(zones.labels)
     gland = (labels.values != LabelCode.BACKGROUND) & (labels.values != LabelCode.NOT_ANNOTATED)  # (S, H, W)
     if not gland.any():
-        yield _Finding("no prostate was found: every voxel is background", True)
+        yield Implausibility(f"{NO_GLAND}: every voxel is background", True)
         return
     if structure_codes("GLAND", zones.codes) is not None:
         yield from _size(gland, labels.grid.voxel_volume_ml)
@@ -79,22 +73,22 @@ def _findings(zones: ZoneMap, slices: Slices) -> Iterator[_Finding]:
     yield from _places(labels, zones.codes)
 
 
-def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[_Finding]:
+def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[Implausibility]:
     volume_ml = int(gland.sum()) * voxel_volume_ml
     low_ml, high_ml = GLAND_ML
     if not low_ml <= volume_ml <= high_ml:
         text = f"the gland measures {volume_ml:.3g} ml, outside the plausible {low_ml:g} to {high_ml:g} ml"
-        yield _Finding(text, True)
+        yield Implausibility(text, True)
 
 
-def _cut(gland: Mask, slices: Slices) -> Iterator[_Finding]:
+def _cut(gland: Mask, slices: Slices) -> Iterator[Implausibility]:
     if gland[0].any() or gland[-1].any():
         sections = gland.sum(axis=(1, 2))
         share = float(max(sections[0], sections[-1]) / sections.max())
         text = "the gland reaches the first or the last slice: it may go on outside the volume"
         if share > CUT_SHARE:
             text += f", since {share:.0%} of its largest section is there"
-        yield _Finding(text, share > CUT_SHARE)
+        yield Implausibility(text, share > CUT_SHARE)
     crop = slices.crop
     section = np.asarray(gland.any(axis=0), dtype=np.bool_)  # (H, W)
     if _reaches_edge(section, _on_source(np.ones(crop.grid.shape[1:], dtype=np.bool_), crop)):
@@ -102,9 +96,9 @@ def _cut(gland: Mask, slices: Slices) -> Iterator[_Finding]:
             f"the gland reaches the edge of the {crop.size_px * crop.spacing_mm:.0f} mm square about the centre "
             "that the model sees: it may be cut off"
         )
-        yield _Finding(text, True)
+        yield Implausibility(text, True)
     elif _reaches_edge(section, _on_source(_shown(slices.images[:, 0]), crop)):
-        yield _Finding("the gland reaches where the T2W shows nothing: its field of view may cut the gland", True)
+        yield Implausibility("the gland reaches where the T2W shows nothing: its field of view may cut the gland", True)
 
 
 def _shown(t2w: npt.NDArray[np.float32]) -> Mask:
@@ -116,8 +110,7 @@ def _shown(t2w: npt.NDArray[np.float32]) -> Mask:
 
 def _on_source(mask: Mask, crop: Crop) -> Mask:
     """A mask (H, W) of the slices on the canonical T2W grid, False outside the slices."""
-    maps = np.broadcast_to(mask, crop.grid.shape).astype(np.float32)
-    return np.asarray(crop.restore(maps, 0.0)[0] > 0, dtype=np.bool_)
+    return np.asarray(crop.restore(mask[None], 0.0)[0] > 0, dtype=np.bool_)
 
 
 def _reaches_edge(section: Mask, seen: Mask) -> bool:
@@ -125,30 +118,30 @@ def _reaches_edge(section: Mask, seen: Mask) -> bool:
     return bool((section & ~ndimage.binary_erosion(seen)).any())
 
 
-def _pieces(gland: Mask) -> Iterator[_Finding]:
-    pieces, n_pieces = ndimage.label(gland)
-    share = float(np.bincount(pieces[gland]).max() / gland.sum())
+def _pieces(gland: Mask) -> Iterator[Implausibility]:
+    _, sizes = label_pieces(gland)
+    share = float(sizes.max() / sizes.sum())
     if share < MAIN_PIECE:
-        text = f"the gland is in {n_pieces} pieces, and {1 - share:.1%} of it lies apart from the largest"
-        yield _Finding(text, share < TORN_PIECE)
+        text = f"the gland is in {len(sizes) - 1} pieces, and {1 - share:.1%} of it lies apart from the largest"
+        yield Implausibility(text, share < TORN_PIECE)
 
 
-def _places(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[_Finding]:
+def _places(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[Implausibility]:
     """Zones where no patient has them, by the figures that annotations are judged by."""
     figures = examine(labels, codes).figures
     behind_mm = figures.get("pz_behind_central_gland_mm", BEHIND_MM)
     if behind_mm < -BEHIND_MM:
         text = f"the peripheral zone lies {-behind_mm:.1f} mm in front of the central gland, where no patient has it"
-        yield _Finding(text, True)
+        yield Implausibility(text, True)
     elif behind_mm < BEHIND_MM:
-        yield _Finding(f"the peripheral zone lies only {behind_mm:.1f} mm behind the central gland", False)
+        yield Implausibility(f"the peripheral zone lies only {behind_mm:.1f} mm behind the central gland", False)
     apex, base = figures.get("pz_share_apex", 0.0), figures.get("pz_share_base", 0.0)
     if base - apex > APEX_SHARE:
         text = (
             f"the peripheral zone makes up {base:.0%} of the gland's upper third and {apex:.0%} of its lower, which is "
             "the wrong way round"
         )
-        yield _Finding(text, False)
+        yield Implausibility(text, False)
     for code, figure, wanted in (
         (LabelCode.AFS, "afs_before_gland_mm", "in front of"),
         (LabelCode.DPU, "urethra_below_gland_mm", "below"),
@@ -159,7 +152,7 @@ def _places(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[_Finding]:
                 f"the {code_name(code)} is centred {-figures[figure]:.1f} mm on the wrong side of the gland's centre, "
                 f"not {wanted} it"
             )
-            yield _Finding(text, bool(share > SMALL_ZONE))
+            yield Implausibility(text, bool(share > SMALL_ZONE))
     apart_mm = figures["gland_from_centre_mm"]
     if apart_mm > FROM_CENTRE_MM:
-        yield _Finding(f"the gland is centred {apart_mm:.0f} mm from the middle of the image", True)
+        yield Implausibility(f"the gland is centred {apart_mm:.0f} mm from the middle of the image", True)

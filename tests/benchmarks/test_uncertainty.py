@@ -47,6 +47,18 @@ def test_the_page_states_what_was_found(tmp_path: Path) -> None:
     assert width == f"{(44 - 38) / 40:.0%}"
 
 
+def test_every_expected_dice_falls_in_a_bin(tmp_path: Path) -> None:
+    """Patients who agree in everything with a reader who drew the same: expected, and found, at exactly 1."""
+    file = a_table(tmp_path) / "made up.csv"
+    rows = [row | ({"dice": "1.0"} if row["how"] == "as it is" else {}) for row in read_rows(file)]
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    shares = [line.split("|")[2].strip() for line in table(tmp_path).splitlines() if " to " in line[:16]]
+    assert sum(int(share.removesuffix("%")) for share in shares) == 100
+
+
 def test_the_bare_agreement_stands_beside_what_it_is_worth(tmp_path: Path) -> None:
     """Off by 0.09 and 0.6 less 0.004 a patient: by 0.068 and 0.578 on average."""
     page = table(a_table(tmp_path))

@@ -26,6 +26,16 @@ def test_what_is_said_of_many_cases_is_said_once(shown: list[str]) -> None:
     ]
 
 
+def test_a_doubt_is_told_first_and_once(tmp_path: Path, shown: list[str]) -> None:
+    about = {"doubt": "the gland is torn; it is cut", "warnings": ["the gland is torn", "ADC is absent"]}
+    render.show_prediction(tmp_path, about)
+    assert shown == [
+        f"[bold red]doubtful:[/] case {tmp_path.name}: the gland is torn; it is cut",
+        f"[yellow]warning:[/] case {tmp_path.name}: ADC is absent",
+        f"look at {tmp_path / 'qc.png'}",
+    ]
+
+
 def test_what_was_left_is_grouped_by_its_reason(shown: list[str]) -> None:
     left = tuple(LeftOut(f"p{i}", "no label") for i in range(6))
     render.show_taken(PrepareResult(Path("out"), (), (), {}, (), (), (*left, LeftOut("q", "unreadable"))))

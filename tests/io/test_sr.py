@@ -1,6 +1,7 @@
 """The measurement report as others read it: highdicom's reader, and the content tree walked by hand."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,7 @@ UNCERTAINTY = Uncertainty(
     agreement={},
     expected_dice={},
     calibrated=True,
-    doubtful=True,
-    reason="the samples disagree on the apex",
+    doubtful=False,
 )
 
 
@@ -160,16 +160,35 @@ def comments(report: Dataset) -> list[str]:
 def test_doubt_and_comments_are_said(tmp_path: Path, source: SourceImages) -> None:
     bare = Measurements(volume_ml={"GLAND": 40.0})
     assert comments(written(tmp_path, source, measurements=bare)) == ["Made by a program, for research use only"]
+    doubtful = replace(UNCERTAINTY, interval_ml={}, doubtful=True, reason="the samples differ at the apex")
     said = comments(
-        written(tmp_path, source, measurements=bare, uncertainty=UNCERTAINTY, comments=["The gland is cut off"])
+        written(tmp_path, source, measurements=bare, uncertainty=doubtful, comments=["The gland is cut off"])
     )
     assert said == [
         "The gland is cut off",
-        "To be looked at before use: the samples disagree on the apex",
-        "Ranges of volumes: 2.5th to 97.5th percentile of 8 segmentations drawn by the network, widened to hold the "
-        "reader's volume in 95 % of the patients of the model's calibration",
+        "To be looked at before use: the samples differ at the apex",
         "Made by a program, for research use only",
     ]
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "meaning"),
+    [
+        (
+            True,
+            "95 % interval: the middle 95 % of 8 segmentations drawn by the network, widened to hold the reader's "
+            "volume in 95 % of the patients of the model's calibration",
+        ),
+        (
+            False,
+            "range of samples: the middle 95 % of 8 segmentations drawn by the network, which is its own doubt: "
+            "readers differ far more",
+        ),
+    ],
+)
+def test_what_the_ranges_are_is_said(tmp_path: Path, source: SourceImages, *, calibrated: bool, meaning: str) -> None:
+    of = replace(UNCERTAINTY, calibrated=calibrated, range_ml={"PZ": (11.5, 12.75)})
+    assert comments(written(tmp_path, source, uncertainty=of))[0] == f"Ranges of volumes, {meaning}"
 
 
 def test_a_lone_segment_is_referred_to(tmp_path: Path, source: SourceImages) -> None:

@@ -119,9 +119,10 @@ def test_how_far_an_interval_of_30_to_40_ml_has_to_be_widened(reader_ml: float, 
     assert needed_widening((30.0, 40.0), reader_ml) == pytest.approx(factors)
 
 
-def test_no_factor_widens_nothing() -> None:
-    assert needed_widening((0.0, 0.0), 5.0) == (1.0, math.inf)
-    assert needed_widening((0.0, 0.0), 0.0) == (1.0, 1.0)
+def test_from_what_was_not_found_nothing_is_learnt() -> None:
+    assert needed_widening((0.0, 0.0), 5.0) is None
+    assert needed_widening((0.0, 0.0), 0.0) is None
+    assert needed_widening((0.0, 1.0), 2.0) == (1.0, 2.0)
 
 
 def test_intervals_are_widened_until_they_hold_the_reader_in_95_percent_of_what_is_not_doubtful() -> None:
@@ -146,6 +147,28 @@ def test_an_interval_that_says_nothing_is_not_given() -> None:
     assert found.widened({"GLAND": (20.0, 50.0)}) == {}
     little = calibrate_scores({"GLAND": [Observed("p", 0.9, 0.9, (2.5, 1.0), 0.9)]}, {})
     assert little.widened({"GLAND": (20.0, 50.0)}) == {"GLAND": (8.0, 50.0)}
+
+
+def test_one_patient_whose_small_zone_was_missed_leaves_the_others_their_interval() -> None:
+    missed = Observed("missed", 0.9, 0.0, needed_widening((0.0, 0.0), 1.5), 0.9)
+    found = [Observed(f"p{k}", 0.9, 0.9, (1.2, 1.1), 0.9) for k in range(9)]
+    learnt = calibrate_scores({"GLAND": seen((0.9, 0.9)), "AFS": [*found, missed]}, {})
+    assert learnt.widening == {"AFS": (1.2, 1.1)}
+    assert learnt.widened({"AFS": (1.2, 2.0)})["AFS"] == pytest.approx((1.0, 2.2))
+    assert learnt.widened({"AFS": (0.0, 0.0)}) == {}  # it would say that there is none, of what everybody has
+    assert learnt.widened({"AFS": (0.0, 2.0)})["AFS"] == pytest.approx((0.0, 2.2))
+
+
+def test_no_part_reaches_beyond_what_it_is_a_part_of() -> None:
+    factors = {"GLAND": (1.0, 1.1), "CENTRAL_GLAND": (1.0, 1.2), "TZ": (2.0, 2.5), "PZ": (1.0, 1.5)}
+    calibration = Calibration({"GLAND": MonotoneMap((0.8,), (0.9,))}, 0.7, factors)
+    ranges = {"TZ": (10.0, 20.0), "CENTRAL_GLAND": (20.0, 30.0), "GLAND": (30.0, 40.0), "PZ": (10.0, 12.0)}
+    widened = calibration.widened(ranges)
+    assert widened["TZ"] == pytest.approx((5.0, 36.0))  # to 50, were it not in a central gland of 36
+    assert widened["CENTRAL_GLAND"] == pytest.approx((20.0, 36.0))
+    assert widened["GLAND"] == pytest.approx((30.0, 44.0))
+    assert widened["PZ"] == pytest.approx((10.0, 18.0))
+    assert calibration.widened({"TZ": (10.0, 20.0)}) == {"TZ": (5.0, 50.0)}  # nothing is known of the whole
 
 
 def test_a_calibration_that_does_not_judge_the_gland_is_refused() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.measures.phantom import BOX_GRID, about_left, axial_grid, box, turned
-from zonate.measures.gland import gland_mask, largest_piece, positions_mm, voxel_chord_mm
+from zonate.measures.gland import gland_mask, label_pieces, largest_piece, positions_mm, voxel_chord_mm
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 
@@ -28,6 +28,20 @@ def test_the_largest_piece_touches_itself_at_corners() -> None:
     mask[0, 0, :2] = mask[1, 1, 2] = True  # three, by a corner
     mask[2, 3, 4:] = True  # two
     assert np.argwhere(largest_piece(mask)).tolist() == [[0, 0, 0], [0, 0, 1], [1, 1, 2]]
+
+
+def test_pieces_are_numbered_with_their_sizes() -> None:
+    mask = np.zeros((2, 3, 5), dtype=np.bool_)
+    mask[0, 0, 0] = mask[1, 1, 1] = True  # they touch at a corner
+    mask[0, 2, 4] = True
+    numbers, sizes = label_pieces(mask)
+    assert sizes.tolist() == [0, 2, 1]
+    assert numbers[0, 0, 0] == numbers[1, 1, 1] == 1
+    assert numbers[0, 2, 4] == 2
+    assert np.array_equal(numbers > 0, mask)
+    nothing, none = label_pieces(np.zeros((1, 1, 2), dtype=np.bool_))
+    assert not nothing.any()
+    assert none.tolist() == [0]
 
 
 def test_pieces_of_one_size_stay_together() -> None:

@@ -87,6 +87,16 @@ def test_diameters_along_the_scanners_axes_say_so() -> None:
     assert found.remarks[0].endswith("the scanner's superior is used")
 
 
+def test_an_ellipsoid_that_differs_unusually_from_planimetry_is_remarked() -> None:
+    """A box's ellipsoid holds π/6 of it, which is 47.6 % less; a gland that is an ellipsoid differs by little."""
+    labels = box(LabelCode.TZ)
+    assert measure(case_on(labels), labels, ALL_ZONE_CODES).remarks == (
+        "the ellipsoid formula gives 48 % less than planimetry, which is unusual: look at the outline",
+    )
+    usual = gland(axial_grid())
+    assert measure(case_on(usual), usual, ALL_ZONE_CODES).remarks == ()
+
+
 def test_what_does_not_fit_is_refused() -> None:
     labels = box(LabelCode.PZ)
     with pytest.raises(ValueError, match="ng/ml"):

@@ -20,7 +20,7 @@ from zonate.geometry import Grid, Volume, from_canonical, to_canonical
 from zonate.measures.axes import gland_axes
 from zonate.measures.gland import positions_mm
 from zonate.measures.measure import sector_volumes_ml
-from zonate.measures.sector_map import sector_map
+from zonate.measures.sector_map import sector_map, why_no_sectors
 from zonate.sectors import SECTORS
 from zonate.zones import ALL_ZONE_CODES, LabelCode, Zone
 
@@ -203,3 +203,29 @@ def test_mirrored_input_gives_mirrored_sectors(values: np.ndarray, grid: Grid) -
     beside = np.zeros(values.shape, dtype=np.bool_)
     beside[values > 0] = np.abs(axes.along_mm(positions_mm(values > 0, grid))[:, 2]) > 1e-5
     np.testing.assert_array_equal(other.values[beside], OTHER_SIDE[sectors.values[beside]])
+
+
+@pytest.mark.parametrize(
+    ("drawn", "codes", "why"),
+    [
+        (LabelCode.BACKGROUND, ALL_ZONE_CODES, "no prostate was found"),
+        (
+            LabelCode.WHOLE_GLAND,
+            (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND),
+            "the model tells none of PZ, TZ, AFS apart",
+        ),
+        (
+            LabelCode.PZ,
+            (LabelCode.BACKGROUND, LabelCode.PZ),
+            "the model does not tell the whole gland, by whose axes sectors are divided",
+        ),
+    ],
+)
+def test_why_there_are_no_sectors(drawn: LabelCode, codes: tuple[LabelCode, ...], why: str) -> None:
+    assert sector_map(box(drawn), codes) is None
+    assert why_no_sectors(box(drawn), codes) == why
+
+
+def test_a_gland_of_nothing_but_urethra_lies_in_no_sector() -> None:
+    assert not sectors_of(box(LabelCode.DPU)).values.any()
+    assert why_no_sectors(box(LabelCode.DPU), ALL_ZONE_CODES) == "no voxel lies in a sector"

@@ -29,6 +29,13 @@ def test_a_sample_is_compared_structure_by_structure() -> None:
     assert found.volume_ml == {"PZ": pytest.approx(3), "CENTRAL_GLAND": pytest.approx(3), "GLAND": pytest.approx(6)}
 
 
+def test_codes_that_the_model_does_not_give_are_in_no_structure() -> None:
+    beside = labels([1, 1, 1, 255, 255], [0, 0, 0, 0, 0])
+    found = sample_figures(RESULT, beside, (LabelCode.BACKGROUND, LabelCode.PZ))
+    assert found.dice == {"PZ": 1.0}
+    assert found.volume_ml == {"PZ": pytest.approx(3)}
+
+
 def test_structures_that_the_model_cannot_tell_apart_are_left_out() -> None:
     assert set(sample_figures(RESULT, RESULT, COARSE).dice) == {"PZ", "CENTRAL_GLAND", "GLAND"}
     assert set(sample_figures(RESULT, RESULT, ALL_ZONE_CODES).dice) == {

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.report.cases import coarse_zones, nothing_found, uncertainty, zones
-from zonate.measurements import AdcStatistics, Ellipsoid, Measurements, PsaDensity
+from zonate.measurements import AdcStatistics, Ellipsoid, Measurements, PsaDensity, Uncertainty
 from zonate.report.content import KeyFigure
 from zonate.report.measured import (
     dice_figure,
@@ -51,6 +51,28 @@ def test_without_samples_and_adc_the_table_holds_volumes_alone() -> None:
     table = volume_table(zones(uncertainty=None, measurements=None))
     assert table.headings == ("Structure", "Volume (ml)")
     assert table.rows[0].cells == ("7.2",)
+
+
+def test_without_a_calibration_the_range_of_the_samples_is_called_that() -> None:
+    of = uncertainty(calibrated=False, interval_ml={}, expected_dice={}, range_ml={"GLAND": (7.0, 7.5)})
+    bare = zones(uncertainty=of)
+    assert volume_figure(bare).note == "range of samples 7.0 to 7.5 ml"
+    table = volume_table(bare)
+    assert table.headings[2] == "Range of samples (ml)"
+    assert [row.cells[1] for row in table.rows] == ["7.0 to 7.5", "–", "–", "–", "–", "–"]
+    assert not any("95 % interval" in text for text in (*table.headings, *table.notes))
+
+
+@pytest.mark.parametrize(
+    ("of", "note"),
+    [
+        (uncertainty(interval_ml={}, doubtful=True, reason="it is torn"), "no interval: the result is doubtful"),
+        (uncertainty(interval_ml={}), "no interval was estimated"),
+        (None, "no interval was estimated"),
+    ],
+)
+def test_why_a_volume_has_no_interval(of: Uncertainty | None, note: str) -> None:
+    assert volume_figure(zones(uncertainty=of, doubt="it is torn")).note == note
 
 
 def test_bare_agreement_is_not_called_expected_dice() -> None:
@@ -135,6 +157,14 @@ def test_the_measurements_in_words() -> None:
         ),
     )
     assert measurement_facts(nothing_found()) == ()
+
+
+def test_what_is_to_be_known_of_the_ellipsoid_stands_beside_it() -> None:
+    remark = "the gland's length would be tilted by 35°, more than 30°: the scanner's superior is used"
+    measured = Measurements({}, ellipsoid=Ellipsoid(38.2, 51.9, 41.4, 42.98, -5.1), remarks=(remark,))
+    (_, diameters), noted = measurement_facts(zones(measurements=measured))
+    assert "less than planimetry" in diameters
+    assert noted == ("To be known of it", f"T{remark[1:]}.")
 
 
 @pytest.mark.parametrize(("percent", "words"), [(31.2, "31 % more than planimetry"), (-0.4, "as planimetry")])

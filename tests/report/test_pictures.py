@@ -102,7 +102,7 @@ def _turned(volume: Volume) -> Volume:
     return Volume(values, replace(volume.grid, shape=values.shape, affine=affine))
 
 
-def test_disagreement_is_yellow_and_certainty_is_not() -> None:
+def test_uncertainty_is_yellow_and_certainty_is_not() -> None:
     certain = zones(sample_entropy=np.zeros(gland().values.shape, dtype=np.float32))
     doubted = zones(sample_entropy=np.full(gland().values.shape, 0.7, dtype=np.float32))
 
@@ -110,6 +110,8 @@ def test_disagreement_is_yellow_and_certainty_is_not() -> None:
         rgb = pixels(key_pictures(case(), result, LEVELS)[-1].pictures[1])
         return float((rgb[..., 0] - rgb[..., 2]).mean())  # red less blue
 
+    (note,) = key_pictures(case(), doubted, LEVELS)[-1].notes
+    assert note.startswith("Where the network is uncertain")
     assert yellow(certain) < 0.01
     assert yellow(doubted) > 0.4
 

@@ -13,6 +13,7 @@ from zonate.dataset.slices import Slices, slice_case
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Entry
 from zonate.geometry import Grid, Volume
+from zonate.measures.calibration import Calibration
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -94,7 +95,7 @@ class StandInModel:
     settings: Settings = field(default_factory=lambda: Settings(name="stand-in", slicing=SLICING))
 
     can_sample = False
-    calibration = None
+    calibration: Calibration | None = None
     calibrated_under = ()
 
     def segment(self, slices: Slices) -> ZoneMap:

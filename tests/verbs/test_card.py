@@ -9,6 +9,7 @@ from tests.dataset_factory import a_dataset
 from tests.verbs.standins import StandInModel, entry, gland
 from zonate.config import load_recipe
 from zonate.dataset.store import Dataset, Entry
+from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.verbs.card import card, sources_of, terms_of_use
 from zonate.verbs.train import train
@@ -142,6 +143,19 @@ def test_a_restricted_set_among_those_that_validate_is_said_when_training_begins
         "the model is chosen by PI-CAI (CC BY-NC 4.0: non-commercial use only): its use is restricted as theirs is"
     ) in caplog.messages
     assert Model.load(tmp_path / "run").provenance["licences"] == ["CC BY-NC 4.0", "CC0-1.0"]
+
+
+def test_a_card_tells_its_calibration_after_what_it_learnt_from() -> None:
+    about = {"split": "test", "n_patients": 12, "n_results": 84, "samples": 10}
+    calibrated = StandInModel(lambda _slices: gland(), provenance={"sources": sources_of(two_sets())})
+    calibrated.calibration = Calibration({"GLAND": MonotoneMap((0.5, 0.9), (0.4, 0.8))}, 0.72, {}, about)
+    learnt, calibration = card(cast("Model", calibrated)).split("## What it learnt from")[1].split("## Calibration")
+    assert "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`." in learnt
+    assert calibration.strip() == (
+        "On 84 results of 12 test patients, worse copies among them, by 10 samples. A gland whose expected Dice is "
+        "below 0.72 makes a result doubtful."
+    )
+    assert "## Calibration" not in card(model(sources=sources_of(two_sets())))
 
 
 def test_what_a_model_was_calibrated_on_restricts_it_too() -> None:

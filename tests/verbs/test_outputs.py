@@ -1,6 +1,7 @@
 """What lies in a case's folder: from DICOM everything, from volumes what they can give, and nothing that misleads."""
 
 import gzip
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -36,13 +37,32 @@ ABOUT: dict[str, Any] = {
 }
 VOXEL_ML = 0.75 / 1000
 OBJECTS = {"zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm", "zones.rtstruct.dcm", "report.pdf.dcm"}
+PATIENT = {
+    "PatientBirthDate": "19500203",
+    "PatientAge": "061Y",
+    "PatientAddress": "Hidden Lane 5",
+    "OtherPatientNames": "Alias^Person",
+    "StudyDate": "20110405",
+    "StudyTime": "101112.131415",
+    "SeriesDate": "20110406",
+    "AcquisitionDate": "20110408",
+    "AccessionNumber": "Accession-0815",
+    "StudyID": "Visit-99",
+    "StudyDescription": "MRI for Dr Watson",
+    "ReferringPhysicianName": "Watson^John",
+    "OperatorsName": "Radiographer^Rita",
+    "InstitutionName": "Hospital of Nowhere",
+    "StationName": "Room-221B",
+}
+"""What the headers of the T2W say of patient, study and place, beside the factory's `Secret^Person`: name and ID."""
+NOT_RESULTS = {"t2w.nii.gz", "source.json"}
 
 
 class Scene:
     """A study of the factory, its zones by a model that knows them, and what is written of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.source: SourceImages | None = t2w_source(folder / "study")
+        self.source: SourceImages | None = t2w_source(folder / "study", extra=PATIENT)
         assert self.source is not None
         self.labels = zones_in(self.source)
         self.grid = self.source.grid
@@ -50,6 +70,7 @@ class Scene:
         self.case = Case("one", Volume(noise, self.grid))
         self.folder = folder / "out"
         self.codes: tuple[LabelCode, ...] = ALL_ZONE_CODES
+        self.sampled = False
 
     def write(self, doubt: str | None = None, **output: Any) -> dict[str, Any]:
         """Write the outputs that are asked for, all where nothing is said; a gland so small is doubtful of itself."""
@@ -57,7 +78,8 @@ class Scene:
         model: Any = StandInModel(lambda _slices: Volume(self.labels, self.grid), self.codes, settings=settings)
         segmenter = Segmenter(model, {**ABOUT, "codes": [code.name for code in self.codes]}, settings)
         zones: ZoneMap = segmenter.segment(self.case, psa_ng_ml=4.0)
-        zones = replace(zones, doubt=zones.doubt if doubt is None else doubt)
+        entropy = np.zeros(self.grid.shape, dtype=np.float32) if self.sampled else None
+        zones = replace(zones, doubt=zones.doubt if doubt is None else doubt, sample_entropy=entropy)
         self.folder.mkdir()
         write_outputs(self.folder, LoadedStudy(self.case, self.source), zones, segmenter)
         report: dict[str, Any] = json.loads((self.folder / "zones.json").read_text(encoding="utf-8"))
@@ -110,26 +132,41 @@ def test_the_objects_are_of_the_patient_and_the_study(scene: Scene) -> None:
         assert made.SeriesDescription.startswith("Zonate prostate")
 
 
+def test_with_the_patient_the_objects_tell_what_they_are_filed_by(scene: Scene) -> None:
+    """So that the next test would find it, too."""
+    scene.write()
+    told = told_of_the_patient(scene.folder / "measurements.sr.dcm")
+    assert {"Secret", "19500203", "20110405", "101112", "Accession-0815", "Visit-99"} <= told
+
+
 def test_without_the_patient_no_file_names_one(scene: Scene) -> None:
+    scene.sampled = True
     scene.write(deidentify=True)
-    assert scene.names >= OBJECTS
-    for name in scene.names:
-        content = _content(scene.folder / name)
-        assert [told for told in (b"Secret", b"19500101") if told in content] == [], name
+    assert scene.names >= OBJECTS | {"entropy.nii.gz", "report.pdf"}
+    assert {name: told for name in scene.names if (told := told_of_the_patient(scene.folder / name))} == {}
+
+
+def told_of_the_patient(file: Path) -> set[str]:
+    """Which of the factory's words about the patient a file holds."""
+    words = {"Secret", *(value.split("^")[0].split(".")[0] for value in PATIENT.values())}
+    return {word for word in words if word in _content(file)}
 
 
 def test_every_file_says_that_a_result_is_doubtful(scene: Scene) -> None:
-    report = scene.write(doubt="the gland is in two pieces")
-    assert report["doubt"] == "the gland is in two pieces"
+    scene.sampled = True
+    reason = "the gland is in two pieces"
+    report = scene.write(doubt=reason)
+    assert report["doubt"] == reason
     for name in OBJECTS:
         assert pydicom.dcmread(scene.folder / name).SeriesDescription.startswith("DOUBTFUL: Zonate prostate")
-    assert b"the gland is in two pieces" in (scene.folder / "measurements.sr.dcm").read_bytes()
-    assert "the gland is in two pieces" in (scene.folder / "report.html").read_text(encoding="utf-8")
-    assert all(path.name.startswith("doubtful-") for path in (scene.folder / "surfaces").iterdir())
-    pages = PdfReader(scene.folder / "report.pdf").pages
-    assert "the gland is in two pieces" in "".join(page.extract_text() for page in pages).replace("\n", " ")
-    for name in ("zones.nii.gz", "sectors.nii.gz"):
-        assert _description(scene.folder / name) == "DOUBTFUL: the gland is in two pieces"
+    for name in ("measurements.sr.dcm", "report.html", "report.pdf", "report.pdf.dcm"):
+        assert reason in _content(scene.folder / name), name
+    for name in ("zones.nii.gz", "sectors.nii.gz", "entropy.nii.gz"):
+        assert _description(scene.folder / name) == f"DOUBTFUL: {reason}"
+    drawn = {"qc.png"}  # tests/pictures/test_qc.py
+    for name in scene.names - NOT_RESULTS - drawn:
+        content = _content(scene.folder / name)
+        assert "doubtful-" in name or "DOUBTFUL" in content or reason in content, name
 
 
 def test_a_volume_says_that_it_is_for_research(scene: Scene) -> None:
@@ -137,14 +174,19 @@ def test_a_volume_says_that_it_is_for_research(scene: Scene) -> None:
     assert _description(scene.folder / "zones.nii.gz") == "Research use only. Not for diagnosis."
 
 
-def _content(file: Path) -> bytes:
-    """What a file says, unpacked."""
+def _content(file: Path) -> str:
+    """What a file says, unpacked, on one line."""
     content = file.read_bytes()
+    pdf = content if file.suffix == ".pdf" else b""
     if file.suffix == ".gz":
-        return gzip.decompress(content)
-    if file.suffix == ".pdf":
-        return "".join(page.extract_text() for page in PdfReader(file).pages).encode()
-    return content
+        content = gzip.decompress(content)
+    if file.name == "report.pdf.dcm":
+        pdf = pydicom.dcmread(file).EncapsulatedDocument
+    text = content.decode("latin-1")
+    if pdf:
+        read = PdfReader(io.BytesIO(pdf))
+        text = " ".join([text, str(read.metadata), *(page.extract_text() for page in read.pages)])
+    return " ".join(text.split())
 
 
 def _description(nifti: Path) -> str:
@@ -186,7 +228,8 @@ def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
     assert {"report.pdf", "sectors.nii.gz", "surfaces/gland.stl"} <= scene.names
     assert {name for name, why in report["not_given"].items() if "not DICOM" in why} == OBJECTS
     assert report["not_given"]["dwi.nii.gz"] == "there is no DWI that could be used"
-    assert report["not_given"]["entropy.nii.gz"] == "no samples were drawn"
+    no_samples = "no repeated segmentations were drawn: prediction.samples is 0, or the network has no dropout"
+    assert report["not_given"]["entropy.nii.gz"] == report["not_given"]["uncertainty"] == no_samples
 
 
 @pytest.mark.parametrize("code", [LabelCode.PZ, LabelCode.WHOLE_GLAND])
@@ -199,7 +242,7 @@ def test_a_model_of_one_structure_gives_what_it_can(code: LabelCode, empty: bool
     assert {name for name in scene.names if name.endswith(".dcm")} == objects
     assert ("no prostate was found" in report["doubt"]) == empty
     assert "gland measures" not in report["doubt"] or code == LabelCode.WHOLE_GLAND
-    assert "sectors.nii.gz" in report["not_given"]
+    assert report["not_given"]["sectors.nii.gz"] == report["not_given"]["sectors.seg.dcm"]
 
 
 def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:
@@ -208,3 +251,5 @@ def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:
     assert report["not_given"]["zones.seg.dcm"] == "the settings leave it out (output.dicom)"
     assert report["not_given"]["report.pdf.dcm"] == "the settings leave it out (output.report)"
     assert report["not_given"]["surfaces"] == "the settings leave it out (output.surfaces)"
+    for name in ("t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz"):
+        assert report["not_given"][name] == "the settings leave it out (output.images)"

@@ -64,7 +64,11 @@ def write_result(folder: Path, grid: Grid | None = None, *, adc: bool = True, en
         "warnings": [WARNING],
         "dwi_b_value_s_mm2": None,
         "alignment": {"chosen": "given", "reason": "the volumes lie on one grid"},
-        "uncertainty": {"interval_ml": {"PZ": [1.0, 2.5], "GLAND": [3.0, 5.0]}},
+        "uncertainty": {
+            "calibrated": True,
+            "interval_ml": {"PZ": [1.0, 2.5], "GLAND": [3.0, 5.0]},
+            "range_of_samples_ml": {"PZ": [1.6, 1.9], "GLAND": [3.8, 4.2]},
+        },
     }
     (folder / "zones.json").write_text(json.dumps(report), encoding="utf-8")
     return folder

@@ -60,6 +60,22 @@ def test_the_manifest_tells_the_page_what_there_is(tmp_path: Path) -> None:
     ]
 
 
+def test_without_a_calibration_the_page_is_told_the_range_of_the_samples(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    calibrated = read_case(folder).manifest()
+    assert (calibrated["interval_name"], calibrated["gland_interval_ml"]) == ("95 % interval", [3.0, 5.0])
+    report = json.loads((folder / "zones.json").read_text())
+    report["uncertainty"] |= {"calibrated": False, "interval_ml": {}}
+    (folder / "zones.json").write_text(json.dumps(report))
+    told = read_case(folder).manifest()
+    assert (told["interval_name"], told["gland_interval_ml"]) == ("range of samples", [3.8, 4.2])
+    assert told["zones"][0]["interval_ml"] == [1.6, 1.9]
+    del report["uncertainty"]["range_of_samples_ml"]  # as an older version wrote it
+    report["uncertainty"]["interval_ml"] = {"GLAND": [3.9, 4.1]}
+    (folder / "zones.json").write_text(json.dumps(report))
+    assert read_case(folder).manifest()["gland_interval_ml"] is None
+
+
 def test_codes_of_several_zones_have_their_names_and_colours(tmp_path: Path) -> None:
     folder = write_result(tmp_path / "a")
     report = json.loads((folder / "zones.json").read_text()) | {"codes": {"0": "", "1": "", "5": ""}}

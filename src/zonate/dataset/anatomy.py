@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from zonate.geometry import Volume, to_canonical
+from zonate.measures.gland import label_pieces
 from zonate.zones import GLAND, STRUCTURES, ZONES_OF_CODE, LabelCode, code_name, drawable
 
 Mask = npt.NDArray[np.bool_]
@@ -181,11 +182,12 @@ def _pieces(found: _Findings, values: npt.NDArray[np.uint8], declared: list[Labe
     masks["gland"] = np.isin(values, [code for code in declared if ZONES_OF_CODE[code] <= GLAND])
     said: set[str] = set()
     for name, mask in masks.items():
-        pieces, n = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-        if n < 2:
+        _, sizes = label_pieces(mask)
+        n_pieces = len(sizes) - 1
+        if n_pieces < 2:
             continue
-        share = float(np.bincount(pieces[mask]).max() / mask.sum())
-        text = f"in {n} pieces, of which the largest holds {share:.1%}"
+        share = float(sizes.max() / sizes.sum())
+        text = f"in {n_pieces} pieces, of which the largest holds {share:.1%}"
         if share < (MAIN_PIECE if name == "gland" else MAIN_PIECE_OF_ZONE) and text not in said:
             said.add(text)
             found.warnings.append(f"the {name} is {text}")

@@ -253,12 +253,21 @@ def _identified(algorithm: DicomAlgorithm) -> sr.AlgorithmIdentification:
 
 
 def _doubt(uncertainty: Uncertainty | None) -> list[str]:
+    """Why the result is to be looked at, and what the ranges of its volumes are, where it has any."""
     if uncertainty is None:
         return []
-    said = f"Ranges of volumes: 2.5th to 97.5th percentile of {uncertainty.samples} segmentations drawn by the network"
-    if uncertainty.calibrated:
-        said += ", widened to hold the reader's volume in 95 % of the patients of the model's calibration"
-    return [f"To be looked at before use: {uncertainty.reason}", said] if uncertainty.doubtful else [said]
+    said = [f"To be looked at before use: {uncertainty.reason}"] if uncertainty.doubtful else []
+    if uncertainty.shown_ml:
+        meaning = (
+            "widened to hold the reader's volume in 95 % of the patients of the model's calibration"
+            if uncertainty.calibrated
+            else "which is its own doubt: readers differ far more"
+        )
+        said.append(
+            f"Ranges of volumes, {uncertainty.shown_as}: the middle 95 % of {uncertainty.samples} segmentations drawn "
+            f"by the network, {meaning}"
+        )
+    return said
 
 
 def _remarks(measurements: Measurements) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.measurements import Interval
+from zonate.zones import STRUCTURES
 
 GOOD_DICE, BAD_DICE = 0.85, 0.7
 """A result that agrees so well with a reader needs no warning; one that agrees so little needs one."""
@@ -67,7 +68,8 @@ class Observed:
         patient_id: Whose case, or worse copy of it; all copies of a patient weigh as much as another patient.
         score: What the samples say, 0 to 1.
         dice: With the reader, 0 to 1.
-        widening: As `needed_widening` gives them; None where the reader's volume is not known, and for a worse copy.
+        widening: As `needed_widening` gives them; None also where the reader's volume is not known, and for a worse
+            copy.
         of_judged: The score of the same case's JUDGED, which says whether the case is doubtful.
         impossible: Whether the case is doubtful whatever its score.
     """
@@ -89,7 +91,8 @@ class Calibration:
             has none.
         doubtful_below: A case is doubtful where the gland's expected Dice is below this.
         widening: By name in STRUCTURES, the factors, 1 or more, by which an interval's lower end is moved down and its
-            upper end up. They differ where a model draws too much or too little of a structure.
+            upper end up; no interval is given where one of them reaches MOST_WIDENING. They differ where a model draws
+            too much or too little of a structure.
         about: What it was learnt from (JSON values).
     """
 
@@ -115,12 +118,19 @@ class Calibration:
         return ""
 
     def widened(self, intervals_ml: Mapping[str, Interval]) -> dict[str, Interval]:
-        """The intervals with their ends moved apart, of structures whose factors are known and say something."""
-        known = {name: self.widening[name] for name in intervals_ml if name in self.widening}
+        """The intervals with their ends moved apart, of structures whose factors are known and say something.
+
+        One that ends at 0 ml is left out: everybody has every structure, and no factor moves it. No upper end lies
+        above that of a structure of which this one is a part.
+        """
+        apart = {
+            name: (low / self.widening[name][0], high * self.widening[name][1])
+            for name, (low, high) in intervals_ml.items()
+            if high > 0 and max(self.widening.get(name, (math.inf, math.inf))) < MOST_WIDENING
+        }
         return {
-            name: (intervals_ml[name][0] / down, intervals_ml[name][1] * up)
-            for name, (down, up) in known.items()
-            if max(down, up) < MOST_WIDENING
+            name: (low, min(of_whole[1] for whole, of_whole in apart.items() if STRUCTURES[name] <= STRUCTURES[whole]))
+            for name, (low, _) in apart.items()
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -165,17 +175,18 @@ def calibrate_scores(observed: Mapping[str, Sequence[Observed]], about: Mapping[
     return Calibration(maps, doubtful_below, widening, about)
 
 
-def needed_widening(interval_ml: Interval, reader_ml: float) -> Factors:
+def needed_widening(interval_ml: Interval, reader_ml: float) -> Factors | None:
     """The factors, 1 or more, by which an interval's ends must be moved down and up to hold a reader's volume.
 
     Returns:
-        1 and 1 where it holds it already; one of them infinite where no factor is enough, since the interval ends at
-        0 ml or the reader has nothing.
+        1 and 1 where it holds it already; the first infinite where the reader has nothing; None where the interval ends
+        at 0 ml, as no interval is given of what was not found.
     """
     low_ml, high_ml = interval_ml
+    if high_ml <= 0:
+        return None
     down = low_ml / reader_ml if reader_ml > 0 else math.inf
-    up = reader_ml / high_ml if high_ml > 0 else math.inf
-    return (down if reader_ml < low_ml else 1.0), (up if reader_ml > high_ml else 1.0)
+    return (down if reader_ml < low_ml else 1.0), (reader_ml / high_ml if reader_ml > high_ml else 1.0)
 
 
 def monotone_map(observed: Sequence[Observed]) -> MonotoneMap:
@@ -218,7 +229,7 @@ def _threshold(of_gland: MonotoneMap, observed: Sequence[Observed]) -> float:
 
 
 def _trusted(observed: Observed, of_gland: MonotoneMap, doubtful_below: float) -> bool:
-    """Whether a case is not doubtful, and the reader's volume known."""
+    """Whether a case is not doubtful, and it is known how far off its interval was."""
     known = observed.widening is not None and not observed.impossible
     return known and of_gland(observed.of_judged) >= doubtful_below
 

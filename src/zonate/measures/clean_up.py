@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from zonate.geometry import Volume
+from zonate.measures.gland import label_pieces
 from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode
 
 CleanUp = Literal["none", "largest_component", "largest_component_and_holes"]
@@ -16,8 +17,9 @@ CleanUp = Literal["none", "largest_component", "largest_component_and_holes"]
 def clean_up(labels: Volume, codes: tuple[LabelCode, ...], how: CleanUp) -> tuple[Volume, tuple[str, ...]]:
     """Remove what hangs apart from the gland's largest piece, and fill the background that the gland encloses.
 
-    Pieces hang together where voxels share a face. A hole is background that the gland encloses within a slice: what
-    a reader sees as one, slice by slice, may be open above or below. It becomes what the nearest voxel of the gland is.
+    Pieces are apart where they do not touch, not even at a corner. A hole is background that the gland encloses within
+    a slice: what a reader sees as one, slice by slice, may be open above or below. It becomes what the nearest voxel of
+    the gland is.
 
     Args:
         labels: Label codes (S, H, W) uint8, axes in any order: slices are stacked along the one nearest to superior.
@@ -34,14 +36,14 @@ def clean_up(labels: Volume, codes: tuple[LabelCode, ...], how: CleanUp) -> tupl
     ml = labels.grid.voxel_volume_ml
     values = labels.values.copy()
     said = []
-    pieces, n_pieces = ndimage.label(gland)
-    largest = pieces == np.bincount(pieces[gland]).argmax()
+    pieces, sizes = label_pieces(gland)
+    largest, n_stray = pieces == sizes.argmax(), len(sizes) - 2
     stray = gland & ~largest
     if stray.any():
         values[stray] = LabelCode.BACKGROUND
         said.append(
-            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {n_pieces - 1} "
-            f"piece{'' if n_pieces == 2 else 's'} apart from the largest"
+            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {n_stray} "
+            f"piece{'' if n_stray == 1 else 's'} apart from the largest"
         )
     if how == "largest_component_and_holes":
         stacked_along = int(np.argmax(np.abs(labels.grid.direction[2])))  # the axis nearest to superior

@@ -9,10 +9,9 @@ from zonate.zones import LabelCode, structure_codes
 
 Mask = npt.NDArray[np.bool_]
 
-_TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
-
-
 NO_GLAND = "no prostate was found"
+
+_TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 def gland_mask(labels: Volume, codes: tuple[LabelCode, ...]) -> Mask | None:
@@ -32,12 +31,28 @@ def gland_mask(labels: Volume, codes: tuple[LabelCode, ...]) -> Mask | None:
     return mask if mask.any() else None
 
 
+def label_pieces(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+    """Number the pieces of a mask that do not touch, not even at a corner.
+
+    Slices lie several pixels apart: what is thin and slants moves on by more than its own width from one to the next,
+    and would be torn where faces alone counted.
+
+    Args:
+        mask: (S, H, W).
+
+    Returns:
+        The number (S, H, W) of each voxel's piece, from 1, and 0 outside; and how many voxels each number has, 0 for
+        the number 0.
+    """
+    numbers, n_pieces = ndimage.label(mask, structure=_TOUCHING)
+    sizes = np.bincount(numbers[mask], minlength=n_pieces + 1)
+    return np.asarray(numbers, dtype=np.int32), sizes
+
+
 def largest_piece(mask: Mask) -> Mask:
-    """The largest of the pieces that do not touch, not even at a corner; those of one size together."""
-    pieces, _ = ndimage.label(mask, structure=_TOUCHING)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray((sizes == sizes.max())[pieces] & mask)
+    """The largest of the pieces; those of one size together."""
+    numbers, sizes = label_pieces(mask)
+    return np.asarray((sizes == sizes.max())[numbers] & mask)
 
 
 def positions_mm(mask: Mask, grid: Grid) -> Affine:

@@ -42,16 +42,23 @@ def sample_figures(result: Volume, sample: Volume, codes: tuple[LabelCode, ...])
     Returns:
         Dice 0 and 0 ml for a structure that is empty.
     """
+    counts = _counts(result.values, sample.values)
     dice, volumes = {}, {}
     for structure in STRUCTURES:
         members = structure_codes(structure, codes)
         if members is None:
             continue
-        of_result, of_sample = np.isin(result.values, members), np.isin(sample.values, members)
-        total = int(of_result.sum()) + int(of_sample.sum())
-        dice[structure] = 2 * int((of_result & of_sample).sum()) / total if total else 0.0
-        volumes[structure] = int(of_sample.sum()) * result.grid.voxel_volume_ml
+        of_result, of_sample = int(counts[list(members)].sum()), int(counts[:, list(members)].sum())
+        both, total = int(counts[np.ix_(members, members)].sum()), of_result + of_sample
+        dice[structure] = 2 * both / total if total else 0.0
+        volumes[structure] = of_sample * result.grid.voxel_volume_ml
     return SampleFigures(dice, volumes)
+
+
+def _counts(result: npt.NDArray[np.uint8], sample: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """(256, 256): voxels by code in the result and in the sample, counted in one pass for all structures."""
+    pairs = result.astype(np.uint16) * np.uint16(256) + sample
+    return np.bincount(pairs.ravel(), minlength=256 * 256).reshape(256, 256)
 
 
 def agreement(figures: Sequence[SampleFigures]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zonate.case import NO_ALIGNMENT, Case
 from zonate.geometry import to_canonical
+from zonate.measurements import NO_SAMPLES
 from zonate.measures.gland import NO_GLAND
 from zonate.measures.sector_map import why_no_sectors
 from zonate.pictures.zones import code_rgb
@@ -92,10 +93,7 @@ def _not_given(case: Case, zones: ZoneMap) -> Iterator[Fact]:
     if zones.sectors is None:
         yield "Sectors", sentence(why_no_sectors(zones.labels, zones.codes))
     if zones.uncertainty is None:
-        yield (
-            "Intervals, expected Dice",
-            "No repeated segmentations were drawn: prediction.samples is 0, or the network has no dropout.",
-        )
+        yield "Intervals, expected Dice", sentence(NO_SAMPLES)
     for key, why in (zones.measurements.not_given if zones.measurements is not None else {}).items():
         if not key.startswith(_SAID_ELSEWHERE):
             of_structure = key.removeprefix("adc.")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from zonate.geometry import Volume
-from zonate.measurements import AdcStatistics, Ellipsoid, Interval, Measurements, PsaDensity, Uncertainty
+from zonate.measurements import INTERVAL, AdcStatistics, Ellipsoid, Interval, Measurements, PsaDensity, Uncertainty
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.psa import CUT_OFFS_NG_ML2
 from zonate.pictures.zones import code_rgb
-from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow
+from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow, sentence
 from zonate.sectors import LEVELS, SECTORS, SIDES
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, structure_codes
@@ -24,7 +24,6 @@ STRUCTURE_NAMES = {
 """In the order of the table; the last three are parts of the central gland."""
 _PARTS = ("TZ", "DPU", "AFS")
 _ADC_UNIT = "10⁻⁶\u00a0mm²/s"
-_INTERVAL, _SPREAD = "95 % interval", "range of samples"
 _WHOLLY_MEASURED = 0.95
 """Less coverage by the ADC map than this is said."""
 
@@ -36,10 +35,10 @@ def volume_figure(zones: ZoneMap) -> KeyFigure:
         return KeyFigure("Gland volume", NOT_GIVEN, NOT_TOLD_APART)
     of = zones.uncertainty
     if of is None or "GLAND" not in of.shown_ml:
-        note = "no interval: the result is doubtful" if zones.doubt else "no interval was estimated"
+        doubtful = of is not None and of.doubtful
+        note = "no interval: the result is doubtful" if doubtful else "no interval was estimated"
         return KeyFigure("Gland volume", f"{_ml(volume)} ml", note)
-    what = _INTERVAL if of.calibrated else _SPREAD
-    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"{what} {_range(of.shown_ml['GLAND'])} ml")
+    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"{of.shown_as} {_range(of.shown_ml['GLAND'])} ml")
 
 
 def psa_figure(zones: ZoneMap) -> KeyFigure:
@@ -69,8 +68,7 @@ def volume_table(zones: ZoneMap) -> Table:
     of, adc = zones.uncertainty, zones.measurements.adc if zones.measurements is not None else {}
     headings = ["Structure", "Volume (ml)"]
     if of is not None:
-        headings += [f"{_INTERVAL if of.calibrated else _SPREAD.capitalize()} (ml)"]
-        headings += ["Expected Dice" if of.calibrated else "Agreement (Dice)"]
+        headings += [f"{of.shown_as.capitalize()} (ml)", "Expected Dice" if of.calibrated else "Agreement (Dice)"]
     if adc:
         headings += [f"ADC mean ({_ADC_UNIT})", f"ADC 10th percentile ({_ADC_UNIT})"]
     rows = []
@@ -102,20 +100,22 @@ def sector_table(sectors: Volume, codes: tuple[LabelCode, ...]) -> Table:
 
 
 def measurement_facts(zones: ZoneMap) -> tuple[Fact, ...]:
-    """Ellipsoid, PZ:TZ ratio and PSA density, those that there are."""
+    """Ellipsoid, what is to be known of it, PZ:TZ ratio and PSA density, those that there are."""
     return tuple(_facts(zones.measurements)) if zones.measurements is not None else ()
 
 
 def _facts(of: Measurements) -> Iterator[Fact]:
     if of.ellipsoid is not None:
         yield "Gland by the ellipsoid formula", _ellipsoid(of.ellipsoid)
+        if of.remarks:
+            yield "To be known of it", " ".join(map(sentence, of.remarks))
     if of.pz_tz_ratio is not None:
         yield "PZ : TZ ratio", f"{of.pz_tz_ratio:.2f}"
     if of.psa is not None:
         gland_ml = of.gland_volume_ml
         over = f" over {_ml(gland_ml)} ml" if gland_ml is not None else ""
         low_high = of.psa.interval_ng_ml2
-        interval = f" (95 % interval {low_high[0]:.2f} to {low_high[1]:.2f})" if low_high is not None else ""
+        interval = f" ({INTERVAL} {low_high[0]:.2f} to {low_high[1]:.2f})" if low_high is not None else ""
         density = f"{_density(of.psa)} ng/ml²{interval}"
         yield "PSA density", f"{density}: PSA {of.psa.psa_ng_ml:g} ng/ml{over}; {_cut_offs(of.psa)}"
 
@@ -153,8 +153,8 @@ def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator
         else:
             yield f"Range: {drawn}. It holds the network's own doubt: readers differ far more."
             yield (
-                "Agreement: of the repeated segmentations with the result; this model carries no calibration, so it "
-                "is no expected Dice."
+                "Agreement: of the repeated segmentations with the result; no calibration holds for them, so it is no "
+                "expected Dice."
             )
     for structure, stats in adc.items():
         if stats.coverage < _WHOLLY_MEASURED:

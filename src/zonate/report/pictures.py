@@ -29,7 +29,7 @@ _SECTORS_IN = 2.0
 _DPI = {_LARGE_IN: 160, _SMALL_IN: 160, _SECTORS_IN: 130}
 _ADC_1E_6_MM2_S = (0.0, 2500.0)
 _MOST_ENTROPY_NATS = math.log(2)
-"""That of two labels drawn equally often."""
+"""That of two labels as likely as each other."""
 _UNCERTAINTY_COLOUR, _MOST_ALPHA = (1.0, 0.85, 0.1), 0.75
 _CLOSE_MM = 6.0
 """From the gland: what sets the grey scale, and what a closer picture shows."""
@@ -179,8 +179,8 @@ class _Cells:
             axis.imshow(tint, interpolation="bilinear", aspect=axis.get_aspect())
 
         notes = (
-            "Where the repeated segmentations leave it open, by their entropy: the stronger the yellow, the more. It "
-            "is strongest where two labels are as likely as each other, or more than two.",
+            "Where the network is uncertain, by the entropy of the mean of its repeated segmentations: the stronger "
+            "the yellow, the more. It is strongest where two labels are as likely as each other, or more than two.",
         )
         return Figure("Uncertainty", notes, self._pictures("uncertainty of the segmentations", paint, _SMALL_IN))
 

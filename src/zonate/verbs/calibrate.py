@@ -20,7 +20,7 @@ from zonate.measures.calibration import JUDGED, Calibration, Observed, calibrate
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model
-from zonate.plausibility import disqualifying
+from zonate.plausibility import disqualifying, implausibilities
 from zonate.progress import Progress, silent
 from zonate.validation import structure_dice
 from zonate.verbs.card import card
@@ -205,13 +205,14 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     if slices.labels is None:
         return []
     zones = model.segment(slices)
-    impossible = bool(disqualifying(zones, slices))  # as in prediction: said of the result before clean-up
+    odd = implausibilities(zones, slices)  # as in prediction, of the result before clean-up
     labels, _ = clean_up(zones.labels, zones.codes, model.settings.prediction.clean_up)
     zones = replace(zones, labels=labels)
     drawn = draw(model, slices, zones, samples)
     scores = agreement(drawn.figures)
     intervals = intervals_ml(drawn.figures, zones.volumes_ml())
     reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)
+    impossible = bool(disqualifying(odd))
     found = []
     for structure in STRUCTURES:
         if not (drawable(structure, entry.codes) and drawable(structure, model.codes)):

@@ -106,10 +106,10 @@ def card(model: Model) -> str:
         "## What it learnt from",
         "",
         *_sources(provenance),
-        *_calibrated(model),
         "",
         f"{provenance.get('training_slices', '?')} slices; {provenance.get('validation_cases', '?')} further cases "
         "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`.",
+        *_calibrated(model),
     ]
     return "\n".join(lines) + "\n"
 

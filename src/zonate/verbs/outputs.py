@@ -12,7 +12,7 @@ from zonate.io.nifti import write_volume
 from zonate.io.source_file import write_source
 from zonate.io.stl import write_surface
 from zonate.load import LoadedStudy
-from zonate.measurements import measurements_to_json, rounded, uncertainty_to_json
+from zonate.measurements import NO_SAMPLES, measurements_to_json, rounded, uncertainty_to_json
 from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
@@ -22,6 +22,7 @@ from zonate.report.write import write_report
 from zonate.verbs.dicom_outputs import (
     DICOM_FILES,
     REPORT_OBJECT,
+    SECTORS,
     SOURCE,
     left_out,
     write_dicom_outputs,
@@ -59,6 +60,8 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
         not_given |= _write_images(folder, case, zones, note)
     else:
         not_given |= left_out("images", "t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz")
+    if zones.uncertainty is None:
+        not_given["uncertainty"] = NO_SAMPLES
     draw_qc(
         folder / "qc.png",
         case,
@@ -87,7 +90,7 @@ def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[s
     if zones.sample_entropy is not None:
         write_volume(folder / "entropy.nii.gz", zones.labels.with_values(zones.sample_entropy), note=note)
     else:
-        missing["entropy.nii.gz"] = "no samples were drawn"
+        missing["entropy.nii.gz"] = NO_SAMPLES
     return missing
 
 
@@ -116,7 +119,7 @@ def _write_objects(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter:
     missing: dict[str, str] = {}
     write_source(folder / SOURCE, source)
     if zones.empty:
-        missing |= dict.fromkeys(DICOM_FILES, NO_GLAND)
+        missing |= dict.fromkeys(DICOM_FILES, NO_GLAND) | {SECTORS: why_no_sectors(zones.labels, zones.codes)}
     else:
         missing |= write_dicom_outputs(folder, zones, source, segmenter.about_model, wanted)
     if wanted.report:

@@ -16,7 +16,7 @@ from zonate.measures.clean_up import clean_up
 from zonate.measures.measure import measure
 from zonate.measures.sector_map import sector_map
 from zonate.model import Model
-from zonate.plausibility import disqualifying, implausibilities
+from zonate.plausibility import Implausibility, absent_channels, disqualifying, implausibilities
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
 from zonate.verbs.model_json import model_to_json
@@ -81,8 +81,9 @@ class Segmenter:
         zones = self.model.segment(slices)
         if not zones.labels.grid.same_as(case.t2w.grid):
             raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
-        impossible = disqualifying(zones, slices)
-        warnings = _warnings(case, zones, slices, self.model.channels)
+        found = implausibilities(zones, slices)
+        impossible = disqualifying(found)
+        warnings = _warnings(case, found, slices, self.model.channels)
         zones, cleaned = self._cleaned(zones)
         zones = self._sampled(zones, slices, impossible)
         uncertainty = zones.uncertainty
@@ -124,15 +125,18 @@ class Segmenter:
         return with_uncertainty(self.model, slices, zones, samples, impossible)
 
 
-def _warnings(case: Case, zones: ZoneMap, slices: Slices, known: tuple[bool, bool, bool]) -> tuple[str, ...]:
+def _warnings(
+    case: Case, found: Items[Implausibility], slices: Slices, known: tuple[bool, bool, bool]
+) -> tuple[str, ...]:
     """What may make the result worthless comes first."""
+    odd = [one.text for one in found]
     missed = [sequence.name for sequence in (Sequence.DWI, Sequence.ADC) if known[sequence]]
     unusable = case.alignment.chosen == "none" and case.alignment != NO_ALIGNMENT
     if not (missed and unusable):
-        return (*implausibilities(zones, slices, known), *case.warnings)
+        return (*odd, *absent_channels(slices, known), *case.warnings)
     t2w_alone = (
         f"the zones come from T2W alone: {case.alignment.reason}. The model learnt with {' and '.join(missed)} and saw "
         "the mean everywhere in place of them"
     )
     others = (text for text in case.warnings if text != case.alignment.reason)
-    return (t2w_alone, *implausibilities(zones, slices, (True, False, False)), *others)
+    return (t2w_alone, *odd, *absent_channels(slices, (True, False, False)), *others)

@@ -13,6 +13,7 @@ import numpy as np
 from zonate.errors import LabelError, OutputError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, volume_shape
+from zonate.measurements import INTERVAL, RANGE_OF_SAMPLES
 from zonate.pictures.zones import RESEARCH_USE, code_colour
 from zonate.zones import LabelCode, code_name
 
@@ -82,7 +83,9 @@ class ViewedCase:
 
     def manifest(self) -> dict[str, Any]:
         """Everything that the page needs besides the volumes, as JSON values."""
-        intervals = (self.report.get("uncertainty") or {}).get("interval_ml", {})
+        of = self.report.get("uncertainty") or {}
+        calibrated = of.get("calibrated", False)
+        intervals = of.get("interval_ml" if calibrated else "range_of_samples_ml", {})
         spacing = self.grid.spacing_mm
         return {
             "case_id": self.case_id,
@@ -105,6 +108,7 @@ class ViewedCase:
                 for code in self._zone_codes()
             ],
             "gland_interval_ml": intervals.get("GLAND"),
+            "interval_name": INTERVAL if calibrated else RANGE_OF_SAMPLES,
             "entropy_max_nats": math.log(max(2, len(self._zone_codes()) + 1)),
             "doubt": self.report.get("doubt", ""),
             "warnings": list(self.report.get("warnings", [])),

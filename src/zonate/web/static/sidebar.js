@@ -41,18 +41,18 @@ function keyRow(keys, before, text) {
   return row
 }
 
-/** Volumes in ml, with their change by editing and their interval where there is one. */
-export function showVolumes(zones, labels, before, voxelVolumeMl, glandInterval) {
+/** Volumes in ml, with their change by editing, and the interval of the prediction, or what stands in its place. */
+export function showVolumes(zones, labels, before, voxelVolumeMl, glandInterval, intervalName) {
   let [total, totalBefore] = [0, 0]
   for (const { code, interval_ml: interval } of zones) {
     total += labels.counts[code]
     totalBefore += before[code]
     const output = byId(`zone-${code}-volume`)
     showVolume(output, labels.counts[code] * voxelVolumeMl, before[code] * voxelVolumeMl)
-    output.title = interval ? `as predicted, 95 % interval ${range(interval)} ml` : ''
+    output.title = interval ? `as predicted, ${intervalName} ${range(interval)} ml` : ''
   }
   showVolume(byId('gland-volume'), total * voxelVolumeMl, totalBefore * voxelVolumeMl)
-  byId('gland-interval').textContent = glandInterval ? `predicted, 95 % interval ${range(glandInterval)} ml` : ''
+  byId('gland-interval').textContent = glandInterval ? `predicted, ${intervalName} ${range(glandInterval)} ml` : ''
 }
 
 function showVolume(output, volume, before) {

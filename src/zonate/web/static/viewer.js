@@ -105,7 +105,8 @@ function showState() {
   byId('undo').disabled = labels.done.length === 0
   byId('redo').disabled = labels.undone.length === 0
   document.body.dataset.unsaved = labels.dirty ? 'yes' : 'no'
-  showVolumes(manifest.zones, labels, state.predicted, manifest.voxel_volume_ml, manifest.gland_interval_ml)
+  showVolumes(manifest.zones, labels, state.predicted, manifest.voxel_volume_ml, manifest.gland_interval_ml,
+    manifest.interval_name)
 }
 
 function showPlace() {
