@@ -93,8 +93,19 @@ class SplitSettings(_Section):
 
 
 class NetworkSettings(_Section):
-    """Generator and discriminator of pix2pix."""
+    """The segmenting network (pix2pix calls it the generator) and the discriminator."""
 
+    architecture: Literal["pix2pix", "residual", "dynunet", "segresnet"] = "pix2pix"
+    """`pix2pix` is the described U-Net 256; `residual` a U-Net of residual blocks for slices of any size; `dynunet` and
+    `segresnet` are MONAI's and need `pip install zonate[monai]`."""
+    neighbours: int = Field(default=0, ge=0, le=3)
+    """How many slices above and below the one to segment are shown beside it (2.5D)."""
+    normalisation: Literal["batch", "group", "instance"] = "batch"
+    """What normalises the features of the generator."""
+    discriminators: int = Field(default=1, ge=1, le=3)
+    """Discriminators, each at half the resolution of the one before."""
+    spectral_norm: bool = False
+    """Whether the discriminators' convolutions are kept 1-Lipschitz by spectral normalisation."""
     base_channels: int = Field(default=64, gt=0)
     """Channels of the first layer; 64 is the described network of 54.4 M parameters."""
     head: Literal["softmax", "sigmoid"] = "softmax"
@@ -115,6 +126,10 @@ class LossSettings(_Section):
     l1: float = Field(default=100.0, ge=0)
     dice: float = Field(default=0.0, ge=0)
     cross_entropy: float = Field(default=0.0, ge=0)
+    feature_matching: float = Field(default=0.0, ge=0)
+    """Mean absolute difference of the discriminators' features of the drawn and of the generated label."""
+    gradient_penalty: float = Field(default=0.0, ge=0)
+    """Of the discriminators' loss: the squared gradient at real pairs (R1)."""
 
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> Self:
@@ -122,25 +137,73 @@ class LossSettings(_Section):
             raise ValueError("every weight of the loss is 0, so that nothing would be learnt: give one a weight")
         return self
 
+    @model_validator(mode="after")
+    def _someone_judges(self) -> Self:
+        if not self.adversarial and (self.feature_matching or self.gradient_penalty):
+            raise ValueError("feature_matching and gradient_penalty need a discriminator: give adversarial a weight")
+        return self
+
 
 class OptimiserSettings(_Section):
     """Adam, for both networks."""
 
     learning_rate: float = Field(default=2e-4, gt=0)
+    warm_up: float = Field(default=0.0, ge=0, lt=1)
+    """The share of the steps over which the learning rate rises linearly from 0."""
     decay_from: float = Field(default=1.0, ge=0, le=1)
-    """The share of the steps after which the learning rate falls linearly towards 0; 1: never."""
+    """The share of the steps after which the learning rate falls towards 0; 1: never."""
+    decay: Literal["linear", "cosine"] = "linear"
+    """How it falls."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled from the gradient (AdamW)."""
     beta_1: float = Field(default=0.5, ge=0, lt=1)
     beta_2: float = Field(default=0.999, ge=0, lt=1)
     epsilon: float = Field(default=1e-7, gt=0)
 
 
 class AugmentationSettings(_Section):
-    """What happens to a training slice; each is drawn anew at every visit."""
+    """What happens to a training slice; each is drawn anew at every visit. 0 leaves one out."""
 
     rotate_90: bool = True
     """By a random multiple of 90°."""
     flip_horizontal: bool = True
     flip_vertical: bool = True
+    chance: float = Field(default=0.5, gt=0, le=1)
+    """How likely each of the following happens to a slice, but those that are chances themselves."""
+    rotation_deg: float = Field(default=0.0, ge=0, le=180)
+    """The largest turn, to either side."""
+    scaling: float = Field(default=0.0, ge=0, lt=1)
+    """0.2: enlarged or reduced by up to 1.2."""
+    stretching: float = Field(default=0.0, ge=0, lt=1)
+    """The same along one axis alone."""
+    shift_mm: float = Field(default=0.0, ge=0)
+    """The largest shift along each axis."""
+    elastic_mm: float = Field(default=0.0, ge=0)
+    """The largest standard deviation of a smooth random displacement."""
+    bias_field: float = Field(default=0.0, ge=0)
+    """Largest standard deviation of the logarithm of a smooth gain over the slice, as coils give it."""
+    gamma: float = Field(default=0.0, ge=0, lt=1)
+    """0.5: intensities raised to a power between 1/1.5 and 1.5."""
+    contrast: float = Field(default=0.0, ge=0, lt=1)
+    """0.3: multiplied by between 1/1.3 and 1.3."""
+    brightness: float = Field(default=0.0, ge=0)
+    """The largest offset, in standard deviations of the image."""
+    noise: float = Field(default=0.0, ge=0)
+    """The largest standard deviation of added noise, in standard deviations of the image."""
+    blur_mm: float = Field(default=0.0, ge=0)
+    """The largest standard deviation of a Gaussian blur."""
+    coarse_mm: float = Field(default=0.0, ge=0)
+    """The coarsest pixels that are imitated, along one axis or both."""
+    gibbs: float = Field(default=0.0, ge=0, lt=1)
+    """The largest share of spatial frequencies, from the highest on, that is cut off, which makes edges ring."""
+    inversion_chance: float = Field(default=0.0, ge=0, le=1)
+    """How likely dark and bright are exchanged."""
+    narrow_field_mm: float | None = Field(default=None, gt=0)
+    """The smallest field of view that is imitated: beyond it nothing is measured; unset: none is."""
+    channel_dropout_chance: float = Field(default=0.0, ge=0, le=1)
+    """How likely DWI, ADC or both are taken away, so that one model serves with and without them."""
+    far_neighbours_chance: float = Field(default=0.0, ge=0, le=1)
+    """How likely the neighbouring slices are taken from twice as far, as thicker slices would lie."""
 
 
 class TrainingSettings(_Section):
@@ -154,6 +217,11 @@ class TrainingSettings(_Section):
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""
+    patch_px: int | None = Field(default=None, gt=0)
+    """Side of the square about a slice's middle that is learnt from, before shifts; unset: whole slices. Networks of
+    any size only."""
+    averaging: float = Field(default=0.0, ge=0, lt=1)
+    """Decay per step of an exponential moving average of the weights, which is then the model; 0: the weights are."""
     validate_every_epochs: int = Field(default=1, gt=0)
     pictures_every_epochs: int = Field(default=10, gt=0)
 
@@ -168,6 +236,10 @@ class PredictionSettings(_Section):
     """Of the noise."""
     samples: int = Field(default=10, ge=0)
     """How many segmentations `predict` draws with the network's dropout on, for intervals and warnings; 0: none."""
+    flips: bool = False
+    """Whether the mean over a slice and its left-right mirror image is taken."""
+    passes: Literal[1, 2] = 1
+    """2: the gland is found on whole slices, then a patch of `training.patch_px` about it is segmented."""
     clean_up: Literal["none", "largest_component", "largest_component_and_holes"] = "none"
     """What is repaired about a result, and said: pieces apart from the gland's largest are removed, and the holes that
     it encloses within a slice are filled."""
@@ -209,8 +281,9 @@ class Settings(_Section):
     """The tree."""
 
     name: str = "pix2pix"
-    normalisation: Literal["dataset", "volume"] = "dataset"
-    """By the training set's mean and standard deviation, or each volume's own."""
+    normalisation: Literal["dataset", "volume", "region"] = "dataset"
+    """By the training set's mean and standard deviation, or each volume's own, or by those of the volume within 50 mm of
+    the middle of its slices, so that the field of view does not matter."""
     reading: ReadingSettings = ReadingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
     checking: CheckingSettings = CheckingSettings()
