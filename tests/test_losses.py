@@ -90,6 +90,48 @@ class TestAdversarial:
         )
 
 
+class TestFeatureMatching:
+    def test_it_is_the_mean_over_layers_of_the_mean_difference(self) -> None:
+        drawn = [torch.zeros(1, 2, 2, 2), torch.ones(1, 1, 1, 1)]
+        generated = [torch.full((1, 2, 2, 2), 0.5), torch.full((1, 1, 1, 1), -1.0)]
+        assert losses.feature_matching(drawn, generated).item() == (0.5 + 2.0) / 2
+
+    def test_the_same_features_cost_nothing(self) -> None:
+        features = [torch.randn(2, 3, 4, 4), torch.randn(2, 5, 2, 2)]
+        assert losses.feature_matching(features, features).item() == 0
+
+    def test_only_the_generated_side_learns(self) -> None:
+        drawn, generated = (torch.randn(1, 1, 2, 2, requires_grad=True) for _ in range(2))
+        cost = losses.feature_matching([drawn], [generated])
+        of_drawn, of_generated = torch.autograd.grad(cost, [drawn, generated], allow_unused=True)
+        assert of_drawn is None
+        assert torch.equal(of_generated, (generated - drawn).sign() / 4)
+
+
+class TestGradientPenalty:
+    """A linear discriminator, whose gradient is its weights."""
+
+    weights = torch.tensor([1.0, -2.0, 3.0, 0.0, 0.5]).view(5, 1, 1)
+
+    def test_it_is_the_squared_gradient(self) -> None:
+        labels = torch.rand(2, 5, 1, 1, requires_grad=True)
+        judgement = (self.weights * labels).sum(dim=1, keepdim=True)  # (2, 1, 1, 1)
+        assert losses.gradient_penalty(judgement, labels).item() == 1 + 4 + 9 + 0.25
+
+    def test_pixels_add_and_slices_are_averaged(self) -> None:
+        labels = torch.rand(2, 5, 2, 2, requires_grad=True)
+        factor = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+        judgement = factor * (self.weights * labels).sum(dim=1, keepdim=True)
+        assert losses.gradient_penalty(judgement, labels).item() == 4 * 14.25 * (1 + 4) / 2
+
+    def test_it_can_be_learnt_from(self) -> None:
+        labels = torch.rand(1, 5, 1, 1, requires_grad=True)
+        weights = self.weights.clone().requires_grad_()
+        penalty = losses.gradient_penalty((weights * labels).sum(dim=1, keepdim=True), labels)
+        (gradient,) = torch.autograd.grad(penalty, weights)
+        assert torch.equal(gradient, 2 * self.weights)
+
+
 class TestCoarserAnnotation:
     """BACKGROUND, PZ, CENTRAL_GLAND twice."""
 

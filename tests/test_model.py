@@ -141,6 +141,78 @@ def test_normalisation_by_volume_ignores_gain_and_offset() -> None:
     assert a == pytest.approx(b, abs=1e-4)
 
 
+def test_normalisation_by_region_ignores_what_lies_far_from_the_middle() -> None:
+    model = _model(SETTINGS.override(["normalisation=region"]))
+    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
+    brighter = images.copy()
+    brighter[..., :20, :] = 5000
+    assert np.array_equal(model._normalised(images)[..., 20:, :], model._normalised(brighter)[..., 20:, :])
+
+
+def test_neighbours_are_shown_beside_each_slice() -> None:
+    model = _model(SETTINGS.override(["network.neighbours=1"]))
+    images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
+    shown = model._normalised(images)
+    assert shown.shape == (3, 9, 256, 256)
+    assert np.array_equal(shown[0, 0:3], shown[0, 3:6])  # below the lowest lies itself
+    assert np.array_equal(shown[1, 6:9], shown[2, 3:6])
+
+
+class _Columns(nn.Module):
+    """The more to the left of the slice, the more PZ."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        b, _, h, w = images.shape
+        logits = torch.zeros(b, 5, h, w)
+        logits[:, 1] = torch.linspace(2, -2, w)
+        return logits
+
+
+def test_with_flips_the_sides_are_alike() -> None:
+    images = np.full((1, 3, 256, 256), 300, np.float32)
+    for flips in (False, True):
+        settings = SETTINGS.override([f"prediction.flips={str(flips).lower()}"])
+        p = Model(_Columns(), settings, STATISTICS, COARSE, {}).slice_probabilities(images)[0, 1]
+        assert np.allclose(p, p[:, ::-1], atol=1e-6) == flips
+        assert p.mean() == pytest.approx(p[0].mean())
+
+
+class _Bright(nn.Module):
+    """PZ where T2W is above the mean of what is looked at; it counts what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(images.shape[-1])
+        logits = torch.zeros(images.shape[0], 5, *images.shape[-2:])
+        logits[:, 0] = 3.0
+        logits[:, 1] = 20 * images[:, 0]
+        return logits
+
+
+def test_the_second_pass_looks_at_a_patch_about_the_gland_alone() -> None:
+    images = np.full((2, 3, 256, 256), 100, np.float32)
+    images[:, 0, 150:190, 60:100] = 500
+    images[:, 0, 20, 20] = 500  # a stray pixel far away
+    settings = SETTINGS.override(["prediction.passes=2", "training.patch_px=64", "normalisation=volume"])
+    network = _Bright()
+    p = Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(images)
+    assert network.sizes == [256, 64]
+    found = np.array(COARSE)[p.argmax(axis=1)] == LabelCode.PZ
+    assert found[:, 150:190, 60:100].all()
+    assert found.sum() == 2 * 40 * 40
+    assert np.array_equal(p[:, 0, 20, 20], [1, 1])  # background outside the patch
+
+
+def test_a_prediction_without_a_gland_stays_with_the_first_pass() -> None:
+    settings = SETTINGS.override(["prediction.passes=2", "training.patch_px=64"])
+    network = _Bright()
+    Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(np.full((1, 3, 256, 256), 100, np.float32))
+    assert network.sizes == [256]
+
+
 def test_prediction_is_repeatable_whatever_the_batch_size() -> None:
     images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
     model = _model()
@@ -285,3 +357,15 @@ def test_a_file_carries_its_calibration(tmp_path: Path) -> None:
         write_weights(tmp_path / "m.safetensors", tensors, changed, kind=FORMAT, version=FORMAT_VERSION)
         with pytest.raises(ModelError, match="does not hold together"):
             Model.load(tmp_path / "m.safetensors")
+
+
+def test_a_result_is_repaired_as_the_setting_asks() -> None:
+    images = np.full((2, 3, 256, 256), 100, np.float32)
+    images[:, 0, 150:190, 60:100] = 500
+    images[:, 0, 20, 20] = 500
+    case = a_case("c", seed=0)
+    slices = replace(slice_case(case, SETTINGS.slicing), images=images)
+    for how, expected in (("none", 2 * 1600 + 2), ("largest_component", 2 * 1600)):
+        settings = SETTINGS.override([f"prediction.clean_up={how}", "normalisation=volume"])
+        zones = Model(_Bright(), settings, STATISTICS, COARSE, {}).segment_and_clean_up(slices)
+        assert (zones.labels.values != 0).sum() == expected

@@ -1,7 +1,7 @@
 import numpy as np
 
 from zonate.geometry import Grid, Volume
-from zonate.zonemap import ZoneMap, structure_volumes_ml
+from zonate.zonemap import ZoneMap, marked, said_of_not_validated, structure_volumes_ml
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 GRID = Grid((1, 2, 5), np.diag([10.0, 10.0, 10.0, 1.0]))  # voxels of 1 ml
@@ -52,3 +52,13 @@ def test_a_map_is_empty_where_every_voxel_is_background() -> None:
     nothing = LABELS.with_values(np.zeros_like(LABELS.values))
     assert ZoneMap(nothing, codes, probabilities).empty
     assert not ZoneMap(LABELS, codes, probabilities).empty
+
+
+def test_what_is_not_validated_is_marked_and_told() -> None:
+    assert marked("urethra", "DPU", ("DPU", "AFS")) == "urethra, not validated"
+    assert marked("urethra", "DPU", ("AFS",)) == "urethra"
+    assert said_of_not_validated(("DPU", "CENTRAL_GLAND", "GLAND")) == (
+        "Not validated: distal prostatic urethra, central gland, whole gland; too few patients showed how well it is "
+        "found"
+    )
+    assert said_of_not_validated(()) == ""

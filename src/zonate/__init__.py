@@ -6,7 +6,8 @@ The public API, imported on first use, so that `import zonate` costs nothing:
     >>> study = zonate.inspect("ProstateX-0000")
 
 Every verb of the command line is a function of the same name here; what `zonate predict` writes, `predict_studies`
-does, and `predict` gives the zones of one study without a file.
+does, and `predict` gives the zones of one study without a file. Without a model named, both use the weights that ship
+with the package (`shipped`); `info` says what they are.
 """
 
 import logging

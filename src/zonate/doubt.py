@@ -96,14 +96,19 @@ def _why_not_calibrated(model: Model, samples: int) -> str:
     """Why the calibration that a model carries is not used; empty where it is, or there is none."""
     if model.calibration is None:
         return ""
-    about, how = model.calibration.about, model.settings.prediction.clean_up
+    about, how = model.calibration.about, model.settings.prediction
     learnt, cleaned = int(about.get("samples", samples)), about.get("clean_up", "none")
     if 2 * samples < learnt:
         return (
             f"{samples} samples are too few for the model's calibration, which was learnt with {learnt}: it is not used"
         )
-    if how != cleaned:
-        return f"the model's calibration was learnt with clean-up {cleaned}, not {how}: it is not used"
+    if how.clean_up != cleaned:
+        return f"the model's calibration was learnt with clean-up {cleaned}, not {how.clean_up}: it is not used"
+    for name in ("flips", "passes"):  # which an older calibration does not know
+        if (now := getattr(how, name)) != about.get(name, now):
+            return (
+                f"the model's calibration was learnt with prediction.{name} = {about[name]}, not {now}: it is not used"
+            )
     return ""
 
 

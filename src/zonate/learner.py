@@ -1,18 +1,21 @@
 """The two networks with their optimisers, and the one step that both take on a batch."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, AdamW
 
 from zonate import losses
 from zonate.config import OptimiserSettings, Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
-from zonate.networks.discriminator import Discriminator
-from zonate.networks.generator import Generator, probabilities
+from zonate.networks.averaging import Average
+from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
+from zonate.networks.factory import make_generator
+from zonate.networks.generator import probabilities
 
 
 class Learner:
@@ -22,13 +25,22 @@ class Learner:
         generator: As it learns.
         discriminator: As it learns, or None.
         optimisers: By network, `generator` and `discriminator`; each moves its own network alone.
+
+    Raises:
+        ConfigError: The network's library is not installed, or there is too little to judge for the discriminators.
     """
 
     def __init__(self, settings: Settings, fabric: Fabric) -> None:
         self._settings = settings
         self._fabric = fabric
-        self.generator = Generator(settings.network)
-        self.discriminator = Discriminator(settings.network) if settings.loss.adversarial else None
+        # A batch is computed faster with the channels side by side, a slice alone is not.
+        self._layout = torch.channels_last if settings.training.batch_size > 1 else torch.contiguous_format
+        self.generator = make_generator(settings.network)
+        self.generator.to(memory_format=self._layout)  # type: ignore[call-overload]  # missing in PyTorch's stubs
+        self.discriminator = None
+        if settings.loss.adversarial:
+            check_judged_size(settings.network, settings.training.patch_px or settings.slicing.size_px)
+            self.discriminator = Discriminator(settings.network)
         self.optimisers = {"generator": _adam(self.generator, settings.optimiser)}
         self._g, stepper = fabric.setup(self.generator, self.optimisers["generator"])
         self._steppers = [stepper]
@@ -36,6 +48,18 @@ class Learner:
             self.optimisers["discriminator"] = _adam(self.discriminator, settings.optimiser)
             self._d, stepper = fabric.setup(self.discriminator, self.optimisers["discriminator"])
             self._steppers.append(stepper)
+        decay = settings.training.averaging
+        self._average = Average(self.generator, decay) if decay else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it learns."""
+        return self._fabric.device
+
+    @property
+    def segmenting(self) -> nn.Module:
+        """The network that is the model: of the averaged weights where they are averaged, else the generator itself."""
+        return self.generator if self._average is None else self._average.network
 
     @property
     def learning_rate(self) -> float:
@@ -43,7 +67,7 @@ class Learner:
         return float(self.optimisers["generator"].param_groups[0]["lr"])
 
     def begin_step(self, done: float) -> None:
-        """Set both learning rates for a step, as `optimiser.decay_from` says.
+        """Set both learning rates for a step, as the settings of the optimiser say.
 
         Args:
             done: The share of all steps that lie behind, from 0 to below 1.
@@ -62,6 +86,8 @@ class Learner:
         terms = self.take_gradients(batch)
         for optimiser in self._steppers:
             optimiser.step()
+        if self._average is not None:
+            self._average.follow(self.generator)
         return terms
 
     def take_gradients(self, batch: Batch) -> dict[str, Tensor]:
@@ -76,36 +102,83 @@ class Learner:
 
         Source: Isola et al., CVPR 2017, eq. 4, with the sigmoid cross-entropy of section 3.3's second form.
         """
-        weights = self._settings.loss
-        images = self._fabric.to_device(batch.images)  # (B, 3, 256, 256)
+        weights, head = self._settings.loss, self._settings.network.head
+        images = self._fabric.to_device(batch.images).contiguous(memory_format=self._layout)  # (B, C, H, W)
         target = losses.Target.of_labels(self._fabric.to_device(batch.labels), batch.codes)
-        logits = self._g(images)  # (B, K, 256, 256)
-        p = probabilities(logits, self._settings.network.head)  # (B, K, 256, 256), float32
+        logits = self._g(images)  # (B, K, H, W)
+        p = probabilities(logits, head)  # (B, K, H, W), float32
         judged = self.discriminator is not None
-        levelled = target.level(p) if judged or weights.l1 else p  # (B, K, 256, 256)
+        levelled = target.level(p) if judged or weights.l1 else p  # (B, K, H, W)
         terms: dict[str, Tensor] = {}
+        judging: dict[str, Tensor] = {}
         if self.discriminator is not None:
-            judged_real = self._d(images, target.zones)  # (B, 1, 30, 30)
-            judged_generated = self._d(images, levelled)  # (B, 1, 30, 30)
-            terms["adversarial"] = losses.adversarial(judged_generated, real=True)
+            terms, judging = self._judge(self.discriminator, images, target, levelled)
         if weights.l1:
             terms["l1"] = losses.l1(levelled, target)
         if weights.dice:
             terms["dice"] = losses.dice(p, target)
         if weights.cross_entropy:
-            terms["cross_entropy"] = losses.cross_entropy(logits, target, self._settings.network.head)
+            terms["cross_entropy"] = losses.cross_entropy(logits, target, head)
         total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
-        shown = {**terms, "generator": total}
 
         for optimiser in self._steppers:
             optimiser.zero_grad()
-        both = self.discriminator is not None
-        self._fabric.backward(total, inputs=list(self.generator.parameters()), retain_graph=both)
+        self._fabric.backward(total, inputs=list(self.generator.parameters()), retain_graph=judged)
         if self.discriminator is not None:
-            judging = losses.adversarial(judged_real, real=True) + losses.adversarial(judged_generated, real=False)
-            self._fabric.backward(judging, inputs=list(self.discriminator.parameters()))
-            shown["discriminator"] = judging
-        return {name: term.detach() for name, term in shown.items()}
+            self._fabric.backward(judging["discriminator"], inputs=list(self.discriminator.parameters()))
+        return {name: term.detach() for name, term in {**terms, "generator": total, **judging}.items()}
+
+    def _judge(
+        self, discriminator: Discriminator, images: Tensor, target: losses.Target, levelled: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What the discriminator teaches the generator, and what it learns itself: means over its scales.
+
+        Returns:
+            The terms of the generator; `gradient_penalty`, where there is one, and `discriminator`, the sum that it
+            learns from.
+        """
+        weights = self._settings.loss
+        of_drawn: list[Judgement] = self._d(images, target.zones)
+        of_generated: list[Judgement] = self._d(images, levelled)
+        terms = {"adversarial": _mean(losses.adversarial(it.logits, real=True) for it in of_generated)}
+        if weights.feature_matching:
+            pairs = zip(of_drawn, of_generated, strict=True)
+            terms["feature_matching"] = _mean(losses.feature_matching(a.features, b.features) for a, b in pairs)
+        right = _mean(losses.adversarial(it.logits, real=True) for it in of_drawn)
+        judging = {"discriminator": right + _mean(losses.adversarial(it.logits, real=False) for it in of_generated)}
+        if weights.gradient_penalty:
+            drawn = target.zones.detach().requires_grad_()  # (B, K, H, W)
+            # A pass of its own, in float32: what a gradient's gradient is made of is too small for bfloat16.
+            again = discriminator(images, drawn)
+            judging["gradient_penalty"] = _mean(losses.gradient_penalty(it.logits, drawn) for it in again)
+            judging["discriminator"] += weights.gradient_penalty / 2 * judging["gradient_penalty"]
+        return terms, judging
+
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of another model's network as the beginning; optimisers and discriminator stay as they are.
+
+        Args:
+            weights: By name, as `Model.load(file).generator.state_dict()` gives.
+
+        Raises:
+            ModelError: They are those of a network of another kind or size.
+        """
+        mine = self.generator.state_dict()
+        strange = [f"{name} is not in both" for name in sorted(mine.keys() ^ weights.keys())]
+        strange += [
+            f"{name} is {tuple(weights[name].shape)} there and {tuple(value.shape)} here"
+            for name, value in mine.items()
+            if name in weights and weights[name].shape != value.shape
+        ]
+        if strange:
+            raise ModelError(
+                f"the weights to begin from do not fit the network: {strange[0]}"
+                + (f", and {len(strange) - 1} more differences" if len(strange) > 1 else "")
+                + ". Train with the settings under [network] of the model that they come from"
+            )
+        self.generator.load_state_dict(weights)
+        if self._average is not None:
+            self._average.begin_from(self.generator)
 
     def train(self) -> None:
         """Switch dropout and batch statistics on."""
@@ -118,6 +191,8 @@ class Learner:
         tensors = {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
         if self.discriminator is not None:
             tensors |= {f"discriminator.{name}": value for name, value in self.discriminator.state_dict().items()}
+        if self._average is not None:
+            tensors |= {f"average.{name}": value for name, value in self._average.state().items()}
         for network, optimiser in self.optimisers.items():
             for number, values in optimiser.state_dict()["state"].items():
                 tensors |= {f"adam.{network}.{number}.{name}": value for name, value in values.items()}
@@ -133,33 +208,62 @@ class Learner:
             self.generator.load_state_dict(_below("generator.", tensors))
             if self.discriminator is not None:
                 self.discriminator.load_state_dict(_below("discriminator.", tensors))
+            if self._average is not None:
+                self._average.load_state(_below("average.", tensors))
             for network, optimiser in self.optimisers.items():
-                state: dict[int, dict[str, Tensor]] = {}
-                for name, value in _below(f"adam.{network}.", tensors).items():
-                    number, _, what = name.partition(".")
-                    state.setdefault(int(number), {})[what] = value.clone()
-                groups = optimiser.state_dict()["param_groups"]
-                optimiser.load_state_dict({"state": state, "param_groups": groups})
-        except (RuntimeError, ValueError, KeyError) as error:
+                _load_adam(optimiser, _below(f"adam.{network}.", tensors))
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"the checkpoint does not fit the networks: {reason}. Train with --overwrite") from None
 
 
 def learning_rate(settings: OptimiserSettings, done: float) -> float:
-    """The learning rate when a share of all steps, from 0 to below 1, is done: constant, then falling linearly to 0."""
-    if done <= settings.decay_from:
-        return settings.learning_rate
-    return settings.learning_rate * (1 - done) / (1 - settings.decay_from)
+    """The learning rate when a share of all steps, from 0 to below 1, is done.
+
+    It rises linearly from 0 during the warm-up, is constant, and falls to 0: linearly or as half a cosine.
+
+    Source: Goyal et al., Accurate, Large Minibatch SGD, arXiv 1706.02677, 2017, for the warm-up; Loshchilov, Hutter,
+        SGDR, ICLR 2017, eq. 5 without restarts, for the cosine.
+    """
+    rate = settings.learning_rate
+    if done < settings.warm_up:
+        rate *= done / settings.warm_up
+    if done > settings.decay_from:
+        left = (1 - done) / (1 - settings.decay_from)
+        rate *= left if settings.decay == "linear" else (1 - math.cos(math.pi * left)) / 2
+    return rate
 
 
 def _adam(network: nn.Module, settings: OptimiserSettings) -> Adam:
-    return Adam(
-        network.parameters(),
-        lr=settings.learning_rate,
-        betas=(settings.beta_1, settings.beta_2),
-        eps=settings.epsilon,
-        fused=True,  # one pass over the parameters: a third of a CPU's step otherwise
-    )
+    """Adam, or AdamW where weights decay; offsets and the gains of normalisation do not.
+
+    Source: Kingma, Ba, Adam, ICLR 2015; Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019.
+    """
+    # Fused is one pass over the parameters: a third of a CPU's step otherwise.
+    betas = (settings.beta_1, settings.beta_2)
+    if not settings.weight_decay:
+        return Adam(network.parameters(), lr=settings.learning_rate, betas=betas, eps=settings.epsilon, fused=True)
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return AdamW(groups, lr=settings.learning_rate, betas=betas, eps=settings.epsilon, fused=True)
+
+
+def _load_adam(optimiser: Adam, tensors: Mapping[str, Tensor]) -> None:
+    """Take up the state of an optimiser, which `Learner.state` names `NUMBER.NAME`."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, _, what = name.partition(".")
+        # Fused Adam walks through weights and moments side by side in memory: they must be laid out alike.
+        like = parameters[int(number)] if value.ndim else value
+        state.setdefault(int(number), {})[what] = torch.empty_like(like).copy_(value)
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _mean(terms: Iterable[Tensor]) -> Tensor:
+    """Over the discriminators."""
+    return torch.stack(list(terms)).mean()
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from torch.nn import functional
 from zonate.zones import N_ZONES, ZONES_OF_CODE, LabelCode, Zone, membership, told_apart
 
 _DICE_SMOOTHING_PX = 1.0
+_BEYOND = 1e30  # taken from a logarithm, it leaves less than any other
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Target:
         1 over the number of zones of the pixel's code in each of them, 0 elsewhere and where nothing is annotated;
         one-hot for a full annotation.
         """
-        return self.member / self.member.sum(dim=1, keepdim=True).clamp(min=1)
+        table = torch.from_numpy(membership()).float()  # (256, K)
+        return _looked_up(table / table.sum(dim=1, keepdim=True).clamp(min=1), self.labels)
 
     @classmethod
     def of_labels(cls, labels: Tensor, codes: Sequence[Iterable[int]]) -> "Target":
@@ -60,18 +62,18 @@ class Target:
             labels: (B, H, W) uint8 label codes.
             codes: Of each sample, those that its annotator could have drawn.
         """
-        table = torch.from_numpy(membership()).to(labels.device)  # (256, K)
+        table = torch.from_numpy(membership()).float()  # (256, K)
         labels = labels.long()
-        member = table[labels].permute(0, 3, 1, 2)  # (B, K, H, W)
+        member = _looked_up(table, labels)  # (B, K, H, W)
         classes = [told_apart(declared) for declared in codes]
         distinct = sorted({code for of_sample in classes for code in of_sample})
         has_class = torch.tensor([[float(code in of_sample) for code in distinct] for of_sample in classes])
         return cls(
             labels=labels,
-            member=member,
-            annotated=member.any(dim=1, keepdim=True).float(),
+            member=member.bool(),
+            annotated=member.amax(dim=1, keepdim=True),
             same_class=torch.stack([_same_class(of_sample) for of_sample in classes]).to(labels.device),
-            class_zones=table[distinct].float(),
+            class_zones=table[distinct].to(labels.device),
             has_class=has_class.to(labels.device),
             n_finest=_n_finest(codes),
         )
@@ -83,15 +85,42 @@ class Target:
         """
         averaging = self.same_class / self.same_class.sum(dim=2, keepdim=True)  # (B, K, K)
         p = torch.einsum("bkl,blhw->bkhw", averaging, probabilities)  # (B, K, H, W)
-        held = self.member.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = (p * self.member).sum(dim=1, keepdim=True) / held  # (B, 1, H, W)
-        return torch.where(self.member, mean, p) * self.annotated
+        mean = (p * self.zones).sum(dim=1, keepdim=True)  # (B, 1, H, W), over the zones of the pixel's code
+        member = self.member.float()  # a choice by sums and products: torch.where is many times slower on a CPU
+        return (p * (1 - member) + mean * member) * self.annotated
 
 
 def adversarial(judgement: Tensor, *, real: bool) -> Tensor:
     """Mean sigmoid cross-entropy of the discriminator's logits (B, 1, h, w) against ones (real) or zeros."""
     wanted = torch.ones_like(judgement) if real else torch.zeros_like(judgement)
     return functional.binary_cross_entropy_with_logits(judgement.float(), wanted.float())
+
+
+def feature_matching(drawn: Sequence[Tensor], generated: Sequence[Tensor]) -> Tensor:
+    """Mean over layers of the mean absolute difference of a discriminator's features, which are alike where labels are.
+
+    Args:
+        drawn: Of each layer, features (B, C, h, w) of the drawn label; no gradient flows into them.
+        generated: The same of the generated label.
+
+    Source: Wang et al., High-Resolution Image Synthesis with Conditional GANs, CVPR 2018, eq. 4.
+    """
+    pairs = zip(drawn, generated, strict=True)
+    return torch.stack([functional.l1_loss(b.float(), a.detach().float()) for a, b in pairs]).mean()
+
+
+def gradient_penalty(judgement: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the batch of the squared gradient of a discriminator at real labels (R1).
+
+    Args:
+        judgement: (B, 1, h, w) logits of the drawn labels; a label's are summed.
+        labels: (B, K, H, W), what was judged, which requires a gradient.
+
+    Source: Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, eq. 9, without the
+        factor of one half.
+    """
+    (gradient,) = torch.autograd.grad(judgement.float().sum(), labels, create_graph=True)  # (B, K, H, W)
+    return gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
 def l1(levelled: Tensor, target: Target) -> Tensor:
@@ -119,11 +148,15 @@ def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigm
     Returns:
         The mean over annotated pixels; 0 where there is none.
     """
-    weights = logits.float() if head == "softmax" else functional.logsigmoid(logits.float())  # log, up to a constant
+    weights = logits.float() if head == "softmax" else functional.logsigmoid(logits.float())
+    logs = weights.log_softmax(dim=1)  # (B, K, H, W)
     # Where nothing is annotated every zone counts as right, so that neither -inf nor NaN arises there.
-    counted = target.member | (target.annotated == 0)
-    inside = weights.masked_fill(~counted, -torch.inf).logsumexp(dim=1)  # (B, H, W)
-    return (weights.logsumexp(dim=1) - inside).sum() / target.annotated.sum().clamp(min=1)
+    counted = target.member + (1 - target.annotated)
+    # The log of a sum of exponentials, of the counted ones: masks of -inf take a CPU three times as long.
+    largest = (logs.detach() - _BEYOND * (1 - counted)).amax(dim=1, keepdim=True)  # (B, 1, H, W)
+    shares = (logs - largest).clamp(max=0).exp() * counted
+    inside = largest[:, 0] + shares.sum(dim=1).log()  # (B, H, W)
+    return -(inside * target.annotated[:, 0]).sum() / target.annotated.sum().clamp(min=1)
 
 
 def dice(probabilities: Tensor, target: Target) -> Tensor:
@@ -142,16 +175,25 @@ def dice(probabilities: Tensor, target: Target) -> Tensor:
         2021, for the sum over the batch; Fidon et al., Label-set loss functions, MICCAI 2021, and Shi et al., Marginal
         loss and exclusion loss, Medical Image Analysis 2021, for the merged probabilities.
     """
-    p = torch.einsum("ck,bkhw->bchw", target.class_zones, probabilities)  # mass of each class
-    member = torch.from_numpy(membership()).to(target.labels.device)  # (256, K)
-    outside = member.float() @ (1 - target.class_zones).T  # (256, C): zones of a code beyond a class
+    class_zones, has_class = target.class_zones, target.has_class
+    member = torch.from_numpy(membership()).to(class_zones.device)  # (256, K)
+    outside = member.float() @ (1 - class_zones).T  # (256, C): zones of a code beyond a class
     within = (outside == 0) & member.any(dim=1, keepdim=True)
-    t = within[target.labels].permute(0, 3, 1, 2) * target.has_class[:, :, None, None]  # (B, C, H, W)
-    exact = t.amax(dim=1)  # (B, H, W): where the code lies within one class
-    overlap = (p * t).sum(dim=(0, 2, 3))  # (C,)
-    predicted = torch.einsum("bchw,bhw,bc->c", p, exact, target.has_class)
+    t = _looked_up(within.float(), target.labels) * has_class[:, :, None, None]  # (B, C, H, W)
+    exact = t.amax(dim=1, keepdim=True)  # (B, 1, H, W): where the code lies within one class
+    # The mass of a class is that of its zones, which is summed over pixels first: what is left are small matrices.
+    places = torch.cat([t, exact], dim=1).flatten(2)  # (B, C + 1, H · W)
+    mass = probabilities.flatten(2) @ places.transpose(1, 2)  # (B, K, C + 1)
+    overlap = torch.einsum("ck,bkc->c", class_zones, mass[:, :, :-1])
+    predicted = torch.einsum("bc,ck,bk->c", has_class, class_zones, mass[:, :, -1])
     score = (2 * overlap + _DICE_SMOOTHING_PX) / (predicted + t.sum(dim=(0, 2, 3)) + _DICE_SMOOTHING_PX)
     return (1 - score).sum() / target.n_finest
+
+
+def _looked_up(table: Tensor, labels: Tensor) -> Tensor:
+    """The rows of a table (256, N) of label codes at labels (B, H, W): (B, N, H, W), on the labels' device."""
+    rows = functional.embedding(labels, table.to(labels.device))  # (B, H, W, N); three times as fast as by an index
+    return rows.permute(0, 3, 1, 2).contiguous()
 
 
 def _n_finest(codes: Sequence[Iterable[int]]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -15,14 +15,17 @@ from torch import nn
 
 from zonate.config import Settings
 from zonate.dataset.loader import normalise_known
-from zonate.dataset.slices import Slices, restore_slices
-from zonate.dataset.statistics import Statistics, of_images
+from zonate.dataset.slices import Slices, beside_neighbours, restore_slices
+from zonate.dataset.statistics import Statistics, of_images, region
 from zonate.errors import ModelError
 from zonate.geometry import Volume
 from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration
+from zonate.measures.clean_up import clean_up
 from zonate.networks.dropout import dropping_out, has_dropout
-from zonate.networks.generator import Generator, probabilities
+from zonate.networks.factory import make_generator
+from zonate.networks.generator import probabilities
+from zonate.window import Window, window_about
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, membership
 
@@ -37,7 +40,7 @@ class Model:
     """The generator and everything needed to use it.
 
     Attributes:
-        generator: From normalised slices (B, 3, H, W) to logits (B, K, H, W).
+        generator: From normalised slices beside their neighbours (B, (2n + 1) · 3, H, W) to logits (B, K, H, W).
         settings: Of the run that trained it.
         statistics: Of its training patients.
         codes: What it can tell apart: the finest that its training labels told apart.
@@ -66,7 +69,7 @@ class Model:
         tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
         try:
             settings = Settings.model_validate(about["settings"])
-            generator = Generator(settings.network)
+            generator = make_generator(settings.network)
             generator.load_state_dict(tensors)
             codes = tuple(LabelCode[name] for name in about["codes"])
             t2w, dwi, adc = (bool(known) for known in about["channels"])
@@ -121,6 +124,12 @@ class Model:
         self._refuse_other_slices(slices)
         return self._on_original_grid(self.slice_probabilities(slices.images, device=device), slices)
 
+    def segment_and_clean_up(self, slices: Slices, *, device: str | None = None) -> ZoneMap:
+        """As `segment`, with the labels repaired as `prediction.clean_up` asks: what a user is given."""
+        zones = self.segment(slices, device=device)
+        labels, _ = clean_up(zones.labels, zones.codes, self.settings.prediction.clean_up)
+        return replace(zones, labels=labels)
+
     def sample(self, slices: Slices, samples: int, *, device: str | None = None) -> Iterator[ZoneMap]:
         """Segment a case again and again, each time by the network thinned by its own dropout.
 
@@ -149,8 +158,10 @@ class Model:
                 "the model has no dropout (network.dropout is 0), so that all its samples would be alike: segment "
                 "without samples, or train one with dropout"
             )
+        passes = self.settings.prediction.passes
+        window = self._window(self._probabilities(slices.images, device)) if passes > 1 else None
         return (
-            self._on_original_grid(self._probabilities(slices.images, device, thinned_by=seed), slices)
+            self._on_original_grid(self._probabilities(slices.images, device, window, thinned_by=seed), slices)
             for seed in _seeds(self.settings.prediction.seed, samples)
         )
 
@@ -182,12 +193,30 @@ class Model:
             (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
             is divided among them.
         """
-        return self._probabilities(images, device)
+        found = self._probabilities(images, device)
+        window = self._window(found)
+        return found if window is None else self._probabilities(images, device, window)
+
+    def _window(self, found: npt.NDArray[np.float32]) -> Window | None:
+        """Where the second pass looks, about the gland that the first one found; None where there is no second one."""
+        patch_px = self.settings.training.patch_px
+        if self.settings.prediction.passes == 1 or patch_px is None:
+            return None
+        gland = np.array([code != LabelCode.BACKGROUND for code in self.codes])
+        return window_about(gland[found.argmax(axis=1)], patch_px)
 
     def _probabilities(
-        self, images: npt.NDArray[np.float32], device: str | None, *, thinned_by: int | None = None
+        self,
+        images: npt.NDArray[np.float32],
+        device: str | None,
+        window: Window | None = None,
+        *,
+        thinned_by: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """As `slice_probabilities`, or by the one thinned network of a seed."""
+        """As `slice_probabilities`, of what lies in a window, or by the one thinned network of a seed."""
+        if window is not None:
+            inside = self._probabilities(window.cut(images), device, thinned_by=thinned_by)
+            return window.restore(inside, [float(code == LabelCode.BACKGROUND) for code in self.codes], images.shape)
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         generator, how = self.generator.to(place), self.settings.prediction
         normalised, size = self._normalised(images), how.batch_size
@@ -206,13 +235,21 @@ class Model:
         return np.concatenate(parts)
 
     def _normalised(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        statistics = of_images([images]) if self.settings.normalisation == "volume" else self.statistics
-        return normalise_known(images, statistics, self.channels)
+        statistics = self.statistics
+        if self.settings.normalisation == "volume":
+            statistics = of_images([images])
+        elif self.settings.normalisation == "region":
+            statistics = of_images([region(images, self.settings.slicing.spacing_mm)])
+        normalised = normalise_known(images, statistics, self.channels)
+        return np.asarray(beside_neighbours(normalised, self.settings.network.neighbours), dtype=np.float32)
 
     def _by_code(self, generator: nn.Module, batch: torch.Tensor) -> npt.NDArray[np.float32]:
-        """From normalised slices (B, 3, H, W) to the probability of each code (B, len(codes), H, W)."""
+        """From normalised slices (B, (2n + 1) · 3, H, W) to the probability of each code (B, len(codes), H, W)."""
         sums = torch.from_numpy(membership()[list(self.codes)]).float().to(batch.device)  # (len(codes), K)
-        p = probabilities(generator(batch), self.settings.network.head)  # (B, K, H, W)
+        head = self.settings.network.head
+        p = probabilities(generator(batch), head)  # (B, K, H, W)
+        if self.settings.prediction.flips:
+            p = (p + probabilities(generator(batch.flip(-1)), head).flip(-1)) / 2
         by_code = torch.einsum("ck,bkhw->bchw", sums, p)
         shares = by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)
         return np.asarray(shares.cpu().numpy(), dtype=np.float32)

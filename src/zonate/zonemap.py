@@ -1,5 +1,6 @@
 """The zones of one patient on the original T2W grid."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,11 @@ import numpy.typing as npt
 
 from zonate.geometry import Volume
 from zonate.measurements import Measurements, Uncertainty
-from zonate.zones import STRUCTURES, LabelCode, structure_codes
+from zonate.zones import CODE_OF_STRUCTURE, STRUCTURES, LabelCode, code_name, structure_codes
+
+NOT_VALIDATED = "not validated"
+"""What stands wherever a structure is shown of which nobody knows how well it is found."""
+WHY_NOT_VALIDATED = "too few patients showed how well it is found"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class ZoneMap:
         sample_entropy: Per voxel (S, H, W) float32, entropy in nats over `codes` of the mean of the samples.
         doubt: Why a person must look before it is used at all; empty where nothing says so.
         warnings: What a person should know before they believe it, what may make it worthless first.
+        not_validated: Names in STRUCTURES of what is drawn although too few patients showed how well; wherever one is
+            shown, or a sector of it, NOT_VALIDATED stands beside it.
     """
 
     labels: Volume
@@ -37,6 +44,7 @@ class ZoneMap:
     sample_entropy: npt.NDArray[np.float32] | None = None
     doubt: str = ""
     warnings: tuple[str, ...] = ()
+    not_validated: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -67,3 +75,14 @@ def structure_volumes_ml(labels: Volume, codes: tuple[LabelCode, ...]) -> dict[s
         else:
             volumes[structure] = int(np.isin(labels.values, members).sum()) * labels.grid.voxel_volume_ml
     return volumes
+
+
+def marked(text: str, structure: str, not_validated: Iterable[str]) -> str:
+    """What a structure is called, with NOT_VALIDATED after it where its name in STRUCTURES is among those."""
+    return f"{text}, {NOT_VALIDATED}" if structure in not_validated else text
+
+
+def said_of_not_validated(names: Iterable[str]) -> str:
+    """A sentence without its full stop on structures that are not validated; empty where there are none."""
+    called = ", ".join(code_name(CODE_OF_STRUCTURE[name]) for name in names)
+    return f"Not validated: {called}; {WHY_NOT_VALIDATED}" if called else ""

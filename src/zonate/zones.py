@@ -82,6 +82,11 @@ STRUCTURES: dict[str, frozenset[Zone]] = {
 }
 """What is measured: each zone, the central gland and the whole gland."""
 
+CODE_OF_STRUCTURE: dict[str, LabelCode] = {
+    name: LabelCode.WHOLE_GLAND if name == "GLAND" else LabelCode[name] for name in STRUCTURES
+}
+"""The label code that stands for a structure alone."""
+
 ALL_ZONE_CODES = tuple(LabelCode(zone) for zone in Zone)
 """The codes of a full annotation: background and the four zones."""
 
@@ -89,6 +94,11 @@ ALL_ZONE_CODES = tuple(LabelCode(zone) for zone in Zone)
 def code_name(code: LabelCode) -> str:
     """How a label code is called in pictures and messages."""
     return code.name.replace("_", " ").lower() if code > max(Zone) else ZONE_INFO[Zone(code)].name
+
+
+def structure_name(code: LabelCode) -> str:
+    """The key of STRUCTURES of what a code stands for; BACKGROUND and NOT_ANNOTATED stand for none."""
+    return "GLAND" if code == LabelCode.WHOLE_GLAND else code.name
 
 
 def membership() -> npt.NDArray[np.bool_]:

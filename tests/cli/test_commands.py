@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from zonate import shipped
 from zonate.cli import commands
+from zonate.config import Settings
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -99,7 +101,7 @@ def test_paths_are_printed_as_they_are(
     assert printed in capsys.readouterr().err
     monkeypatch.setattr("zonate.verbs.predict_studies.predict_studies", lambda *_a, **_n: PredictResult((folder,), {}))
     folder.mkdir()
-    about = {"doubt": "", "warnings": [], "model": {"terms_of_use": None}}
+    about = {"doubt": "", "warnings": [], "not_validated": [], "model": {"terms_of_use": None}}
     (folder / "zones.json").write_text(json.dumps(about), encoding="utf-8")
     assert call(monkeypatch, "predict", str(tmp_path), "-o", str(folder), "--model", str(tmp_path)) == 0
     assert capsys.readouterr().err.splitlines()[-1] == f"look at {folder}/qc.png"
@@ -108,12 +110,53 @@ def test_paths_are_printed_as_they_are(
     assert f"1 simulated studies in {folder}; truth" in capsys.readouterr().err
 
 
+def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[tuple[str, int, Path | None]] = []
+
+    def train(_data: Path, run: Path, settings: Settings, *, init: Path | None, **_named: object) -> Path:
+        called.append((settings.name, settings.training.epochs, init))
+        return run
+
+    monkeypatch.setattr("zonate.verbs.train.train", train)
+    monkeypatch.setattr(
+        "zonate.verbs.initial_weights.initial_settings",
+        lambda init: Settings(name=f"of {init}").override(["training.epochs=7"]),
+    )
+    words = ("train", "--data", str(tmp_path), "-o", str(tmp_path / "run"))
+    assert call(monkeypatch, *words) == 0
+    assert call(monkeypatch, *words, "--init", "shipped") == 0
+    assert call(monkeypatch, *words, "--init", "shipped", "--set", "training.epochs=5") == 0
+    assert call(monkeypatch, *words, "--init", "run", "--recipe", "unet") == 0
+    assert called == [
+        ("pix2pix", 300, None),
+        ("of shipped", 7, Path("shipped")),
+        ("of shipped", 5, Path("shipped")),
+        ("unet", 300, Path("run")),
+    ]
+
+
+def test_predict_without_a_model_leaves_the_choice_to_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shipped, "FILE", tmp_path / "none.safetensors")
+    for words in (
+        ("predict", str(tmp_path), "-o", str(tmp_path / "out")),
+        ("evaluate", "shipped", "--data", str(tmp_path), "-o", str(tmp_path / "out")),
+        ("train", "--init", "shipped", "--data", str(tmp_path), "-o", str(tmp_path / "out")),
+    ):
+        assert call(monkeypatch, *words) == 1
+        assert "this installation carries no weights, give --model" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_predict_says_what_the_zones_warn_of_and_the_models_terms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     about = {
         "doubt": "the gland is torn",
         "warnings": ["the gland is in 63 pieces"],
+        "not_validated": ["DPU", "AFS"],
         "model": {"terms_of_use": "the model learns from X (CC BY-NC)"},
     }
     (tmp_path / "zones.json").write_text(json.dumps(about), encoding="utf-8")
@@ -124,10 +167,15 @@ def test_predict_says_what_the_zones_warn_of_and_the_models_terms(
     assert f"warning: case {tmp_path.name}: the gland is in 63 pieces\n" in printed
     assert f"doubtful: case {tmp_path.name}: the gland is torn\n" in printed
     assert "terms: the model learns from X (CC BY-NC)\n" in printed
+    unproven = (
+        "Not validated: distal prostatic urethra, anterior fibromuscular stroma; too few patients showed how well"
+    )
+    assert printed.count(unproven) == 1
 
 
 def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, "info", "--json") == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["recipes"] == ["demo", "pix2pix", "unet"]
+    assert printed["recipes"] == ["demo", "pix2pix", "unet", "zonate"]
+    assert printed["shipped_model"]
     assert printed["zones"]["4"] == {"abbreviation": "AFS", "name": "anterior fibromuscular stroma"}

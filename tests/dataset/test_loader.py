@@ -3,7 +3,7 @@ import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.config import AugmentationSettings
-from zonate.dataset.loader import SliceLoader, chances, normalise_known
+from zonate.dataset.loader import SliceLoader, chances, normalise_known, scaled_known
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 
@@ -51,7 +51,46 @@ def test_training_slices_are_normalised_by_the_training_patients(dataset: Datase
     images = np.concatenate([batch.images.numpy() for batch in _loader(dataset).epoch(1)])
     assert images[:, 0].mean() == pytest.approx(0, abs=1e-4)
     assert images[:, 0].std() == pytest.approx(1, abs=1e-4)
-    assert not images[:, 1:].any()  # DWI and ADC are absent
+    assert np.isnan(images[:, 1:]).all()  # DWI and ADC are absent
+
+
+def test_a_slice_comes_with_its_neighbours(dataset: Dataset) -> None:
+    plain = AugmentationSettings(rotate_90=False, flip_horizontal=False, flip_vertical=False)
+    for chance, expected in ((0.0, [[0, 0, 1], [0, 1, 2], [1, 2, 2]]), (1.0, [[0, 0, 2], [0, 1, 2], [0, 2, 2]])):
+        how = plain.model_copy(update={"far_neighbours_chance": chance})
+        entry = dataset.split("train")[0]
+        loader = SliceLoader(
+            dataset,
+            [entry],
+            batch_size=3,
+            seed=0,
+            normalisation="dataset",
+            channels=ALONE,
+            augmentation=how,
+            neighbours=1,
+        )
+        (batch,) = loader.epoch(1)
+        stored = [dataset.slice(entry.case_id, s)[0] for s in range(3)]
+        alone = np.stack([scaled_known(image, dataset.statistics, ALONE) for image in stored])
+        wanted = {tuple(alone[places, 0].ravel()) for places in map(list, expected)}
+        assert {tuple(shown[[0, 3, 6]].ravel()) for shown in batch.images.numpy()} == wanted
+
+
+def test_normalisation_by_region_looks_at_the_middle_of_a_case_alone(dataset: Dataset) -> None:
+    entry = dataset.split("train")[0]
+    (batch,) = SliceLoader(
+        dataset,
+        [entry],
+        batch_size=3,
+        seed=0,
+        normalisation="region",
+        channels=ALONE,
+        augmentation=AugmentationSettings(),
+    ).epoch(1)
+    middle = batch.images[:, 0, 28:228, 28:228]  # 100 px of 0.5 mm to either side
+    assert middle.mean().item() == pytest.approx(0, abs=1e-4)
+    assert middle.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+    assert batch.images[:, 0].mean().item() < -0.1  # the disc is bright, and the surroundings are not
 
 
 def test_a_channel_that_training_never_saw_becomes_zero() -> None:

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from zonate.case import Case
 from zonate.config import SlicingSettings
-from zonate.dataset.slices import restore_slices, slice_case
+from zonate.dataset.slices import beside_neighbours, restore_slices, slice_case
 from zonate.geometry import Grid, Volume
 from zonate.zones import LabelCode
 
@@ -76,3 +76,36 @@ def test_what_was_cropped_away_comes_back_as_the_given_value() -> None:
     assert restored.shape == (2, 1, 4, 4)
     assert restored[0, 0].tolist() == [[1, 1, 1, 1], [1, 0.25, 0.25, 1], [1, 0.25, 0.25, 1], [1, 1, 1, 1]]
     assert restored.sum(axis=0) == pytest.approx(1.0)
+
+
+def test_neighbours_lie_beside_a_slice_and_ends_are_repeated() -> None:
+    images = np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1) * np.array([1, 10], dtype=np.float32).reshape(2, 1, 1)
+    beside = beside_neighbours(images, 1)
+    assert beside.shape == (4, 6, 1, 1)
+    assert beside[..., 0, 0].tolist() == [
+        [0, 0, 0, 0, 1, 10],
+        [0, 0, 1, 10, 2, 20],
+        [1, 10, 2, 20, 3, 30],
+        [2, 20, 3, 30, 3, 30],
+    ]
+    assert beside_neighbours(images, 1, step=2)[1, :, 0, 0].tolist() == [0, 0, 1, 10, 3, 30]
+    assert np.array_equal(beside_neighbours(images, 0), images)
+
+
+def test_a_dark_border_counts_as_not_measured() -> None:
+    values = np.zeros((2, 8, 8), dtype=np.float32)
+    values[:, 2:6, 1:8] = 5.0
+    values[0, 3, 3] = 0.0  # a dark pixel within is one that was measured
+    images = slice_case(Case("c", volume(values)), SlicingSettings(size_px=8, spacing_mm=0.5)).images[:, 0]
+    assert np.isnan(images[:, :2]).all()
+    assert np.isnan(images[:, 6:]).all()
+    assert np.isnan(images[:, :, 0]).all()
+    assert np.isfinite(images[:, 2:6, 1:]).all()
+    assert images[0, 3, 3] == 0.0
+
+
+def test_a_bright_border_is_kept() -> None:
+    values = np.full((1, 4, 4), 7.0, dtype=np.float32)
+    values[:, 1:3, 1:3] = 1.0
+    images = slice_case(Case("c", volume(values)), SlicingSettings(size_px=4, spacing_mm=0.5)).images[:, 0]
+    assert np.isfinite(images).all()

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zonate.dataset.statistics import NO_PIXELS, Moments, Statistics, moments_of, normalise, of_images, pooled
+from zonate.dataset.statistics import (
+    NO_PIXELS,
+    Moments,
+    Statistics,
+    moments_of,
+    normalise,
+    of_images,
+    pooled,
+    region,
+    scaled,
+)
 
 NAN = np.nan
 
@@ -77,3 +87,17 @@ def test_they_become_json_and_back() -> None:
     assert Moments.from_json(moments.to_json()) == moments
     assert moments.to_json()["count"] == [2, 0, 2]
     assert Statistics.from_json(moments.statistics.to_json()) == moments.statistics
+
+
+def test_the_region_is_50_mm_about_the_middle() -> None:
+    images = np.arange(300 * 200, dtype=np.float32).reshape(1, 300, 200)
+    cut = region(images, spacing_mm=0.5)  # 100 px to either side
+    assert cut.shape == (1, 200, 200)
+    assert cut[0, 0, 0] == images[0, 50, 0]
+    assert region(images, spacing_mm=5.0).shape == (1, 20, 20)
+
+
+def test_scaling_keeps_what_was_not_measured_apart() -> None:
+    values = scaled(image([1.0, np.nan], [0.0, 0.0], [0.0, 0.0]), Statistics((3.0, 0.0, 0.0), (2.0, 1.0, 1.0)))
+    assert values[0].ravel()[0] == -1.0
+    assert np.isnan(values[0].ravel()[1])

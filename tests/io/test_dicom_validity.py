@@ -31,7 +31,8 @@ Write = Callable[[Path, SourceImages], object]
 
 
 def contours(path: Path, source: SourceImages) -> object:
-    return write_rtstruct(path, on_source(source, zones_in(source)), ALL_ZONE_CODES, source, algorithm=ALGORITHM)
+    labels = on_source(source, zones_in(source))
+    return write_rtstruct(path, labels, ALL_ZONE_CODES, source, algorithm=ALGORITHM, not_validated=("DPU", "AFS"))
 
 
 def coarse_contours(path: Path, source: SourceImages) -> object:
@@ -48,6 +49,7 @@ def report(path: Path, source: SourceImages) -> object:
         ALL_ZONE_CODES,
         source,
         algorithm=ALGORITHM,
+        not_validated=("DPU", "AFS"),
     )
     measurements = Measurements(
         volume_ml={"PZ": 12.5, "TZ": 25.0, "DPU": 1.25, "AFS": 0.0, "CENTRAL_GLAND": 26.25, "GLAND": 38.75},

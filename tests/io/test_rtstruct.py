@@ -169,3 +169,19 @@ def test_without_the_patient_no_name_is_written(tmp_path: Path) -> None:
     rtstruct = written(tmp_path, source, zones_in(source))
     assert (str(rtstruct.PatientName), rtstruct.PatientID, rtstruct.PatientBirthDate) == ("", "", "")
     assert b"Secret" not in (tmp_path / "z.rtstruct.dcm").read_bytes()
+
+
+def test_a_region_that_is_not_validated_says_so_and_keeps_its_name(tmp_path: Path) -> None:
+    source = t2w_source(tmp_path / "study")
+    labels = on_source(source, zones_in(source))
+    made = write_rtstruct(
+        tmp_path / "z.dcm", labels, ALL_ZONE_CODES, source, algorithm=ALGORITHM, not_validated=("DPU", "AFS")
+    )
+    assert [item.ROIName for item in made.StructureSetROISequence] == NAMES
+    assert [item.ROIDescription for item in made.StructureSetROISequence] == [
+        "Prostate",
+        "Peripheral zone of prostate",
+        "Transition zone of prostate",
+        "Distal prostatic urethra, not validated",
+        "Anterior fibromuscular stroma of prostate, not validated",
+    ]

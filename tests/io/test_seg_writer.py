@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tests.io.segs import drawn, write
+from tests.io.segs import MODEL, drawn, write
 from tests.io.sources import SOURCES, classic, enhanced
 from tests.plain_seg import on_grid, read_plain, slices_drawn_on
 from zonate.errors import GeometryError, LabelError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.seg import read_segments
-from zonate.io.seg_writer import EmptyZones
+from zonate.io.seg_writer import EmptyZones, write_sectors_seg
 from zonate.io.source import SourceImages
+from zonate.sectors import SECTORS
 from zonate.zones import LabelCode
 
 
@@ -203,3 +204,36 @@ def changed_uid(header: pydicom.Dataset) -> pydicom.Dataset:
     other: Any = pydicom.Dataset(header)
     other.SOPInstanceUID = "1.2.3"
     return other
+
+
+def test_a_segment_that_is_not_validated_says_so(tmp_path: Path) -> None:
+    source = classic(tmp_path)
+    seg = write(tmp_path / "seg.dcm", drawn(source.grid), source, not_validated=("DPU", "AFS"))
+    assert [(str(item.SegmentLabel), str(item.get("SegmentDescription", ""))) for item in seg.SegmentSequence] == [
+        ("Peripheral zone of prostate", ""),
+        ("Transition zone of prostate", ""),
+        (
+            "Distal prostatic urethra, not validated",
+            "Not validated: too few patients showed how well it is found. "
+            "Distal part, from the verumontanum to the apex; SNOMED CT has no code for it",
+        ),
+        (
+            "Anterior fibromuscular stroma of prostate, not validated",
+            "Not validated: too few patients showed how well it is found",
+        ),
+    ]
+    assert {str(item.TrackingID) for item in seg.SegmentSequence} == {"PZ", "TZ", "DPU", "AFS"}
+    assert read_segments(tmp_path / "seg.dcm").keys() == {1, 2, 3, 4}  # known by their codes
+
+
+def test_the_sectors_of_a_zone_that_is_not_validated_say_so(tmp_path: Path) -> None:
+    """Within the 64 characters of a label."""
+    source = classic(tmp_path)
+    sectors = Volume((drawn(source.grid).values > 0).astype(np.uint8), source.grid)
+    seg = write_sectors_seg(tmp_path / "s.dcm", sectors, source, algorithm=MODEL, not_validated=("AFS", "PZ"))
+    for sector, item in zip(SECTORS, seg.SegmentSequence, strict=True):
+        label = str(item.SegmentLabel)
+        assert label.endswith(", not validated") == (sector.zone.name != "TZ")
+        assert ("SegmentDescription" in item) == (sector.zone.name != "TZ")
+        assert label.startswith(sector.meaning.removesuffix(" of prostate"))
+        assert len(label) <= 64

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 import torch
 from torch import nn
@@ -50,6 +52,32 @@ def test_a_batch_of_any_size_can_be_learnt_from(batch: int) -> None:
     network = Generator(SMALL).train()
     network(torch.randn(batch, 3, 256, 256)).square().mean().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_its_weights_have_the_names_that_model_files_know() -> None:
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    expected = [f"{side}.{n}.0.weight" for side, blocks in (("down", 8), ("up", 7)) for n in range(blocks)]
+    expected += [f"down.{n}.1.{name}" for n in range(1, 7) for name in norm]
+    expected += [f"up.{n}.1.{name}" for n in range(7) for name in norm]
+    assert set(Generator(SMALL).state_dict()) == {*expected, "last.weight", "last.bias"}
+
+
+def test_neighbours_are_channels_more() -> None:
+    network = Generator(NetworkSettings(base_channels=4, neighbours=2))
+    assert network(torch.zeros(1, 15, 256, 256)).shape == (1, 5, 256, 256)
+    n, plain = (sum(p.numel() for p in it.parameters()) for it in (network, Generator(SMALL)))
+    assert n - plain == 16 * 12 * 4  # twelve channels more, into four, by 4×4 kernels
+
+
+@pytest.mark.parametrize(("normalisation", "kind"), [("group", nn.GroupNorm), ("instance", nn.InstanceNorm2d)])
+def test_groups_and_instances_can_be_normalised_at_batch_1(
+    normalisation: Literal["group", "instance"], kind: type[nn.Module]
+) -> None:
+    network = Generator(NetworkSettings(base_channels=4, normalisation=normalisation)).train()
+    assert sum(isinstance(module, kind) for module in network.modules()) == 13
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    network(torch.randn(1, 3, 256, 256)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_weights_start_from_a_normal_distribution_of_0_02() -> None:

@@ -129,3 +129,33 @@ def test_control_characters_of_a_name_are_left_out() -> None:
     assert compose(case(), zones(), {**ABOUT_MODEL, "name": "u\tnet"}, created=datetime.now(UTC)).made.endswith(
         "model u net"
     )
+
+
+def test_what_is_not_validated_is_marked_wherever_it_stands() -> None:
+    content = compose(case(), zones(not_validated=("DPU", "AFS")), ABOUT_MODEL, created=CREATED)
+    assert [name for name, _ in content.legend] == [
+        "peripheral zone (PZ)",
+        "transition zone (TZ)",
+        "distal prostatic urethra (DPU), not validated",
+        "anterior fibromuscular stroma (AFS), not validated",
+    ]
+    assert [row.name for row in content.volumes.rows if "not validated" in row.name] == [
+        "Distal urethra (DPU), not validated",
+        "Anterior stroma (AFS), not validated",
+    ]
+    assert content.volumes.notes[-1] == "Not validated: too few patients showed how well it is found."
+    (sectors,) = (figure.table for figure in content.figures if figure.title == "Sectors")
+    assert sectors is not None
+    assert sectors.notes == ("AFS: not validated.",)
+
+
+def test_what_depends_on_a_zone_that_is_not_validated_is_marked_too() -> None:
+    content = compose(case(), zones(not_validated=("TZ", "GLAND")), ABOUT_MODEL, created=CREATED)
+    assert dict(content.measurements)["PZ : TZ ratio"] == "0.82, not validated"
+    assert [figure.name for figure in content.key_figures][:2] == [
+        "Gland volume, not validated",
+        "PSA density, not validated",
+    ]
+    (sectors,) = (figure.table for figure in content.figures if figure.title == "Sectors")
+    assert sectors is not None
+    assert sectors.notes == ("TZa, TZp: not validated.",)

@@ -25,6 +25,10 @@ def test_a_model_is_told_with_what_it_learnt_from() -> None:
 def test_on_whom_a_model_was_calibrated_is_said() -> None:
     of = {"n_patients": 7, "split": "test", "n_results": 49, "samples": 10, "licences": [], "doubtful_below": 0.7}
     assert facts(calibration=of)["Calibrated"] == "On 7 test patients that it was not trained on, which is rough."
+    folds = {**of, "split": "cross-validation", "fold_models": 5, "n_patients": 17}
+    assert facts(calibration=folds)["Calibrated"] == (
+        "On 17 patients, each by one of 5 models of the same recipe that was not trained on them."
+    )
     assert (
         facts(calibration={**of, "n_patients": 40})["Calibrated"] == "On 40 test patients that it was not trained on."
     )
@@ -49,6 +53,20 @@ def test_simulated_cases_validate_nothing() -> None:
     simulated = [{**SOURCES[1], "dataset": "simulated", "splits": {"train": 8, "validation": 2}}]
     said = facts(provenance={"sources": simulated})["Not validated"]
     assert said == "PZ, TZ, DPU, AFS, central gland, gland: no patient beside its training had them drawn."
+
+
+def test_a_model_may_say_itself_what_is_not_validated() -> None:
+    said = facts(not_validated=["DPU", "CENTRAL_GLAND"])["Not validated"]
+    assert said == "DPU, central gland: too few patients showed how well it is found."
+    assert facts(not_validated=[])["Not validated"] == "nothing that it draws."
+    assert facts(not_validated=None) == facts()
+
+
+def test_what_a_model_took_over_from_another_validates_nothing() -> None:
+    inherited = [{**SOURCES[1], "splits": {"train": 1, "validation": 2}, "inherited": True}]
+    said = facts(provenance={"sources": inherited})
+    assert said["Not validated"].endswith("no patient beside its training had them drawn.")
+    assert "2 cases only chose the weights, by the weights it began from" in said["Learnt from"]
 
 
 def test_an_older_model_records_nothing() -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -9,15 +11,18 @@ import pytest
 import torch
 
 from tests.dataset_factory import COARSE, a_case, a_dataset
+from zonate import shipped
 from zonate.config import Settings
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.io.weights import read_weights
+from zonate.measures.calibration import Calibration, Observed, calibrate_scores
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
 from zonate.networks.generator import Generator
+from zonate.verbs import calibrate as verb
 from zonate.verbs.calibrate import calibrate, reader_volumes_ml
 from zonate.verbs.segment import Segmenter
 
@@ -25,10 +30,10 @@ SETTINGS = Settings().override(["network.base_channels=4", "network.init_std=0.2
 """Of an untrained network whose zones dropout changes: at the usual 0.02 all its samples are alike."""
 
 
-def a_model(folder: Path, settings: Settings = SETTINGS, **provenance: Any) -> Path:
+def a_model(folder: Path, settings: Settings = SETTINGS, *, seed: int = 0, **provenance: Any) -> Path:
     """A run folder whose untrained model was trained on patient0 and patient1 and chosen by patient2, as it says."""
     told = {"training_patients": ["patient0", "patient1"], "validation_patients": ["patient2"], **provenance}
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     generator = Generator(settings.network).eval()
     generator.state_dict()["last.bias"][0] = 400.0  # as much as its logits: a third is background, the gland in pieces
     statistics = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
@@ -61,6 +66,8 @@ def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: 
         "n_results": 2,
         "samples": 2,
         "clean_up": "none",
+        "flips": False,
+        "passes": 1,
         "copies": 1,
         "dataset_fingerprint": Dataset.open(dataset).fingerprint,
         "licences": ["CC0-1.0"],
@@ -68,7 +75,7 @@ def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: 
     }
     card = (run / "card.md").read_text(encoding="utf-8")
     assert "## Calibration" in card
-    assert "On 2 results of 1 validation patients" in card
+    assert "On 2 results of 1 validation patient that it was not trained on" in card
     after, _ = read_weights(run / BEST_NAME, kind=FORMAT, version=FORMAT_VERSION)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -185,3 +192,118 @@ def test_a_model_of_a_fold_is_calibrated_on_the_patients_that_it_left_out(tmp_pa
     run = a_model(tmp_path / "run", settings, training_patients=trained, dataset_fingerprint=fold.fingerprint)
     result = calibrate(run, folder, split="test", samples=1, copies=0)
     assert result.calibration.about["patients"] == tested
+
+
+def fold_runs(folder: Path, dataset: Path, folds: Items[int], **provenance: Any) -> list[Path]:
+    """A run folder a fold; no two of the untrained models are alike."""
+    runs = []
+    for fold in folds:
+        view = Dataset.open(dataset).folded(fold)
+        told = {
+            "training_patients": [entry.patient_id for entry in view.split("train")],
+            "validation_patients": [entry.patient_id for entry in view.split("validation")],
+            "dataset_fingerprint": view.fingerprint,
+            **provenance,
+        }
+        settings = SETTINGS.override([f"split.fold={fold}", f"training.seed={fold}", "training.epochs=7"])
+        runs.append(a_model(folder / f"fold{fold}", settings, seed=fold, **told))
+    return runs
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_dataset(tmp_path_factory.mktemp("folds") / "ds", ("train",) * 5, slices=1)
+
+
+def test_a_model_of_all_patients_is_calibrated_by_what_others_do_on_those_they_left_out(
+    tmp_path: Path, five: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Mapping[str, Items[Observed]]] = []
+
+    def spy(observed: Mapping[str, Items[Observed]], about: Mapping[str, Any]) -> Calibration:
+        seen.append(observed)
+        return calibrate_scores(observed, about)
+
+    monkeypatch.setattr(verb, "calibrate_scores", spy)
+    changed = SETTINGS.override(["prediction.clean_up=largest_component"])
+    run = a_model(tmp_path / "all", changed, training_patients=[f"patient{i}" for i in range(5)])
+    others = fold_runs(tmp_path, five, (0, 2, 3))
+    told: list[str] = []
+    result = calibrate(
+        run, five, fold_runs=others, samples=1, copies=1, progress=lambda _done, _of, what: told.append(what)
+    )
+    left_out = [entry for fold in (0, 2, 3) for entry in Dataset.open(five).folded(fold).split("test")]
+    assert told == [*(entry.case_id for entry in left_out), "done"]  # each case once
+    assert result.model == run / BEST_NAME
+    assert result.calibration.about == {
+        "split": "cross-validation",
+        "fold_models": 3,
+        "n_patients": len(left_out),
+        "n_results": 2 * len(left_out),
+        "samples": 1,
+        "clean_up": "largest_component",
+        "flips": False,
+        "passes": 1,
+        "copies": 1,
+        "dataset_fingerprint": Dataset.open(five).fingerprint,
+        "licences": ["CC0-1.0"],
+        "patients": sorted(entry.patient_id for entry in left_out),
+    }
+    by_fold = []
+    for other in others:  # used as the model of all is, and calibrated alone
+        alone = Model.load(other)
+        used = alone.settings.model_copy(update={"prediction": changed.prediction})
+        replace(alone, settings=used).save(other / BEST_NAME)
+        calibrate(other, five, tmp_path / "alone.safetensors", split="test", samples=1, copies=0, overwrite=True)
+        by_fold += [one for one in seen[-1]["GLAND"] if one.widening is not None]
+    as_they_are = [one for one in seen[0]["GLAND"] if one.widening is not None]
+    assert as_they_are == by_fold
+    assert len({one.score for one in as_they_are}) == len(as_they_are)  # by models that are not alike
+    assert (
+        f"On {2 * len(left_out)} results of {len(left_out)} patients, each by one of 3 models of the same recipe"
+        in (run / "card.md").read_text(encoding="utf-8")
+    )
+
+
+def test_models_that_cannot_stand_in_are_refused(tmp_path: Path, five: Path) -> None:
+    run = a_model(tmp_path / "all")
+    (first,) = fold_runs(tmp_path / "a", five, (1,))
+    with pytest.raises(ModelError, match="left out fold 1, as a run before it did"):
+        calibrate(run, five, fold_runs=[first, first], samples=1)
+    with pytest.raises(ModelError, match="was not trained on a fold"):
+        calibrate(run, five, fold_runs=[run], samples=1)
+    other = a_model(tmp_path / "b", SETTINGS.override(["split.fold=0", "training.batch_size=4", "loss.l1=10"]))
+    with pytest.raises(
+        ModelError, match=r"another recipe .*: loss.l1 is 10.0 there and 100.0 here; training.batch_size"
+    ):
+        calibrate(run, five, fold_runs=[first, other], samples=1)
+    with pytest.raises(ValueError, match="give no split beside them"):
+        calibrate(run, five, split="test", fold_runs=[first], samples=1)
+    everyone = [f"patient{i}" for i in range(5)]
+    for knew in ({"training_patients": everyone}, {"validation_patients": everyone}):
+        (knowing,) = fold_runs(tmp_path / "c", five, (1,), **knew)
+        with pytest.raises(LeakageError, match="trained or chosen on patients"):
+            calibrate(run, five, fold_runs=[knowing], samples=1)
+    silent = a_model(tmp_path / "d", SETTINGS.override(["split.fold=0"]))
+    replace(Model.load(silent), provenance={}).save(silent / BEST_NAME)
+    with pytest.raises(ModelError, match="does not say whom it was trained on"):
+        calibrate(run, five, fold_runs=[silent], samples=1)
+    assert Model.load(run).calibration is None
+
+
+def test_what_ships_is_not_changed_in_place(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = a_model(tmp_path / "package") / BEST_NAME
+    monkeypatch.setattr(shipped, "FILE", file)
+    with pytest.raises(OutputError, match="the weights that ship stay as they are"):
+        calibrate("shipped", dataset, samples=1, copies=0)
+    calibrate("shipped", dataset, tmp_path / "own.safetensors", samples=1, copies=0)
+    assert Model.load(tmp_path / "own.safetensors").calibration is not None
+    assert Model.load(file).calibration is None
+
+
+def test_images_that_a_model_knew_before_it_was_tuned_are_refused(tmp_path: Path, dataset: Path) -> None:
+    """Even of those who chose its epoch: under their new name nobody would know that it had learnt from them."""
+    image = Dataset.open(dataset).image_digest("case2")
+    run = a_model(tmp_path / "run", images_sha256=[image], earlier_images_sha256=[image])
+    with pytest.raises(LeakageError, match="case2"):
+        calibrate(run, dataset, samples=1)

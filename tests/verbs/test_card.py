@@ -152,7 +152,8 @@ def test_a_card_tells_its_calibration_after_what_it_learnt_from() -> None:
     learnt, calibration = card(cast("Model", calibrated)).split("## What it learnt from")[1].split("## Calibration")
     assert "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`." in learnt
     assert calibration.strip() == (
-        "On 84 results of 12 test patients, worse copies among them, by 10 samples. A gland whose expected Dice is "
+        "On 84 results of 12 test patients that it was not trained on, worse copies among them, by 10 samples. A gland "
+        "whose expected Dice is "
         "below 0.72 makes a result doubtful."
     )
     assert "## Calibration" not in card(model(sources=sources_of(two_sets())))

@@ -59,3 +59,11 @@ def test_a_result_without_its_headers_is_said(source: SourceImages, tmp_path: Pa
     (tmp_path / "source.json").unlink()
     with pytest.raises(StudyError, match=r"source\.json is not there"):
         write_corrected_seg(on_source(source, zones_in(source)), tmp_path / "zones.edited.seg.dcm")
+
+
+def test_what_was_not_validated_still_is_not(source: SourceImages, tmp_path: Path) -> None:
+    """A person who moves a border of one zone does not vouch for the others."""
+    (tmp_path / "zones.json").write_text(json.dumps({**ABOUT, "not_validated": ["DPU"]}), encoding="utf-8")
+    write_corrected_seg(on_source(source, zones_in(source)), tmp_path / "zones.edited.seg.dcm")
+    labels = [str(item.SegmentLabel) for item in pydicom.dcmread(tmp_path / "zones.edited.seg.dcm").SegmentSequence]
+    assert [label for label in labels if "not validated" in label] == ["Distal prostatic urethra, not validated"]

@@ -3,7 +3,9 @@ from typing import Any, cast
 
 import pytest
 
+from tests.dataset_factory import COARSE
 from tests.verbs.standins import StandInModel, gland
+from zonate.errors import ModelError
 from zonate.model import Model
 from zonate.verbs.model_json import model_to_json
 
@@ -36,3 +38,16 @@ def test_a_result_names_no_patient_of_the_training(tmp_path: Path) -> None:
 )
 def test_an_older_model_is_not_declared_free(tmp_path: Path, provenance: dict[str, Any], terms: str) -> None:
     assert told(tmp_path, **provenance)["terms_of_use"] == terms
+
+
+def test_what_is_not_validated_is_said_of_what_the_model_draws(tmp_path: Path) -> None:
+    about = told(tmp_path, not_validated=["AFS", "DPU", "CENTRAL_GLAND"])
+    assert about["not_validated"] == ["DPU", "AFS", "CENTRAL_GLAND"]
+    assert about["provenance"] == {}
+    assert told(tmp_path)["not_validated"] is None
+    coarse = StandInModel(
+        lambda _slices: gland(), codes=COARSE, provenance={"not_validated": ["DPU", "AFS", "CENTRAL_GLAND"]}
+    )
+    assert model_to_json(cast("Model", coarse), tmp_path)["not_validated"] == ["CENTRAL_GLAND"]
+    with pytest.raises(ModelError, match="calls URETHRA not validated, which is none of PZ, TZ, DPU"):
+        told(tmp_path, not_validated=["URETHRA"])

@@ -71,11 +71,17 @@ class Scene:
         self.folder = folder / "out"
         self.codes: tuple[LabelCode, ...] = ALL_ZONE_CODES
         self.sampled = False
+        self.unproven: tuple[str, ...] = ()
 
     def write(self, doubt: str | None = None, **output: Any) -> dict[str, Any]:
         """Write the outputs that are asked for, all where nothing is said; a gland so small is doubtful of itself."""
         settings = Settings(slicing=SlicingSettings(size_px=64), output=OutputSettings(**output))
-        model: Any = StandInModel(lambda _slices: Volume(self.labels, self.grid), self.codes, settings=settings)
+        model: Any = StandInModel(
+            lambda _slices: Volume(self.labels, self.grid),
+            self.codes,
+            settings=settings,
+            provenance={"not_validated": list(self.unproven)},
+        )
         segmenter = Segmenter(model, {**ABOUT, "codes": [code.name for code in self.codes]}, settings)
         zones: ZoneMap = segmenter.segment(self.case, psa_ng_ml=4.0)
         entropy = np.zeros(self.grid.shape, dtype=np.float32) if self.sampled else None
@@ -253,3 +259,29 @@ def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:
     assert report["not_given"]["surfaces"] == "the settings leave it out (output.surfaces)"
     for name in ("t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz"):
         assert report["not_given"][name] == "the settings leave it out (output.images)"
+
+
+def test_every_file_says_what_is_not_validated(scene: Scene) -> None:
+    scene.unproven = ("DPU", "AFS")
+    report = scene.write(doubt="")
+    assert report["not_validated"] == ["DPU", "AFS"]
+    surfaces = {name for name in scene.names if name.startswith("surfaces/")}
+    assert surfaces == {
+        "surfaces/not-validated-dpu.stl", "surfaces/not-validated-afs.stl", "surfaces/pz.stl", "surfaces/tz.stl",
+        "surfaces/central_gland.stl", "surfaces/gland.stl",
+    }  # fmt: skip
+    for name in ("zones.nii.gz", "sectors.nii.gz"):
+        said = "Research use only. Not for diagnosis; not validated: DPU, AFS"
+        assert _description(scene.folder / name) == said
+    drawn = {"qc.png"}  # tests/pictures/test_qc.py
+    for name in scene.names - NOT_RESULTS - drawn - surfaces:
+        assert "not validated" in _content(scene.folder / name).lower() or name == "zones.json", name
+    told = _content(scene.folder / "measurements.sr.dcm")
+    assert "Not validated: distal prostatic urethra, anterior fibromuscular stroma; too few patients" in told
+    assert "Anterior stroma (AFS), not validated" in _content(scene.folder / "report.html")
+
+
+def test_of_a_model_that_says_nothing_nothing_is_called_not_validated(scene: Scene) -> None:
+    assert scene.write(doubt="")["not_validated"] == []
+    for name in ("zones.seg.dcm", "sectors.seg.dcm", "zones.rtstruct.dcm", "measurements.sr.dcm", "zones.nii.gz"):
+        assert "not validated" not in _content(scene.folder / name).lower(), name

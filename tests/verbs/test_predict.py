@@ -1,5 +1,6 @@
 """`zonate.predict`: the same zones as in the files, without a file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import zonate
 from tests.io.t2w_source import t2w_source, zones_in
 from tests.verbs.standins import SHAPE, StandInModel, gland, t2w
+from zonate import shipped
 from zonate.case import Case
 from zonate.config import PredictionSettings, Settings, SlicingSettings
-from zonate.errors import StudyError
+from zonate.errors import ModelError, StudyError
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
@@ -50,6 +52,20 @@ def test_the_zones_of_a_study_without_a_file(model: Path, tmp_path: Path) -> Non
     assert zones.uncertainty is None
     assert any(text.startswith("the gland measures 7.2 ml") for text in zones.warnings)
     assert zones.doubt.startswith("the gland measures 7.2 ml")
+
+
+def test_without_a_model_what_ships_is_used(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_of_volumes(tmp_path / "study", t2w())
+    monkeypatch.setattr(shipped, "FILE", tmp_path / "none.safetensors")
+    with pytest.raises(ModelError, match="this installation carries no weights, give --model"):
+        zonate.predict(study)
+    with pytest.raises(ModelError, match="this installation carries no weights, give --model"):
+        zonate.predict_studies([study], tmp_path / "out")
+    monkeypatch.setattr(shipped, "FILE", model)
+    assert np.array_equal(zonate.predict(study).labels.values, gland().values)
+    assert np.array_equal(zonate.predict(study, model="shipped").labels.values, gland().values)
+    (done,) = zonate.predict_studies([study], tmp_path / "out", settings=["output.report=false"]).done
+    assert json.loads((done / "zones.json").read_text(encoding="utf-8"))["model"]["file"] == "model.safetensors"
 
 
 def test_a_psa_that_cannot_be_one_is_refused_before_the_work(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A case through a network with dropout: what the samples say of the result, without a stand-in."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -93,6 +94,13 @@ def test_the_same_case_gives_the_same_whatever_else_is_drawn(file: Path) -> None
     other = segmented(file, "prediction.seed=1")
     assert np.array_equal(other.labels.values, first.labels.values)
     assert other.uncertainty != first.uncertainty
+
+
+def test_what_the_model_calls_not_validated_goes_with_the_zones(file: Path, tmp_path: Path) -> None:
+    assert segmented(file, "prediction.samples=0").not_validated == ()
+    model = Model.load(file)
+    replace(model, provenance={"not_validated": ["AFS", "CENTRAL_GLAND"]}).save(tmp_path / "m.safetensors")
+    assert segmented(tmp_path / "m.safetensors", "prediction.samples=0").not_validated == ("CENTRAL_GLAND",)
 
 
 def test_without_samples_that_is_said(file: Path) -> None:

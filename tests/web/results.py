@@ -62,6 +62,7 @@ def write_result(folder: Path, grid: Grid | None = None, *, adc: bool = True, en
         "codes": {"0": "background", "1": "PZ", "2": "TZ", "3": "DPU", "4": "AFS"},
         "doubt": DOUBT,
         "warnings": [WARNING],
+        "not_validated": ["AFS"],
         "dwi_b_value_s_mm2": None,
         "alignment": {"chosen": "given", "reason": "the volumes lie on one grid"},
         "uncertainty": {

@@ -60,6 +60,15 @@ def test_the_manifest_tells_the_page_what_there_is(tmp_path: Path) -> None:
     ]
 
 
+def test_a_zone_that_is_not_validated_is_told_to_the_page(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    report = json.loads((folder / "zones.json").read_text())
+    assert [zone["not_validated"] for zone in read_case(folder).manifest()["zones"]] == [False, False, False, True]
+    del report["not_validated"]  # as an older version wrote it
+    (folder / "zones.json").write_text(json.dumps(report))
+    assert not any(zone["not_validated"] for zone in read_case(folder).manifest()["zones"])
+
+
 def test_without_a_calibration_the_page_is_told_the_range_of_the_samples(tmp_path: Path) -> None:
     folder = write_result(tmp_path / "a")
     calibrated = read_case(folder).manifest()

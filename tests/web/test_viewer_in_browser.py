@@ -165,6 +165,10 @@ def test_it_opens_without_a_network(viewer: Viewer) -> None:
     assert page.locator("#warnings li").all_inner_texts() == [WARNING]
     assert page.locator("#doubt").inner_text() == f"This result is doubtful: {DOUBT}"
     assert page.locator("figcaption").all_inner_texts() == ["T2W", "ADC"]
+    marked = [
+        row.inner_text().split() for row in page.locator("#zones li").all() if "not validated" in row.inner_text()
+    ]
+    assert [row[0] for row in marked] == ["AFS"]
     volumes = [page.locator(f"#zone-{code}-volume").inner_text() for code in (1, 2, 3, 4)]
     # 6 × 24 × 28 voxels of 0.003 ml less those of TZ and AFS, 6 × 14 × 20 less the urethra's, 2 × 3 × 3, 6 × 2 × 12
     assert volumes == ["6.6", "5.0", "0.1", "0.4"]

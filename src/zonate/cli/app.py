@@ -46,11 +46,11 @@ def series_overrides(t2w: int | None, dwi: int | None, adc: int | None) -> "dict
     return {sequence: number for sequence, number in given.items() if number is not None}
 
 
-def settings_of(assignments: list[str] | None) -> "Settings":
-    """The default settings, changed as the user says."""
-    from zonate.config import Settings
+def settings_of(assignments: list[str] | None, recipe: str | None = None) -> "Settings":
+    """The default settings, or those of a recipe, changed as the user says."""
+    from zonate.config import Settings, load_recipe
 
-    return Settings().override(assignments or [])
+    return (Settings() if recipe is None else load_recipe(recipe)).override(assignments or [])
 
 
 def print_json(value: Any) -> None:

@@ -52,6 +52,9 @@ def prepare(
     test_set: Annotated[
         list[str] | None, typer.Option(help="A data set whose patients all test; may be given often.", metavar="NAME")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="The recipe that will learn from it: how it is read, aligned, sliced and split.")
+    ] = None,
     jobs: Jobs = 0,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
@@ -59,7 +62,8 @@ def prepare(
     """Turn studies with labels into a dataset; done again, it goes on where it stopped."""
     from zonate.verbs.prepare import prepare as run
 
-    settings = settings_of([*(assignments or []), *([f"split.test_sets={json.dumps(test_set)}"] if test_set else [])])
+    test_sets = [f"split.test_sets={json.dumps(test_set)}"] if test_set else []
+    settings = settings_of([*(assignments or []), *test_sets], recipe)
     with render.progress_bar("prepare") as progress:
         result = run(
             output,

@@ -10,24 +10,34 @@ import typer
 from zonate.cli import render
 from zonate.cli.app import DONE, MODELS, SOME_FAILED, Assignments, Output, Overwrite, app
 
+ModelArgument = Annotated[Path, typer.Argument(help="Run folder, model file, or `shipped`: the weights that ship.")]
+
 
 @app.command(rich_help_panel=MODELS)
 def train(
     output: Output,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
-    recipe: Annotated[str, typer.Option(help="A recipe's name (see `zonate info`) or a TOML file.")] = "pix2pix",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe's name (see `zonate info`) or a TOML file; none: pix2pix, or that of --init."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Begin from the weights of a run folder, a model file or `shipped`.")
+    ] = None,
     fold: Annotated[int | None, typer.Option(help="Leave this fold of cross-validation out, from 0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUTPUT stopped.")] = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
-    """Train a model by a recipe."""
+    """Train a model by a recipe, from scratch or from the weights of another."""
     from zonate.config import load_recipe
+    from zonate.verbs.initial_weights import initial_settings
     from zonate.verbs.train import train as run
 
-    settings = load_recipe(recipe).override(assignments or [])
+    begun = initial_settings(init) if init is not None and recipe is None else load_recipe(recipe or "pix2pix")
+    settings = begun.override(assignments or [])
     with render.log_warnings(), render.progress_bar(settings.name) as progress:
-        best = run(data, output, settings, fold=fold, resume=resume, overwrite=overwrite, progress=progress)
+        best = run(data, output, settings, fold=fold, init=init, resume=resume, overwrite=overwrite, progress=progress)
     render.console.print(
         f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
     )
@@ -35,7 +45,7 @@ def train(
 
 @app.command(rich_help_panel=MODELS)
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    model: ModelArgument,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
     output: Output,
     split: Annotated[str, typer.Option(help="test, validation, train or evaluation.")] = "test",
@@ -61,12 +71,16 @@ def evaluate(
 
 @app.command(rich_help_panel=MODELS)
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    model: ModelArgument,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Another model file to write; none: the model's own.")
     ] = None,
-    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    split: Annotated[str | None, typer.Option(help="validation (the default) or test.")] = None,
+    fold_run: Annotated[
+        list[Path] | None,
+        typer.Option(help="For a model of all patients: a run of `train --fold` in its place; given once a fold."),
+    ] = None,
     samples: Annotated[int, typer.Option(help="Segmentations to draw of each result.", min=1)] = 10,
     copies: Annotated[int, typer.Option(help="Worse copies of each case, which show failures.", min=0)] = 6,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier calibration.")] = False,
@@ -76,7 +90,15 @@ def calibrate(
 
     with render.log_warnings(), render.progress_bar("calibrate") as progress:
         result = run(
-            model, data, output, split=split, samples=samples, copies=copies, overwrite=overwrite, progress=progress
+            model,
+            data,
+            output,
+            split=split,
+            fold_runs=fold_run or [],
+            samples=samples,
+            copies=copies,
+            overwrite=overwrite,
+            progress=progress,
         )
     render.console.print(
         f"calibrated on {result.n_results} results of {result.n_patients} patients: {result.model}",

@@ -188,6 +188,27 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     console.print(table)
 
 
+def show_shipped_model(about: Mapping[str, Any]) -> None:
+    """The weights that ship: file and network in a table, then their card."""
+    from rich.markdown import Markdown
+
+    if "problem" in about:
+        console.print(f"model that ships: {about['problem']}", markup=False, highlight=False, soft_wrap=True)
+        return
+    rows = [
+        ["file", about["file"]],
+        ["sha256", about["sha256"]],
+        ["size", f"{about['size_bytes'] / 1e6:.1f} MB"],
+        ["format", f"{about['format']} {about['format_version']}"],
+        ["parameters", f"{about['parameters'] / 1e6:.1f} million"],
+        ["channels", ", ".join(name for name, known in about["channels"].items() if known)],
+        ["learnt from", f"{about['training_patients']} patients"],
+        ["epoch chosen by", f"{about['validation_patients']} further patients"],
+    ]
+    show_table("Model that ships", ["what", "value"], rows)
+    console.print(Markdown(about["card"]))
+
+
 _SHOWN = ("hd95_mm", "volume_error_ml")
 
 

@@ -25,12 +25,14 @@ def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: i
 
 @app.command(rich_help_panel=START)
 def info(as_json: AsJson = False) -> None:
-    """Show versions, machine, recipes and zones."""
+    """Show versions, machine, recipes, zones, and the model that ships."""
     from zonate.verbs.info import info as run
 
     found = run()
     if as_json:
         print_json(found)
         return
+    shipped = found.pop("shipped_model")
     rows = [[key, json.dumps(value, ensure_ascii=False)] for key, value in found.items()]
     render.show_table("Zonate", ["what", "value"], rows)
+    render.show_shipped_model(shipped)

@@ -106,7 +106,9 @@ def align(
 def predict(
     studies: Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")],
     output: Output,
-    model: Annotated[Path, typer.Option(help="Run folder or model file.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Run folder or model file; none: the weights that ship, see `zonate info`.")
+    ] = None,
     psa: Annotated[float | None, typer.Option(help="Prostate-specific antigen in ng/ml, for its density.")] = None,
     samples: Annotated[
         int | None, typer.Option(help="Segmentations to draw for intervals and warnings (10; 0: none).", min=0)
@@ -122,6 +124,7 @@ def predict(
 ) -> None:
     """Segment studies: zones, sectors, figures, report and DICOM objects in OUTPUT/<case_id>/."""
     from zonate.verbs.predict_studies import predict_studies as run
+    from zonate.zonemap import said_of_not_validated
 
     settings = list(assignments or [])
     if samples is not None:
@@ -148,6 +151,8 @@ def predict(
     for folder in result.done:
         about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
         render.show_prediction(folder, about)
+    if result.done and (said := said_of_not_validated(about["not_validated"])):
+        render.console.print(said, markup=False, highlight=False, soft_wrap=True)
     if result.done and about["model"]["terms_of_use"]:
         render.console.print(f"terms: {about['model']['terms_of_use']}", markup=False, soft_wrap=True)
     render.show_failures(result.failed)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from zonate.config import AugmentationSettings
 from zonate.dataset.augmentation import augment
-from zonate.dataset.statistics import Statistics, normalise
+from zonate.dataset.slices import beside_neighbours
+from zonate.dataset.statistics import Statistics, of_images, region, scaled
 from zonate.dataset.store import Dataset, Entry
 from zonate.zones import ZONES_OF_CODE, LabelCode
 
@@ -25,7 +26,8 @@ class Batch:
     """Slices to learn from.
 
     Attributes:
-        images: (B, 3, H, W) float32, normalised; 0 where nothing was measured.
+        images: (B, (2n + 1) · 3, H, W) float32, scaled: each slice beside its n neighbours on either side, from
+            inferior to superior; within a slice T2W, DWI, ADC. NaN where nothing was measured.
         labels: (B, H, W) uint8 label codes.
         codes: Of each slice, those that its annotator could have drawn.
     """
@@ -48,10 +50,11 @@ class SliceLoader:
         *,
         batch_size: int,
         seed: int,
-        normalisation: Literal["dataset", "volume"],
+        normalisation: Literal["dataset", "volume", "region"],
         channels: tuple[bool, bool, bool],
         augmentation: AugmentationSettings,
         sampling: Literal["every", "balanced"] = "every",
+        neighbours: int = 0,
     ) -> None:
         self._dataset = dataset
         self._places = [(entry, s) for entry in entries for s in range(entry.slices)]
@@ -60,6 +63,8 @@ class SliceLoader:
         self._normalisation = normalisation
         self._channels = channels
         self._augmentation = augmentation
+        self._neighbours = neighbours
+        self._of_region: dict[str, Statistics] = {}
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
         self._chances = chances(held) if sampling == "balanced" else None
 
@@ -87,13 +92,35 @@ class SliceLoader:
         images, labels, codes = [], [], []
         for index, visit in chunk.tolist():
             entry, s = self._places[index]
+            place = (self._seed, epoch, visit)
             image, label = self._dataset.slice(entry.case_id, s)
-            image, label = augment(image, label, self._augmentation, visit=(self._seed, epoch, visit))
-            statistics = entry.statistics if self._normalisation == "volume" else self._dataset.statistics
-            images.append(torch.from_numpy(normalise_known(image, statistics, self._channels)))
+            if self._neighbours:
+                image = self._beside_neighbours(entry, s, place)
+            parts = image.reshape(-1, 3, *image.shape[1:])  # (2n + 1, 3, H, W)
+            image = scaled_known(parts, self._statistics(entry), self._channels).reshape(image.shape)
+            image, label = augment(image, label, self._augmentation, visit=place)
+            images.append(torch.from_numpy(image))
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
         return Batch(torch.stack(images), torch.stack(labels), tuple(codes))
+
+    def _beside_neighbours(self, entry: Entry, s: int, place: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+        """Slice s and those around it ((2n + 1) · 3, H, W), now and then from twice as far."""
+        far = np.random.default_rng((*place, 1)).random() < self._augmentation.far_neighbours_chance
+        reach = (2 if far else 1) * self._neighbours
+        first, last = max(s - reach, 0), min(s + reach, entry.slices - 1)
+        around = self._dataset.images(entry.case_id, first, last + 1)
+        return beside_neighbours(around, self._neighbours, 2 if far else 1)[s - first]
+
+    def _statistics(self, entry: Entry) -> Statistics:
+        if self._normalisation == "dataset":
+            return self._dataset.statistics
+        if self._normalisation == "volume":
+            return entry.statistics
+        if entry.case_id not in self._of_region:
+            images = self._dataset.images(entry.case_id, 0, entry.slices)
+            self._of_region[entry.case_id] = of_images([region(images, self._dataset.slicing.spacing_mm)])
+        return self._of_region[entry.case_id]
 
 
 def chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
@@ -116,13 +143,13 @@ def chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
     return weights / weights.sum() if weights.sum() > 0 else np.full(len(sets), 1 / max(len(sets), 1))
 
 
-def normalise_known(
+def scaled_known(
     images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
 ) -> npt.NDArray[np.float32]:
-    """Normalise the channels that a network has learnt from, and set the others to 0.
+    """Scale the channels that a network has learnt from, and take the others away.
 
     A network that never saw a channel knows nothing of its scale: what it is given there must be what it was
-    trained on, which is 0.
+    trained on, which is nothing.
 
     Args:
         images: (..., 3, H, W) in the units of the statistics, NaN where nothing was measured.
@@ -130,8 +157,15 @@ def normalise_known(
         channels: For T2W, DWI and ADC, whether any training case had it.
 
     Returns:
-        The same shape in float32.
+        The same shape in float32, NaN where nothing was measured or known.
     """
-    scaled = normalise(images, statistics)
-    scaled[..., [c for c in range(3) if not channels[c]], :, :] = 0.0
-    return scaled
+    values = scaled(images, statistics)
+    values[..., [c for c in range(3) if not channels[c]], :, :] = np.nan
+    return values
+
+
+def normalise_known(
+    images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
+) -> npt.NDArray[np.float32]:
+    """As `scaled_known`, with 0 in place of NaN: what a network is shown."""
+    return np.nan_to_num(scaled_known(images, statistics, channels), copy=False)

@@ -39,18 +39,53 @@ class Slices:
 
 
 def slice_case(case: Case, settings: SlicingSettings) -> Slices:
-    """Cut a case into the network's slices; nothing is resampled along S."""
+    """Cut a case into the network's slices; nothing is resampled along S.
+
+    A border that a scanner or a programme has filled with one dark value counts as not measured, like what lies beyond
+    the volume.
+    """
     t2w = to_canonical(case.t2w)
     crop = Crop(t2w.grid, settings.size_px, settings.spacing_mm)
     n_slices = t2w.grid.shape[0]
     images = np.full((n_slices, 3, settings.size_px, settings.size_px), np.nan, dtype=np.float32)  # (S, C, H, W)
     for sequence, volume in case.channels().items():
         if volume is not None:
-            images[:, sequence] = crop.image(to_canonical(volume).values)
+            images[:, sequence] = crop.image(_without_padding(to_canonical(volume).values))
     labels = None
     if case.labels is not None:
         labels = crop.labels(to_canonical(case.labels).values, outside=LabelCode.NOT_ANNOTATED)
     return Slices(case.case_id, images, labels, crop, case.t2w.grid)
+
+
+def _without_padding(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The values (S, H, W) with NaN in rows and columns at the edges that hold the volume's minimum alone."""
+    measured = np.array(values, dtype=np.float32)
+    dark = ~np.isfinite(measured) | (measured == np.nanmin(measured)) if np.isfinite(measured).any() else measured == 0
+    rows, columns = (np.flatnonzero(~dark.all(axis=axes)) for axes in ((0, 2), (0, 1)))
+    if rows.size:  # else the volume holds one value, which is for others to judge
+        for outside in (np.s_[:, : rows[0]], np.s_[:, rows[-1] + 1 :]):
+            measured[outside] = np.nan
+        for outside in (np.s_[:, :, : columns[0]], np.s_[:, :, columns[-1] + 1 :]):
+            measured[outside] = np.nan
+    return measured
+
+
+def beside_neighbours(images: npt.NDArray[Any], neighbours: int, step: int = 1) -> npt.NDArray[Any]:
+    """Show each slice beside those above and below it, as channels.
+
+    Args:
+        images: (S, C, H, W), from inferior to superior.
+        neighbours: How many on either side.
+        step: 2 takes every other one, as slices of twice the distance would lie.
+
+    Returns:
+        (S, (2 · neighbours + 1) · C, H, W), from the most inferior neighbour to the most superior one; beyond the ends
+        the last slice is repeated.
+    """
+    n_slices = len(images)
+    offsets = step * np.arange(-neighbours, neighbours + 1)
+    places = np.clip(np.arange(n_slices)[:, None] + offsets, 0, n_slices - 1)  # (S, 2n + 1)
+    return images[places].reshape(n_slices, -1, *images.shape[2:])
 
 
 def restore_slices(

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 Triple = tuple[float, float, float]
 
+_REGION_MM = 50.0  # from the middle: a gland that lies off it is held, the body's outline is not
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -80,6 +82,24 @@ def of_images(images: Iterable[npt.NDArray[Any]]) -> Statistics:
     return pooled(moments_of(image) for image in images).statistics
 
 
+def region(images: npt.NDArray[Any], spacing_mm: float) -> npt.NDArray[Any]:
+    """The part of slices that lies within 50 mm of their middle along rows and columns.
+
+    What is measured there is pelvis whatever the field of view, which whole slices are not: a narrow one lacks the fat
+    and the air that a wide one shows, and is another image to whoever normalises by it.
+
+    Args:
+        images: (..., H, W).
+        spacing_mm: Of a pixel.
+
+    Returns:
+        A view (..., h, w); all of it where the slices are smaller.
+    """
+    half_px = round(_REGION_MM / spacing_mm)
+    rows, columns = (slice(max(size // 2 - half_px, 0), size // 2 + half_px) for size in images.shape[-2:])
+    return images[..., rows, columns]
+
+
 def moments_of(image: npt.NDArray[Any]) -> Moments:
     """The moments of one array (..., 3, H, W) in float64; NaN is left out."""
     channels = [np.asarray(image[..., c, :, :], dtype=np.float64) for c in range(3)]
@@ -106,7 +126,7 @@ def pooled(parts: Iterable[Moments]) -> Moments:
     return Moments((t2w, dwi, adc), _triple(mean), _triple(squares))
 
 
-def normalise(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[np.float32]:
+def scaled(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[np.float32]:
     """Subtract the mean and divide by the standard deviation, channel by channel.
 
     Args:
@@ -114,13 +134,18 @@ def normalise(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[n
         statistics: Per channel.
 
     Returns:
-        The same shape in float32; what was not measured becomes 0, which is then the mean.
+        The same shape in float32, NaN where nothing was measured.
     """
     mean = np.array(statistics.mean, dtype=np.float32)[:, None, None]  # (C, 1, 1)
     std = np.array(statistics.std, dtype=np.float32)[:, None, None]
-    scaled: npt.NDArray[np.float32] = (images.astype(np.float32) - mean) / std
-    scaled[~np.isfinite(scaled)] = 0.0
-    return scaled
+    values: npt.NDArray[np.float32] = (images.astype(np.float32) - mean) / std
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def normalise(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[np.float32]:
+    """As `scaled`, but what was not measured becomes 0, which is then the mean."""
+    return np.nan_to_num(scaled(images, statistics), copy=False)
 
 
 def _triple(values: Iterable[Any]) -> Triple:

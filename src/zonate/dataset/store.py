@@ -243,6 +243,14 @@ class Dataset:
         """
         return self._array(case_id, "images")[s], self._array(case_id, "labels")[s]
 
+    def images(self, case_id: str, first: int, last: int) -> npt.NDArray[np.float32]:
+        """The images (S, 3, H, W) of some slices of a case, from `first` to before `last`.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        return np.asarray(self._array(case_id, "images")[first:last], dtype=np.float32)
+
     def slices(self, case_id: str) -> Slices:
         """A whole case as the network sees it."""
         record = self.record(case_id)

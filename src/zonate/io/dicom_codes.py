@@ -1,17 +1,19 @@
 """What structures are called in DICOM: SNOMED CT codes, and a scheme of our own for what has none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.sr.coding import Code
 
 from zonate.sectors import Sector
+from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED
 from zonate.zones import CENTRAL_GLAND_COLOUR_RGB, WHOLE_GLAND_COLOUR_RGB, ZONE_INFO, LabelCode, Zone
 
 ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 PROSTATE = Code("41216001", "SCT", "Prostate")
 OWN_SCHEME = "99ZONATE"
 """Names that begin with 99 are for private schemes (PS3.3 section 8.2)."""
+_LABEL_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,18 @@ def coded_sector(sector: Sector) -> CodedStructure:
     return CodedStructure(
         Code(sector.snomed_code, "SCT", sector.meaning), sector.meaning, "", sector.abbreviation, sector.colour_rgb
     )
+
+
+def unvalidated(of: CodedStructure) -> CodedStructure:
+    """The same structure, whose label and description say that it is not validated.
+
+    Where the label would not fit into 64 characters, it leaves out that the structure is one of the prostate.
+    """
+    label = f"{of.label}, {NOT_VALIDATED}"
+    if len(label) > _LABEL_CHARACTERS:
+        label = f"{of.label.removesuffix(' of prostate')}, {NOT_VALIDATED}"
+    said = f"Not validated: {WHY_NOT_VALIDATED}"
+    return replace(of, label=label, description=f"{said}. {of.description}" if of.description else said)
 
 
 def own_scheme() -> CodingSchemeIdentificationItem:

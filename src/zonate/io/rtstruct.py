@@ -15,12 +15,12 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from zonate.geometry import Grid, Volume
 from zonate.io.contours import Polygon, outlines
-from zonate.io.dicom_codes import OWN_SCHEME, CodedStructure, coded_zone, own_scheme
+from zonate.io.dicom_codes import OWN_SCHEME, CodedStructure, coded_zone, own_scheme, unvalidated
 from zonate.io.dicom_object import new_object
 from zonate.io.dicom_output import DicomAlgorithm, SeriesNumber, long_string, making, now, save_dicom
 from zonate.io.seg_source import check_grid
 from zonate.io.source import SourceImages
-from zonate.zones import LabelCode, structure_codes
+from zonate.zones import LabelCode, structure_codes, structure_name
 
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management (retired): what the standard has a structure set name its study by."""
@@ -55,6 +55,7 @@ def write_rtstruct(
     label: str = "ZONATE_ZONES",
     series_number: int = SeriesNumber.CONTOURS,
     description: str = "Zonate prostate zones (contours)",
+    not_validated: Items[str] = (),
 ) -> Dataset:
     """Write a structure set with one region of interest a zone, and one for the whole gland.
 
@@ -72,6 +73,8 @@ def write_rtstruct(
         label: Of the structure set, 16 characters at most.
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
+        not_validated: Names in `zonate.zones.STRUCTURES` of those whose regions say so in their description. Their
+            names stay, by which systems know them.
 
     Returns:
         What was written.
@@ -80,7 +83,7 @@ def write_rtstruct(
         GeometryError: The labels do not lie on the source's grid, or the headers do not lie where the grid says.
     """
     check_grid(labels.grid, source)
-    rois = list(_rois(labels, sorted(set(codes))))
+    rois = list(_rois(labels, sorted(set(codes)), not_validated))
     made = new_object(
         source,
         sop_class_uid=RTStructureSetStorage,
@@ -98,14 +101,15 @@ def write_rtstruct(
     return made
 
 
-def _rois(labels: Volume, codes: Items[LabelCode]) -> Iterator[_Roi]:
+def _rois(labels: Volume, codes: Items[LabelCode], not_validated: Items[str]) -> Iterator[_Roi]:
     drawn = [code for code in codes if code in _NAMES]
     members: dict[LabelCode, tuple[LabelCode, ...]] = {code: (code,) for code in drawn}
     gland = structure_codes("GLAND", codes)
     if gland is not None:
         members = {LabelCode.WHOLE_GLAND: gland, **members}
     for number, (code, of) in enumerate(members.items(), start=1):
-        yield _Roi(number, _NAMES[code], coded_zone(code), np.isin(labels.values, of))
+        structure = unvalidated(coded_zone(code)) if structure_name(code) in not_validated else coded_zone(code)
+        yield _Roi(number, _NAMES[code], structure, np.isin(labels.values, of))
 
 
 def _add_structure_set(

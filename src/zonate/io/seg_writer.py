@@ -22,12 +22,13 @@ from zonate.io.dicom_codes import (
     coded_sector,
     coded_zone,
     own_scheme,
+    unvalidated,
 )
 from zonate.io.dicom_output import DicomAlgorithm, SeriesNumber, equipment, long_string, making, new_uid, save_dicom
 from zonate.io.seg_source import check_grid, headers_by_slice, refer_to_frames
 from zonate.io.source import SourceImages
 from zonate.sectors import SECTORS
-from zonate.zones import LabelCode
+from zonate.zones import LabelCode, structure_name
 
 MADE_BY_PROGRAM = "Made by a program, for research use only"
 EmptyZones = Literal["described", "kept"]
@@ -46,6 +47,7 @@ def write_zones_seg(
     series_number: int = SeriesNumber.ZONES,
     description: str = "Zonate prostate zones",
     content_description: str = MADE_BY_PROGRAM,
+    not_validated: Items[str] = (),
 ) -> pydicom.Dataset:
     """Write a BINARY segmentation with one segment a zone.
 
@@ -60,6 +62,7 @@ def write_zones_seg(
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
         content_description: How the labels came about, likewise.
+        not_validated: Names in `zonate.zones.STRUCTURES` of those whose segments say so in label and description.
 
     Returns:
         What was written, to refer to.
@@ -75,7 +78,10 @@ def write_zones_seg(
     return _write(
         path,
         labels,
-        [(int(code), coded_zone(code)) for code in drawn],
+        [
+            (int(code), unvalidated(coded_zone(code)) if structure_name(code) in not_validated else coded_zone(code))
+            for code in drawn
+        ],
         source,
         algorithm=algorithm,
         empty_zones=empty_zones,
@@ -95,6 +101,7 @@ def write_sectors_seg(
     empty_zones: EmptyZones = "described",
     series_number: int = SeriesNumber.SECTORS,
     description: str = "Zonate prostate sectors (PI-RADS v2.1)",
+    not_validated: Items[str] = (),
 ) -> pydicom.Dataset:
     """Write the same of the sector map: one segment for each of `zonate.sectors.SECTORS`, in their order.
 
@@ -106,6 +113,7 @@ def write_sectors_seg(
         empty_zones: As for zones.
         series_number: As for zones.
         description: As for zones.
+        not_validated: As for zones; the sectors of such a zone say so.
 
     Raises:
         GeometryError: As for zones.
@@ -115,7 +123,10 @@ def write_sectors_seg(
     return _write(
         path,
         sectors,
-        [(sector.number, coded_sector(sector)) for sector in SECTORS],
+        [
+            (of.number, unvalidated(coded_sector(of)) if of.zone.name in not_validated else coded_sector(of))
+            for of in SECTORS
+        ],
         source,
         algorithm=algorithm,
         empty_zones=empty_zones,

@@ -36,7 +36,7 @@ from zonate.io.source import SourceImages
 from zonate.io.sr_measurements import adc_measurements, gland_measurements, psa_measurements, volume_measurement
 from zonate.measurements import Measurements, Uncertainty
 from zonate.sectors import SECTORS
-from zonate.zones import STRUCTURES, LabelCode
+from zonate.zones import CODE_OF_STRUCTURE, LabelCode
 
 PROCEDURE = Code("719178004", "SCT", "Multiparametric MRI of prostate")
 """CID 100."""
@@ -47,8 +47,6 @@ _COMMENT = Code("121106", "DCM", "Comment")
 _INTENDED_USE = "Made by a program, for research use only"
 
 _Group: TypeAlias = sr.VolumetricROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
-
-_CODE_OF = {name: LabelCode.WHOLE_GLAND if name == "GLAND" else LabelCode[name] for name in STRUCTURES}
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def _structure_groups(
             figures += gland_measurements(measurements)
         if name in measurements.adc:
             figures += adc_measurements(measurements.adc[name])
-        structure = coded_zone(_CODE_OF[name])
+        structure = coded_zone(CODE_OF_STRUCTURE[name])
         yield _group(structure, figures, algorithm, source, segments.get(structure.tracking_id))
 
 

@@ -153,6 +153,15 @@ class Calibration:
         return cls(maps, float(value["doubtful_below"]), widening, value["about"])
 
 
+def calibrated_on(about: Mapping[str, Any]) -> str:
+    """Whom a model was calibrated on, from what `Calibration.about` says."""
+    n = about["n_patients"]
+    patients = f"patient{'' if n == 1 else 's'}"
+    if models := about.get("fold_models"):
+        return f"{n} {patients}, each by one of {models} models of the same recipe that was not trained on them"
+    return f"{n} {about['split']} {patients} that it was not trained on"
+
+
 def calibrate_scores(observed: Mapping[str, Sequence[Observed]], about: Mapping[str, Any]) -> Calibration:
     """Learn a calibration.
 

@@ -1,1 +1,1 @@
-"""The networks of pix2pix."""
+"""The segmenting networks and the discriminators."""

@@ -1,4 +1,4 @@
-"""The generator of pix2pix: a U-Net of eight halvings, from a three-channel slice to a logit a zone."""
+"""The generator of pix2pix: a U-Net of eight halvings, from a slice to a logit a zone."""
 
 from typing import Literal, cast
 
@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from zonate.config import NetworkSettings
-from zonate.networks.blocks import batch_norm, initialise
+from zonate.networks.blocks import initialise, n_image_channels, norm
 from zonate.zones import N_ZONES
 
 SIZE_PX = 256
 """Eight halvings take this to one pixel."""
 
-_N_CHANNELS = 3  # T2W, DWI, ADC
 _WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)  # of the down blocks, in base channels
 _N_DROPOUT = 3  # up blocks with dropout, from the bottleneck
 
@@ -28,9 +27,10 @@ class Generator(nn.Module):
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
+        self._n_channels = n_image_channels(settings)
         widths = [settings.base_channels * width for width in _WIDTHS]
         self.down = nn.ModuleList()
-        channels = _N_CHANNELS
+        channels = self._n_channels
         for level, width in enumerate(widths):
             normalised = 0 < level < len(widths) - 1
             self.down.append(_down_block(channels, width, settings, normalised=normalised))
@@ -46,7 +46,7 @@ class Generator(nn.Module):
         """From normalised slices to logits.
 
         Args:
-            images: (B, 3, 256, 256) float.
+            images: (B, C, 256, 256) float, C = 3 · (2 · neighbours + 1).
 
         Returns:
             (B, K, 256, 256): before softmax or sigmoid; `probabilities` applies the head.
@@ -54,10 +54,10 @@ class Generator(nn.Module):
         Raises:
             ValueError: The slices have another size or number of channels.
         """
-        if images.shape[1:] != (_N_CHANNELS, SIZE_PX, SIZE_PX):
+        if images.shape[1:] != (self._n_channels, SIZE_PX, SIZE_PX):
             raise ValueError(
-                f"the generator takes slices (B, {_N_CHANNELS}, {SIZE_PX}, {SIZE_PX}), found {tuple(images.shape)}: "
-                f"its eight halvings fit no other size (slicing.size_px = {SIZE_PX})"
+                f"the generator takes slices (B, {self._n_channels}, {SIZE_PX}, {SIZE_PX}), found "
+                f"{tuple(images.shape)}: its eight halvings fit no other size (slicing.size_px = {SIZE_PX})"
             )
         x = images
         skips = []
@@ -81,7 +81,7 @@ def probabilities(logits: Tensor, head: Literal["softmax", "sigmoid"]) -> Tensor
 def _down_block(channels: int, width: int, settings: NetworkSettings, *, normalised: bool) -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(channels, width, kernel_size=4, stride=2, padding=1, bias=False)]
     if normalised:
-        layers.append(batch_norm(width, settings))
+        layers.append(norm(width, settings))
     layers.append(nn.LeakyReLU(settings.leaky_relu_slope))
     return nn.Sequential(*layers)
 
@@ -89,7 +89,7 @@ def _down_block(channels: int, width: int, settings: NetworkSettings, *, normali
 def _up_block(channels: int, width: int, settings: NetworkSettings, *, dropout: bool) -> nn.Module:
     layers: list[nn.Module] = [
         nn.ConvTranspose2d(channels, width, kernel_size=4, stride=2, padding=1, bias=False),
-        batch_norm(width, settings),
+        norm(width, settings),
     ]
     if dropout:
         layers.append(nn.Dropout(settings.dropout))

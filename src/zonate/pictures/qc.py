@@ -5,8 +5,8 @@ from pathlib import Path
 
 from zonate.case import Case
 from zonate.pictures.zones import Reading, draw_zones
-from zonate.zonemap import ZoneMap
-from zonate.zones import STRUCTURES, LabelCode, code_name, structure_codes
+from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED, ZoneMap
+from zonate.zones import STRUCTURES, LabelCode, code_name, structure_codes, structure_name
 
 _LINE_LENGTH = 120
 
@@ -43,6 +43,7 @@ def draw_qc(
         title=case.case_id + ("" if gland_ml is None else f": gland {gland_ml:.1f} ml"),
         lines=[
             f"model {model_name} on {' + '.join(used)}; alignment: {case.alignment.chosen}",
+            *([f"* {NOT_VALIDATED}: {WHY_NOT_VALIDATED}"] if zones.not_validated else []),
             *map(_shortened, shown),
         ],
         alarm=_shortened(f"DOUBTFUL: {zones.doubt}") if zones.doubt else "",
@@ -51,14 +52,15 @@ def draw_qc(
 
 
 def _legend(zones: ZoneMap) -> list[tuple[LabelCode, str]]:
-    """Each code of the model with its volume where a structure is just this code."""
+    """Each code of the model with its volume where a structure is just this code; a star where it is not validated."""
     volumes = zones.volumes_ml()
     structure_of = {structure_codes(name, zones.codes): name for name in STRUCTURES}
     legend: list[tuple[LabelCode, str]] = []
     for code in zones.codes:
         if code != LabelCode.BACKGROUND:
             volume_ml = volumes.get(structure_of.get((code,), ""))
-            legend.append((code, code_name(code) + ("" if volume_ml is None else f" {volume_ml:.1f} ml")))
+            text = code_name(code) + ("" if volume_ml is None else f" {volume_ml:.1f} ml")
+            legend.append((code, f"{text} *" if structure_name(code) in zones.not_validated else text))
     return legend
 
 

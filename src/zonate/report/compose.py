@@ -16,8 +16,8 @@ from zonate.report.content import Colour, Content, Fact, plain, sentence
 from zonate.report.measured import dice_figure, in_words, measurement_facts, psa_figure, volume_figure, volume_table
 from zonate.report.model_facts import model_facts
 from zonate.report.pictures import Level, key_levels, key_pictures
-from zonate.zonemap import ZoneMap
-from zonate.zones import LabelCode, code_name
+from zonate.zonemap import ZoneMap, marked
+from zonate.zones import LabelCode, code_name, structure_name
 
 _NAMES = {"ellipsoid": "Gland by the ellipsoid formula", "pz_tz_ratio": "PZ : TZ ratio", "adc": "ADC of the zones"}
 _SAID_ELSEWHERE = ("psa", "volume_ml.")
@@ -81,7 +81,7 @@ def _legend(zones: ZoneMap) -> Iterator[tuple[str, Colour]]:
     for code in zones.codes:
         if code != LabelCode.BACKGROUND:
             abbreviation = f" ({code.name})" if code < LabelCode.CENTRAL_GLAND else ""
-            yield f"{code_name(code)}{abbreviation}", code_rgb(code)
+            yield marked(f"{code_name(code)}{abbreviation}", structure_name(code), zones.not_validated), code_rgb(code)
 
 
 def _not_given(case: Case, zones: ZoneMap) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from zonate.measures.psa import CUT_OFFS_NG_ML2
 from zonate.pictures.zones import code_rgb
 from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow, sentence
 from zonate.sectors import LEVELS, SECTORS, SIDES
-from zonate.zonemap import ZoneMap
+from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED, ZoneMap, marked
 from zonate.zones import LabelCode, structure_codes
 
 NOT_TOLD_APART = "not told apart by this model"
@@ -30,20 +30,21 @@ _WHOLLY_MEASURED = 0.95
 
 def volume_figure(zones: ZoneMap) -> KeyFigure:
     """The gland by planimetry, with its interval."""
+    called = marked("Gland volume", "GLAND", zones.not_validated)
     volume = zones.volumes_ml()["GLAND"]
     if volume is None:
-        return KeyFigure("Gland volume", NOT_GIVEN, NOT_TOLD_APART)
+        return KeyFigure(called, NOT_GIVEN, NOT_TOLD_APART)
     of = zones.uncertainty
     if of is None or "GLAND" not in of.shown_ml:
         doubtful = of is not None and of.doubtful
         note = "no interval: the result is doubtful" if doubtful else "no interval was estimated"
-        return KeyFigure("Gland volume", f"{_ml(volume)} ml", note)
-    return KeyFigure("Gland volume", f"{_ml(volume)} ml", f"{of.shown_as} {_range(of.shown_ml['GLAND'])} ml")
+        return KeyFigure(called, f"{_ml(volume)} ml", note)
+    return KeyFigure(called, f"{_ml(volume)} ml", f"{of.shown_as} {_range(of.shown_ml['GLAND'])} ml")
 
 
 def psa_figure(zones: ZoneMap) -> KeyFigure:
     """PSA density, with the cut-offs that it reaches."""
-    name = "PSA density"
+    name = marked("PSA density", "GLAND", zones.not_validated)
     if zones.measurements is None or zones.measurements.psa is None:
         return KeyFigure(name, NOT_GIVEN, _without_psa(zones.measurements))
     psa = zones.measurements.psa
@@ -72,7 +73,8 @@ def volume_table(zones: ZoneMap) -> Table:
     if adc:
         headings += [f"ADC mean ({_ADC_UNIT})", f"ADC 10th percentile ({_ADC_UNIT})"]
     rows = []
-    for structure, name in STRUCTURE_NAMES.items():
+    for structure, plain_name in STRUCTURE_NAMES.items():
+        name = marked(plain_name, structure, zones.not_validated)
         volume = volumes[structure]
         how = {"part": structure in _PARTS, "bold": structure == "GLAND"}
         colour = _colour(structure, zones.codes)
@@ -85,10 +87,11 @@ def volume_table(zones: ZoneMap) -> Table:
         if adc:
             cells += _adc_cells(adc.get(structure))
         rows.append(TableRow(name, tuple(cells), colour, **how))
-    return Table("Volumes", tuple(headings), tuple(rows), tuple(_notes(of, adc)))
+    notes = (*_notes(of, adc), *([f"Not validated: {WHY_NOT_VALIDATED}."] if zones.not_validated else []))
+    return Table("Volumes", tuple(headings), tuple(rows), notes)
 
 
-def sector_table(sectors: Volume, codes: tuple[LabelCode, ...]) -> Table:
+def sector_table(sectors: Volume, codes: tuple[LabelCode, ...], not_validated: tuple[str, ...] = ()) -> Table:
     """Volumes by sector: a row a part of a zone that the model tells apart, a column a level and side."""
     volumes = sector_volumes_ml(sectors)
     names = {(sector.short, sector.level, sector.side): sector.abbreviation for sector in SECTORS}
@@ -96,21 +99,24 @@ def sector_table(sectors: Volume, codes: tuple[LabelCode, ...]) -> Table:
     parts = dict.fromkeys(sector.short for sector in SECTORS if LabelCode(sector.zone) in codes)
     rows = [TableRow(part, tuple(_ml(volumes[names[part, level, side]]) for level, side in columns)) for part in parts]
     headings = ("ml", *(f"{level.capitalize()} {side[0].upper()}" for level, side in columns))
-    return Table("Volumes of the sectors", headings, tuple(rows))
+    unproven = dict.fromkeys(of.short for of in SECTORS if of.short in parts and of.zone.name in not_validated)
+    notes = (f"{', '.join(unproven)}: {NOT_VALIDATED}.",) if unproven else ()
+    return Table("Volumes of the sectors", headings, tuple(rows), notes)
 
 
 def measurement_facts(zones: ZoneMap) -> tuple[Fact, ...]:
     """Ellipsoid, what is to be known of it, PZ:TZ ratio and PSA density, those that there are."""
-    return tuple(_facts(zones.measurements)) if zones.measurements is not None else ()
+    return tuple(_facts(zones.measurements, zones.not_validated)) if zones.measurements is not None else ()
 
 
-def _facts(of: Measurements) -> Iterator[Fact]:
+def _facts(of: Measurements, not_validated: tuple[str, ...]) -> Iterator[Fact]:
     if of.ellipsoid is not None:
         yield "Gland by the ellipsoid formula", _ellipsoid(of.ellipsoid)
         if of.remarks:
             yield "To be known of it", " ".join(map(sentence, of.remarks))
     if of.pz_tz_ratio is not None:
-        yield "PZ : TZ ratio", f"{of.pz_tz_ratio:.2f}"
+        unproven = f", {NOT_VALIDATED}" if {"PZ", "TZ"} & set(not_validated) else ""
+        yield "PZ : TZ ratio", f"{of.pz_tz_ratio:.2f}{unproven}"
     if of.psa is not None:
         gland_ml = of.gland_volume_ml
         over = f" over {_ml(gland_ml)} ml" if gland_ml is not None else ""

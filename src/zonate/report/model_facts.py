@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from typing import Any
 
+from zonate.measures.calibration import calibrated_on
 from zonate.report.content import Fact, plain, sentence
+from zonate.zonemap import WHY_NOT_VALIDATED
 from zonate.zones import STRUCTURES, LabelCode, Zone, drawable, structure_codes
 
 _HASH_CHARACTERS = 16
@@ -31,7 +33,8 @@ def _facts(about: Mapping[str, Any]) -> Iterator[Fact]:
     yield "Tells apart", f"{_names(codes)}."
     sources = about["provenance"].get("sources") or []
     yield "Learnt from", _learnt_from(sources)
-    yield "Not validated", _not_validated(sources, codes)
+    told = about.get("not_validated")
+    yield "Not validated", _not_validated(sources, codes) if told is None else _told_not_validated(told)
     terms = about["terms_of_use"]
     yield "Terms of use", _FREE if terms is None else sentence(terms)
     yield "Calibrated", _calibrated(about.get("calibration"))
@@ -42,30 +45,38 @@ def _facts(about: Mapping[str, Any]) -> Iterator[Fact]:
 def _calibrated(calibration: Mapping[str, Any] | None) -> str:
     if calibration is None:
         return "No: what its samples say of a result was never compared with readers."
-    n = calibration["n_patients"]
-    rough = ", which is rough" if n < _FEW_PATIENTS else ""
-    return f"On {n} {calibration['split']} patient{'' if n == 1 else 's'} that it was not trained on{rough}."
+    rough = ", which is rough" if calibration["n_patients"] < _FEW_PATIENTS else ""
+    return f"On {calibrated_on(calibration)}{rough}."
 
 
 def _learnt_from(sources: Items[Mapping[str, Any]]) -> str:
     parts = []
     for source in sources:
         patients = f"{source['patients']} patient{'' if source['patients'] == 1 else 's'}"
+        before = ", by the weights it began from" if source.get("inherited") else ""
         drawn = _names(LabelCode[name] for name in source["codes"])
         chose = source.get("splits", {}).get("validation", 0)
         of_them = f"; {chose} case{'' if chose == 1 else 's'} only chose the weights" if chose else ""
-        parts.append(f"{source['dataset']} ({patients}, {source['licence']}: {drawn}{of_them})")
+        parts.append(f"{source['dataset']} ({patients}, {source['licence']}: {drawn}{of_them}{before})")
     return f"{'; '.join(parts)}." if parts else _NOT_RECORDED
 
 
+def _told_not_validated(names: Items[str]) -> str:
+    if not names:
+        return "nothing that it draws."
+    return f"{', '.join(map(_short, names))}: {WHY_NOT_VALIDATED}."
+
+
 def _not_validated(sources: Items[Mapping[str, Any]], codes: Items[LabelCode]) -> str:
-    """What the model draws and no reader drew on a patient beside its training when its weights were chosen."""
+    """Of a model that does not say: what no reader drew on a patient beside its training when it was chosen."""
     if not sources:
         return _NOT_RECORDED
     validating = [
         [LabelCode[name] for name in source["codes"]]
         for source in sources
-        if source.get("splits", {}).get("validation") and source["dataset"] != _SIMULATED
+        if source.get("splits", {}).get("validation")
+        and source["dataset"] != _SIMULATED
+        and not source.get("inherited")
     ]
     told_apart = [name for name in STRUCTURES if structure_codes(name, codes) is not None]
     missed = [name for name in told_apart if not any(drawable(name, by) for by in validating)]

@@ -3,9 +3,10 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset, Entry
 from zonate.doubt import draw
-from zonate.errors import DatasetError, LeakageError, ModelError, OutputError, why_set_aside
+from zonate.errors import DatasetError, ModelError, OutputError, why_set_aside
 from zonate.geometry import Volume
 from zonate.io.files import write_text
 from zonate.measures.calibration import JUDGED, Calibration, Observed, calibrate_scores, needed_widening
@@ -22,9 +23,11 @@ from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model
 from zonate.plausibility import disqualifying, implausibilities
 from zonate.progress import Progress, silent
+from zonate.shipped import SHIPPED, model_path
 from zonate.validation import structure_dice
 from zonate.verbs.card import card
 from zonate.verbs.evaluate import folded
+from zonate.verbs.fold_models import HeldOut, fold_models, refuse_known
 from zonate.zonemap import structure_volumes_ml
 from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
 
@@ -55,11 +58,12 @@ class CalibrateResult:
 
 
 def calibrate(
-    model: Path,
+    model: Path | str,
     dataset: Path,
     output: Path | None = None,
     *,
-    split: str = "validation",
+    split: str | None = None,
+    fold_runs: Items[Path] = (),
     samples: int = 10,
     copies: int = 6,
     overwrite: bool = False,
@@ -73,12 +77,19 @@ def calibrate(
     that is cut, turned and flipped volumes, see `zonate.dataset.degradation`), since a few good cases say nothing of
     failures. A patient counts once, whatever the number of cases and copies. Nothing else about the model changes.
 
+    A model that was trained on all patients leaves nobody to calibrate it on. Models of the same recipe that left out
+    a fold each stand in for it (`fold_runs`): what they do on the patients that they left out is what it may be
+    expected to do on new ones, if anything a little worse, since each learnt from fewer.
+
     Args:
-        model: A model file or a run folder.
+        model: A model file or a run folder; `shipped`, with an output: the weights that ship with the package.
         dataset: What `prepare` wrote; divided by the fold that the model left out, where it was trained on one of it.
         output: The model file to write; None: the model's own file, in place.
-        split: `validation` or `test`. Validation patients chose the epoch, which flatters the model a little; what
-            `evaluate` says of test patients after a calibration on them is still true, and their expected Dice is not.
+        split: `validation` (the default) or `test`. Validation patients chose the epoch, which flatters the model a
+            little; what `evaluate` says of test patients after a calibration on them is still true, and their expected
+            Dice is not.
+        fold_runs: Runs of `train --fold` on the dataset, one a fold, that are observed in place of the model, on the
+            test patients of their folds; then there is no split.
         samples: How many to draw of each result.
         copies: How many worse copies of each case; they take turns. 0 calibrates on the cases as they are.
         overwrite: Whether an `output` that is there already may be replaced; in place, whether an earlier calibration
@@ -86,42 +97,47 @@ def calibrate(
         progress: Told after each case.
 
     Raises:
-        ValueError: There is no such split, less than one sample or a negative number of copies.
-        DatasetError: The split is empty, or no case of it shows the gland.
-        LeakageError: The model was trained on a patient, or the very image, of the split.
-        ModelError: The model cannot be read, has no dropout, or does not say whom it was trained on.
-        OutputError: The output, or a calibration in place, is there already.
+        ValueError: There is no such split, or one beside fold runs; less than one sample, or a negative number of
+            copies.
+        DatasetError: The split, or a fold, is empty, or no case of it shows the gland.
+        LeakageError: The model was trained on a patient, or the very image, of the split, or one of a fold run on its.
+        ModelError: The model cannot be read, has no dropout, or does not say whom it was trained on; or a fold run is
+            of no fold, of the fold of another, or of another recipe.
+        OutputError: The output, or a calibration in place, is there already; or what ships would be changed in place.
     """
-    if split not in get_args(Split):
+    if split is not None and fold_runs:
+        raise ValueError("models of folds are observed on the patients that they left out: give no split beside them")
+    if split not in (None, *get_args(Split)):
         raise ValueError(f"a model is calibrated on {' or '.join(get_args(Split))} patients, not on {split!r}")
     if samples < 1 or copies < 0:
         raise ValueError(f"a calibration needs at least 1 sample and 0 copies, found {samples} and {copies}")
-    trained, opened = Model.load(model), Dataset.open(dataset)
-    written = output or (model / BEST_NAME if model.is_dir() else model)
+    if output is None and str(model) == SHIPPED:
+        raise OutputError("the weights that ship stay as they are: name the file to write with --output")
+    file = model_path(model)
+    trained, opened = Model.load(file), Dataset.open(dataset)
+    written = output or (file / BEST_NAME if file.is_dir() else file)
     _refuse_overwriting(written, trained, in_place=output is None, overwrite=overwrite)
-    opened = folded(opened, trained, None)
-    entries = opened.split(cast("Split", split))
-    if not entries:
-        raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
-    _refuse_trained_on(trained.provenance, opened, entries)
     if not trained.can_sample:
-        raise ModelError(f"{model} has no dropout (network.dropout is 0), so that there is nothing to calibrate")
+        raise ModelError(f"{file} has no dropout (network.dropout is 0), so that there is nothing to calibrate")
+    side = "cross-validation" if fold_runs else split or "validation"
+    held_out = fold_models(fold_runs, trained, opened) if fold_runs else [_own(trained, opened, cast("Split", side))]
 
-    seen = _see(trained, opened, entries, samples, copies, progress)
+    seen = _see(held_out, samples, copies, progress)
     n_patients = len({one.patient_id for one in seen.observed.get(JUDGED, ())})
     if not n_patients:
         reason = f"; the last error: {list(seen.failed.values())[-1]}" if seen.failed else ""
-        raise DatasetError(f"no case of the split {split!r} shows the gland to model and reader{reason}")
+        raise DatasetError(f"no {side} case shows the gland to model and reader{reason}")
     if n_patients < FEW_PATIENTS:
         _LOG.warning("calibrated on %d patients: the expected Dice is rough", n_patients)
     about = {
-        "split": split,
+        "split": side,
+        **({"fold_models": len(held_out)} if fold_runs else {}),
         "n_patients": n_patients,
         "n_results": len(seen.observed[JUDGED]),
         "samples": samples,
-        "clean_up": trained.settings.prediction.clean_up,
+        **trained.settings.prediction.model_dump(mode="json", include={"clean_up", "flips", "passes"}),
         "copies": copies,
-        "dataset_fingerprint": opened.fingerprint,
+        "dataset_fingerprint": (opened if fold_runs else held_out[0].dataset).fingerprint,
         "licences": sorted({entry.licence for entry in seen.entries}),
         "patients": sorted({entry.patient_id for entry in seen.entries}),
     }
@@ -142,19 +158,29 @@ class _Seen:
     failed: Mapping[str, str]
 
 
-def _see(
-    model: Model, dataset: Dataset, entries: tuple[Entry, ...], samples: int, copies: int, progress: Progress
-) -> _Seen:
+def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
+    """The model itself on one side of the dataset."""
+    view = folded(dataset, model, None)
+    entries = view.split(split)
+    if not entries:
+        raise DatasetError(f"the dataset {dataset.path} has no case in the split {split!r}: choose another")
+    refuse_known(model.provenance, view, entries, chosen_too=False)
+    return HeldOut(model, view, entries)
+
+
+def _see(held_out: Items[HeldOut], samples: int, copies: int, progress: Progress) -> _Seen:
+    """Every case once, by the one model that did not learn from it."""
+    cases = [(of, entry) for of in held_out for entry in of.entries]
     observed: defaultdict[str, list[Observed]] = defaultdict(list)
     failed: dict[str, str] = {}
-    for number, entry in enumerate(entries):
-        progress(number, len(entries), entry.case_id)
+    for number, (of, entry) in enumerate(cases):
+        progress(number, len(cases), entry.case_id)
         try:
-            slices = dataset.slices(entry.case_id)
+            slices = of.dataset.slices(entry.case_id)
             found = [
                 one
                 for how in (AS_IT_IS, *worse_copies(number, copies))
-                for one in _observe(model, entry, degrade(slices, how, seed=number), samples, worse=how != AS_IT_IS)
+                for one in _observe(of.model, entry, degrade(slices, how, seed=number), samples, worse=how != AS_IT_IS)
             ]
         except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
             failed[entry.case_id] = why_set_aside(entry.case_id, error)
@@ -162,8 +188,8 @@ def _see(
             continue
         for structure, one in found:
             observed[structure].append(one)
-    progress(len(entries), len(entries), "done")
-    return _Seen(observed, tuple(entry for entry in entries if entry.case_id not in failed), failed)
+    progress(len(cases), len(cases), "done")
+    return _Seen(observed, tuple(entry for _, entry in cases if entry.case_id not in failed), failed)
 
 
 def _refuse_overwriting(written: Path, model: Model, *, in_place: bool, overwrite: bool) -> None:
@@ -173,28 +199,6 @@ def _refuse_overwriting(written: Path, model: Model, *, in_place: bool, overwrit
         raise OutputError(f"{written} carries a calibration already: replace it with --overwrite")
     if not in_place and written.exists():
         raise OutputError(f"{written} is there already: give another output, or replace it with --overwrite")
-
-
-def _refuse_trained_on(provenance: Mapping[str, Any], dataset: Dataset, entries: tuple[Entry, ...]) -> None:
-    """A patient is known by name, and by T2W image where another dataset gives another name."""
-    if "training_patients" not in provenance:
-        raise ModelError(
-            "the model does not say whom it was trained on, so that nobody can tell whether a calibration would "
-            "flatter it: train it again"
-        )
-    chose = set(provenance.get("validation_patients", ()))
-    images = set(provenance.get("images_sha256", ()))
-    seen = [
-        entry.case_id
-        for entry in entries
-        if entry.patient_id in provenance["training_patients"]
-        or (entry.patient_id not in chose and dataset.image_digest(entry.case_id) in images)
-    ]
-    if seen:
-        raise LeakageError(
-            f"the model was trained on patients, or the very images, of the cases {', '.join(sorted(seen))}: on them "
-            "it is better than on anybody else. Calibrate on patients that it was not trained on"
-        )
 
 
 def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse: bool) -> list[tuple[str, Observed]]:

@@ -6,7 +6,11 @@ from typing import Any
 
 from zonate.dataset.licences import restriction
 from zonate.dataset.store import Entry
+from zonate.errors import ModelError
+from zonate.measures.calibration import calibrated_on
 from zonate.model import Model
+from zonate.zonemap import WHY_NOT_VALIDATED
+from zonate.zones import STRUCTURES, LabelCode, structure_codes
 
 RESEARCH_USE = "Research use only. Not a medical device, not for diagnosis."
 
@@ -57,6 +61,36 @@ def terms_of_use(provenance: Mapping[str, Any], calibrated_under: Iterable[str] 
     return f"the model {said}: its use is restricted as theirs is" if said else None
 
 
+def not_validated(provenance: Mapping[str, Any], codes: tuple[LabelCode, ...]) -> tuple[str, ...]:
+    """What a model draws although too few patients showed how well, as its provenance says.
+
+    Args:
+        provenance: With `not_validated`, names in STRUCTURES; without it, nothing is known to be so.
+        codes: What the model tells apart. A structure that they cannot express is not drawn.
+
+    Returns:
+        Names in the order of STRUCTURES.
+
+    Raises:
+        ModelError: A name is not one of STRUCTURES.
+    """
+    told = set(provenance.get("not_validated", ()))
+    if unknown := sorted(told - set(STRUCTURES)):
+        raise ModelError(
+            f"the model calls {', '.join(unknown)} not validated, which is none of {', '.join(STRUCTURES)}: "
+            "use the Zonate that wrote it"
+        )
+    return tuple(name for name in STRUCTURES if name in told and structure_codes(name, codes) is not None)
+
+
+def _unproven(model: Model) -> list[str]:
+    """What it draws and nobody knows how well; nothing where all is known."""
+    names = not_validated(model.provenance, model.codes)
+    if not names:
+        return []
+    return ["", "## Not validated", "", f"{', '.join(names)}: {WHY_NOT_VALIDATED}."]
+
+
 def _calibrated(model: Model) -> list[str]:
     """On whom its agreement with itself was compared with readers; nothing where it was not."""
     if model.calibration is None:
@@ -66,8 +100,8 @@ def _calibrated(model: Model) -> list[str]:
         "",
         "## Calibration",
         "",
-        f"On {about['n_results']} results of {about['n_patients']} {about['split']} patients, worse copies among them, "
-        f"by {about['samples']} samples. A gland whose expected Dice is below {model.calibration.doubtful_below:.2f} "
+        f"On {about['n_results']} results of {calibrated_on(about)}, worse copies among them, by {about['samples']} "
+        f"samples. A gland whose expected Dice is below {model.calibration.doubtful_below:.2f} "
         "makes a result doubtful.",
     ]
 
@@ -109,6 +143,7 @@ def card(model: Model) -> str:
         "",
         f"{provenance.get('training_slices', '?')} slices; {provenance.get('validation_cases', '?')} further cases "
         "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`.",
+        *_unproven(model),
         *_calibrated(model),
     ]
     return "\n".join(lines) + "\n"
@@ -120,16 +155,18 @@ def _sources(provenance: Mapping[str, Any]) -> list[str]:
     if not sources:
         names = {key: ", ".join(provenance.get(key, ())) or "not recorded" for key in ("datasets", "licences")}
         return [f"Data sets: {names['datasets']}. Licences: {names['licences']}. More is not recorded."]
-    rows = []
+    rows, first = [], provenance.get("began_from")
     for source in sources:
         splits = source.get("splits", {"train": source["cases"], "validation": "not recorded"})
         cases = f"{splits.get('train', 0)} | {splits.get('validation', 0)}"
         codes = ", ".join(source["codes"])
-        rows.append(f"| {source['dataset']} | {source['licence']} | {source['patients']} | {cases} | {codes} |")
+        before = " (before)" if source.get("inherited") else ""
+        rows.append(f"| {source['dataset']}{before} | {source['licence']} | {source['patients']} | {cases} | {codes} |")
     citations = [f"- {source['dataset']}: {source['citation']}" for source in sources if source["citation"]]
     return [
         "| data set | licence | patients | cases | chose the epoch | labels |",
         "|---|---|---|---|---|---|",
         *rows,
+        *(["", f"(before): what the model {first['name']} learnt from, from whose weights it began."] if first else []),
         *(["", *citations] if citations else []),
     ]

@@ -101,7 +101,7 @@ def _compare(
     model: Model, dataset: Dataset, image: str, readings: Sequence[Entry], settings: EvaluationSettings
 ) -> Comparisons:
     """All pairs on one image, under its name."""
-    zones = model.segment(dataset.slices(readings[0].case_id))
+    zones = model.segment_and_clean_up(dataset.slices(readings[0].case_id))
     drawn = {name: (dataset.reference(entry.case_id), entry.codes) for name, entry in _named(readings).items()}
     given = {MODEL: (zones.labels, zones.codes), **drawn}
     found: dict[tuple[str, str], list[Score]] = {}

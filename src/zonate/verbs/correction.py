@@ -41,4 +41,5 @@ def write_corrected_seg(labels: Volume, path: Path) -> None:
         empty_zones="described" if (labels.values > 0).any() else "kept",
         series_number=SeriesNumber.EDITED_ZONES,
         description="Zonate prostate zones, corrected",
+        not_validated=about.get("not_validated", ()),
     )

@@ -16,7 +16,7 @@ from zonate.io.source import SourceImages
 from zonate.io.sr import write_measurements_sr
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
-from zonate.zonemap import ZoneMap
+from zonate.zonemap import ZoneMap, said_of_not_validated
 
 ZONES, SECTORS, MEASUREMENTS = "zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm"
 CONTOURS = "zones.rtstruct.dcm"
@@ -96,7 +96,11 @@ class _Objects:
     def write_segmentations(self) -> None:
         """Zones and sectors, and the measurements, which refer to both."""
         zones = self.zones
-        shared: dict[str, Any] = {"algorithm": self.algorithm, "empty_zones": self.settings.empty_zones}
+        shared: dict[str, Any] = {
+            "algorithm": self.algorithm,
+            "empty_zones": self.settings.empty_zones,
+            "not_validated": zones.not_validated,
+        }
         seg = _attempt(
             self.missing,
             ZONES,
@@ -139,7 +143,7 @@ class _Objects:
                     seg=seg,
                     sector_volumes_ml=None if zones.sectors is None else sector_volumes_ml(zones.sectors),
                     sectors_seg=sectors_seg,
-                    comments=(*_doubt(zones), *zones.warnings),
+                    comments=(*_doubt(zones), *_unproven(zones), *zones.warnings),
                     description=_described(zones, "Zonate prostate measurements"),
                 ),
             )
@@ -157,6 +161,7 @@ class _Objects:
                 algorithm=self.algorithm,
                 label="DOUBTFUL_ZONES" if self.zones.doubt else "ZONATE_ZONES",
                 description=_described(self.zones, "Zonate prostate zones (contours)"),
+                not_validated=self.zones.not_validated,
             ),
         )
 
@@ -178,6 +183,11 @@ def _doubt(zones: ZoneMap) -> tuple[str, ...]:
     """What the samples' own account does not say, where there is none."""
     unsaid = zones.doubt and (zones.uncertainty is None or not zones.uncertainty.doubtful)
     return (f"To be looked at before use: {zones.doubt}",) if unsaid else ()
+
+
+def _unproven(zones: ZoneMap) -> tuple[str, ...]:
+    said = said_of_not_validated(zones.not_validated)
+    return (said,) if said else ()
 
 
 def _described(zones: ZoneMap, what: str) -> str:

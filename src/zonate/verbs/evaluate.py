@@ -21,6 +21,7 @@ from zonate.model import Model
 from zonate.pictures.boxplots import draw_boxplots
 from zonate.pictures.worst import draw_worst
 from zonate.progress import Progress, silent
+from zonate.shipped import model_path
 from zonate.verbs.compare_readers import compare_readers, comparisons_csv, comparisons_json, read_more_than_once
 from zonate.verbs.model_json import model_to_json
 from zonate.zones import LabelCode
@@ -64,7 +65,7 @@ class _Shown:
 
 
 def evaluate(
-    model: Path,
+    model: Path | str,
     dataset: Path,
     output: Path,
     *,
@@ -82,7 +83,7 @@ def evaluate(
     appears whole when everything is done, or not at all.
 
     Args:
-        model: A model file or a run folder.
+        model: A model file or a run folder; `shipped`: the weights that ship with the package.
         dataset: What `prepare` wrote.
         output: Folder for the results.
         split: `train`, `validation`, `test` or `evaluation`.
@@ -98,13 +99,14 @@ def evaluate(
         DatasetError: The split is empty, none of its cases could be measured, or readers are to be compared and no
             image was read twice, or one image_id stands in cases of several patients.
         LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
-        ModelError: The model cannot be read.
+        ModelError: The model cannot be read, or none ships with this installation.
         OutputError: The output holds something already.
     """
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
-    check_output_folder(output, overwrite=overwrite, inputs=[model, dataset])
-    opened, trained = Dataset.open(dataset), Model.load(model)
+    file = model_path(model)
+    check_output_folder(output, overwrite=overwrite, inputs=[file, dataset])
+    opened, trained = Dataset.open(dataset), Model.load(file)
     settings = settings or trained.settings.evaluation
     opened = folded(opened, trained, fold)
     entries = opened.split(cast("Split", split))
@@ -143,7 +145,7 @@ def evaluate(
     )
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_text(folder / "metrics.csv", scores_csv(scores, settings.surface_tolerance_mm))
-        about = _summary_json(summary, model_to_json(trained, model), trained.codes, opened, measured, seen, settings)
+        about = _summary_json(summary, model_to_json(trained, file), trained.codes, opened, measured, seen, settings)
         if readers:
             about["readers"] = comparisons_json(comparisons, settings)
             write_text(folder / "readers.csv", comparisons_csv(comparisons, settings))
@@ -189,7 +191,7 @@ def _seen_patients(provenance: Mapping[str, Any], dataset: Dataset, entries: Ite
 def _measure(model: Model, dataset: Dataset, entry: Entry, settings: EvaluationSettings) -> _Shown:
     slices = dataset.slices(entry.case_id)
     reference = dataset.reference(entry.case_id)
-    zones = model.segment(slices)
+    zones = model.segment_and_clean_up(slices)
     scores = score_case(
         entry.case_id,
         entry.patient_id,

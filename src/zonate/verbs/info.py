@@ -7,17 +7,23 @@ from typing import Any
 
 from zonate.config import recipe_names
 from zonate.dataset.importers import LAYOUTS
+from zonate.errors import ModelError
+from zonate.model import FORMAT, FORMAT_VERSION, Model
+from zonate.shipped import shipped_model_path
+from zonate.study import Sequence
+from zonate.verbs.card import card
 from zonate.verbs.download import collections
+from zonate.verbs.model_json import model_to_json
 from zonate.zones import ZONE_INFO, LabelCode
 
 _LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
 
 
 def info() -> dict[str, Any]:
-    """Collect the versions, the machine, the recipes, the layouts, the collections and the zones.
+    """Collect the versions, the machine, the recipes, the layouts, the collections, the zones and what ships.
 
     Returns:
-        JSON values; a library that is not installed has the version None.
+        JSON values; a library that is not installed has the version None. `shipped_model` is as that function gives it.
     """
     return {
         "zonate": version("zonate"),
@@ -31,6 +37,36 @@ def info() -> dict[str, Any]:
         "collections": list(collections()),
         "zones": {str(int(zone)): {"abbreviation": zone.name, "name": about.name} for zone, about in ZONE_INFO.items()},
         "label_codes": {code.name: int(code) for code in LabelCode},
+        "shipped_model": shipped_model(),
+    }
+
+
+def shipped_model() -> dict[str, Any]:
+    """What the weights that ship with the package are, whose data they learnt from, and what is known of them.
+
+    Returns:
+        What every result says of its model (`model_to_json`), and the file's size and format, the network's
+        parameters, the channels it looks at, how many patients it learnt from, whom to cite, and its card in
+        Markdown. Where there are none that could be used: the reason alone, as `problem`.
+    """
+    try:
+        file = shipped_model_path()
+        model = Model.load(file)
+    except ModelError as error:
+        return {"problem": str(error)}
+    about = model_to_json(model, file)
+    sources = about["provenance"].get("sources", [])
+    return {
+        **about,
+        "size_bytes": file.stat().st_size,
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "parameters": sum(weights.numel() for weights in model.generator.parameters()),
+        "channels": {sequence.name: known for sequence, known in zip(Sequence, model.channels, strict=True)},
+        "training_patients": len(model.provenance.get("training_patients", ())),
+        "validation_patients": len(model.provenance.get("validation_patients", ())),
+        "citations": list(dict.fromkeys(source["citation"] for source in sources if source.get("citation"))),
+        "card": card(model),
     }
 
 

@@ -6,21 +6,26 @@ from typing import Any
 
 from zonate.measurements import rounded
 from zonate.model import BEST_NAME, Model
-from zonate.verbs.card import terms_of_use
+from zonate.verbs.card import not_validated, terms_of_use
 
-_PATIENTS = ("images_sha256", "training_patients", "validation_patients")
+_PATIENTS = ("images_sha256", "earlier_images_sha256", "training_patients", "validation_patients")
+_SAID_APART = ("licences", "not_validated", *_PATIENTS)
 
 
 def model_to_json(model: Model, path: Path) -> dict[str, Any]:
-    """Name, file, hash, codes, licences, terms of use (None where nothing restricts it), calibration and provenance.
+    """Name, file, hash, codes, what is not validated (None: it does not say), licences, terms, calibration, provenance.
 
-    The terms follow from what is known of licences now, and say where the model does not record its sources.
+    The terms follow from what is known of licences now, and say where the model does not record its sources; None
+    where nothing restricts its use.
 
     Whom it was trained on stays in the model file: a patient's report names no other patient.
 
     Args:
         model: As read from the path.
         path: The model file or run folder.
+
+    Raises:
+        ModelError: What it calls not validated is no structure.
     """
     file = path / BEST_NAME if path.is_dir() else path
     return {
@@ -28,10 +33,13 @@ def model_to_json(model: Model, path: Path) -> dict[str, Any]:
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "codes": [code.name for code in model.codes],
+        "not_validated": list(not_validated(model.provenance, model.codes))
+        if "not_validated" in model.provenance
+        else None,
         "licences": model.provenance.get("licences", []),
         "terms_of_use": terms_of_use(model.provenance, model.calibrated_under),
         "calibration": _calibration(model),
-        "provenance": {key: value for key, value in model.provenance.items() if key not in ("licences", *_PATIENTS)},
+        "provenance": {key: value for key, value in model.provenance.items() if key not in _SAID_APART},
     }
 
 

@@ -40,7 +40,8 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
 
     Where no prostate was found there are `zones.nii.gz`, `zones.json`, `qc.png` and the report, which say so, and no
     object, surface or sector map that could be taken for a result. Where the result is doubtful, every file says so
-    itself: in its text, in the description of its series or of its header, or in its name.
+    itself: in its text, in the description of its series or of its header, or in its name. So does every file of a
+    structure that is not validated.
 
     Args:
         folder: Empty.
@@ -50,7 +51,7 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     """
     case, wanted = loaded.case, segmenter.settings.output
     not_given: dict[str, str] = {}
-    note = f"DOUBTFUL: {zones.doubt}" if zones.doubt else RESEARCH_USE
+    note = _note(zones)
     write_volume(folder / "zones.nii.gz", zones.labels, note=note)
     if zones.sectors is not None:
         write_volume(folder / "sectors.nii.gz", zones.sectors, note=note)
@@ -79,6 +80,12 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     write_json(folder / "zones.json", _report(case, zones, segmenter, not_given))
 
 
+def _note(zones: ZoneMap) -> str:
+    """What a volume file says of itself; where it keeps little of it, a doubt goes first."""
+    said = f"DOUBTFUL: {zones.doubt}" if zones.doubt else RESEARCH_USE
+    return f"{said.rstrip('.')}; not validated: {', '.join(zones.not_validated)}" if zones.not_validated else said
+
+
 def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[str, str]:
     """What the zones are looked at with; what is missing, with the reason."""
     missing = {}
@@ -97,11 +104,12 @@ def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[s
 def _write_surfaces(folder: Path, zones: ZoneMap) -> dict[str, str]:
     """One a structure that the model tells apart and found; what is missing, with the reason.
 
-    A planning system shows a surface's name and nothing that lies beside it.
+    A planning system shows a surface's name and nothing that lies beside it: doubtful, and not validated, stand there.
     """
     missing = {}
     for structure in STRUCTURES:
-        file = folder / f"{'doubtful-' if zones.doubt else ''}{structure.lower()}.stl"
+        unproven = "not-validated-" if structure in zones.not_validated else ""
+        file = folder / f"{'doubtful-' if zones.doubt else ''}{unproven}{structure.lower()}.stl"
         volume_ml = zones.volumes_ml()[structure]
         if volume_ml:
             write_surface(file, zones.labels, structure_codes(structure, zones.codes) or ())
@@ -139,6 +147,7 @@ def _report(case: Case, zones: ZoneMap, segmenter: Segmenter, not_given: Mapping
         "zonate_version": version("zonate"),
         "intended_use": RESEARCH_USE,
         "doubt": zones.doubt,
+        "not_validated": list(zones.not_validated),
         "warnings": list(zones.warnings),
         "model": dict(segmenter.about_model),
         "codes": {str(int(code)): code_name(code) for code in zones.codes},

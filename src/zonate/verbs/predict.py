@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zonate.load import load_case
 from zonate.measures.psa import check_psa
+from zonate.shipped import model_path
 from zonate.study import Sequence
 from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap
@@ -14,7 +15,7 @@ from zonate.zonemap import ZoneMap
 def predict(
     study: Path | str,
     *,
-    model: Path | str,
+    model: Path | str | None = None,
     settings: Items[str] = (),
     case_id: str | None = None,
     overrides: Mapping[Sequence, int] | None = None,
@@ -24,7 +25,7 @@ def predict(
 
     Args:
         study: A folder or zip of DICOM, or a folder of NIfTI, MHA or NRRD volumes.
-        model: A model file or a run folder.
+        model: A model file or a run folder; None or `shipped`: the weights that ship with the package.
         settings: To be changed, such as `prediction.samples=20`; of the sections reading, alignment and prediction.
         case_id: In place of the study's name.
         overrides: Series numbers for roles.
@@ -35,12 +36,12 @@ def predict(
 
     Raises:
         StudyError: The study cannot be read, or is no axial volume.
-        ModelError: The model cannot be read.
+        ModelError: The model cannot be read, or none ships with this installation.
         ConfigError: A setting is unknown, does not fit, or is part of what was trained.
         ValueError: The PSA cannot be one.
     """
     if psa_ng_ml is not None:
         check_psa(psa_ng_ml)  # before the work, not after it
-    segmenter = Segmenter.load(Path(model), settings)
+    segmenter = Segmenter.load(model_path(model), settings)
     case = load_case(Path(study), segmenter.settings, case_id=case_id, overrides=overrides)
     return segmenter.segment(case, psa_ng_ml=psa_ng_ml)

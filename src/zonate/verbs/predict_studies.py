@@ -13,6 +13,7 @@ from zonate.io.opening import case_id_of
 from zonate.load import LoadedStudy, load_study
 from zonate.measures.psa import check_psa
 from zonate.progress import Progress, silent
+from zonate.shipped import model_path
 from zonate.study import Sequence
 from zonate.verbs.outputs import write_outputs
 from zonate.verbs.parallel import SetAside, attempt, cases_at_a_time, each_case
@@ -35,7 +36,7 @@ class PredictResult:
 def predict_studies(
     studies: Items[Path],
     output: Path,
-    model: Path,
+    model: Path | str | None = None,
     *,
     settings: Items[str] = (),
     case_id: str | None = None,
@@ -55,7 +56,7 @@ def predict_studies(
     Args:
         studies: Folders or zips of DICOM, or folders of NIfTI, MHA or NRRD volumes.
         output: Folder of the cases' folders.
-        model: A model file or a run folder.
+        model: A model file or a run folder; None or `shipped`: the weights that ship with the package.
         settings: To be changed, such as `alignment.method=rigid`; of the sections reading, alignment, prediction and
             output. What is not changed is as the model's own training cases were read and aligned.
         case_id: In place of the study's name; for one study only.
@@ -69,7 +70,7 @@ def predict_studies(
     Raises:
         ValueError: No study; a case_id, overrides or a PSA for more than one; a case_id that is no folder name; a PSA
             that cannot be one; a negative number of jobs.
-        ModelError: The model cannot be read.
+        ModelError: The model cannot be read, or none ships with this installation.
         ConfigError: A setting is unknown, does not fit, or is part of what was trained.
         OutputError: Two studies would be written to one folder, or the output is a file.
     """
@@ -85,10 +86,11 @@ def predict_studies(
     jobs = cases_at_a_time(jobs, len(studies))
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file, not a folder: give another output")
-    segmenter = Segmenter.load(model, settings)
+    file = model_path(model)
+    segmenter = Segmenter.load(file, settings)
 
     def check(name: str) -> None:
-        check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, model])
+        check_output_folder(output / name, overwrite=overwrite, inputs=[*studies, file])
         refuse_corrections(name)
 
     def refuse_corrections(name: str) -> None:

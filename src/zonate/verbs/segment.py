@@ -19,6 +19,7 @@ from zonate.model import Model
 from zonate.plausibility import Implausibility, absent_channels, disqualifying, implausibilities
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
+from zonate.verbs.card import not_validated
 from zonate.verbs.model_json import model_to_json
 from zonate.zonemap import ZoneMap
 
@@ -99,6 +100,7 @@ class Segmenter:
             case_id=case.case_id,
             measurements=measured,
             sectors=sector_map(zones.labels, zones.codes),
+            not_validated=not_validated(self.model.provenance, zones.codes),
             doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
             warnings=(*self._seen(case), *warnings, *cleaned, *measured.remarks, *zones.warnings),
         )

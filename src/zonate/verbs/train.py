@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,19 +14,21 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.tensorboard import SummaryWriter
 
+from zonate.augmentation.augment import augment
 from zonate.config import Settings
-from zonate.dataset.loader import SliceLoader
+from zonate.dataset.loader import Batch, SliceLoader
 from zonate.dataset.store import Dataset
-from zonate.errors import ConfigError, DatasetError, ModelError
+from zonate.errors import DatasetError, ModelError
 from zonate.io.files import atomic_path, write_text
 from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
-from zonate.networks.generator import SIZE_PX
+from zonate.networks.factory import check_size
 from zonate.pictures.training import draw_validation
 from zonate.progress import Progress, silent
 from zonate.run_folder import RunState, begin_run, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
 from zonate.verbs.card import card, sources_of, terms_of_use
+from zonate.verbs.initial_weights import initial_weights, joined_provenance
 from zonate.zones import LabelCode, told_apart
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ def train(
     settings: Settings,
     *,
     fold: int | None = None,
+    init: Path | str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -58,6 +61,9 @@ def train(
         run: Folder of the run.
         settings: Such as `load_recipe` gives.
         fold: The fold of cross-validation, from 0, that is left out for testing; None: the dataset's own split.
+        init: A model file or run folder, or `shipped`, whose weights are the beginning; the model then tells apart what
+            that one does, and counts as having learnt from its data, too. A run that is resumed goes on from its own
+            weights.
         resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
             differ.
         overwrite: Whether a folder that holds something may be emptied.
@@ -77,6 +83,14 @@ def train(
     if fold is not None:
         opened = opened.folded(fold)
     settings, taught = _resolve(settings, opened)
+    weights = None
+    if init is not None:
+        weights, earlier, codes = initial_weights(init, settings)
+        taught = replace(
+            taught,
+            codes=told_apart({*taught.codes, *codes}),
+            provenance=joined_provenance(taught.provenance, earlier),
+        )
     terms = terms_of_use(taught.provenance)
     if terms is not None:
         _LOG.warning("%s", terms)
@@ -85,6 +99,8 @@ def train(
     with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
         torch.manual_seed(settings.training.seed)
         learner = Learner(settings, fabric)
+        if weights is not None:
+            learner.begin_from(weights)
         start = begin_run(run, settings, opened, learner, resume=resume, overwrite=overwrite)
         write_text(run / "card.md", card(_model(learner, settings, opened, taught)))
         with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
@@ -122,6 +138,7 @@ def _learn(
         channels=taught.channels,
         augmentation=settings.augmentation,
         sampling=training.sampling,
+        neighbours=settings.network.neighbours,
     )
     if not dataset.split("validation"):
         _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
@@ -131,10 +148,10 @@ def _learn(
         _seed_epoch(training.seed, epoch)
         learner.train()
         sums: dict[str, torch.Tensor] = {}
-        for number, batch in enumerate(loader.epoch(epoch), start=1):  # images (B, 3, H, W), labels (B, H, W)
+        for number, batch in enumerate(loader.epoch(epoch), start=1):
             done = (epoch - 1) * len(loader) + number
             learner.begin_step((done - 1) / (training.epochs * len(loader)))
-            terms = learner.step(batch)
+            terms = learner.step(_augmented(batch, settings, learner.device, (training.seed, epoch, number)))
             sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
             progress(done, training.epochs * len(loader), _describe(epoch, training.epochs, sums, number, scores))
         means = {name: float(total) / len(loader) for name, total in sums.items()}
@@ -159,9 +176,22 @@ def _learn(
         write_state(run, settings, dataset, learner, RunState(epoch, best, scores))
 
 
+def _augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
+    """A batch as it is learnt from, on the device: images (B, (2n + 1) · 3, H, W), 0 where nothing was measured."""
+    images, labels = augment(
+        batch.images.to(device),
+        batch.labels.to(device),
+        settings.augmentation,
+        spacing_mm=settings.slicing.spacing_mm,
+        size_px=settings.training.patch_px or settings.slicing.size_px,
+        seed=seed,
+    )
+    return replace(batch, images=images, labels=labels)
+
+
 def _model(learner: Learner, settings: Settings, dataset: Dataset, taught: _Taught) -> Model:
     """The model as it is now."""
-    return Model(learner.generator, settings, dataset.statistics, taught.codes, taught.provenance, taught.channels)
+    return Model(learner.segmenting, settings, dataset.statistics, taught.codes, taught.provenance, taught.channels)
 
 
 def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
@@ -169,11 +199,16 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
     entries = dataset.split("train")
     if not entries:
         raise DatasetError(f"the dataset {dataset.path} has no training patient: prepare it with more cases")
-    if dataset.slicing.size_px != SIZE_PX:
-        raise ConfigError(
-            f"the dataset {dataset.path} has slices of {dataset.slicing.size_px} px, but the networks take {SIZE_PX} "
-            f"px: prepare it with slicing.size_px = {SIZE_PX}"
+    if dataset.slicing != settings.slicing:
+        _LOG.warning(
+            "the dataset has slices of %d px at %g mm, the recipe %s asks for %d px at %g mm: it learns from what the "
+            "dataset has; `zonate prepare --recipe %s` makes one that fits",
+            *(dataset.slicing.size_px, dataset.slicing.spacing_mm, settings.name),
+            *(settings.slicing.size_px, settings.slicing.spacing_mm, settings.name),
         )
+    check_size(settings.network, dataset.slicing.size_px)
+    if settings.training.patch_px is not None:
+        check_size(settings.network, settings.training.patch_px)
     prepared = {
         "reading": dataset.reading,
         "alignment": dataset.alignment,

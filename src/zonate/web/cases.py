@@ -15,7 +15,7 @@ from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, volume_shape
 from zonate.measurements import INTERVAL, RANGE_OF_SAMPLES
 from zonate.pictures.zones import RESEARCH_USE, code_colour
-from zonate.zones import LabelCode, code_name
+from zonate.zones import LabelCode, code_name, structure_name
 
 VOLUMES = ("t2w", "adc", "dwi", "entropy")
 """The images that can be shown, by the stem of their file; T2W must be there."""
@@ -103,7 +103,8 @@ class ViewedCase:
                     "abbreviation": code.name.replace("_", " ") if code <= LabelCode.AFS else code_name(code),
                     "name": code_name(code),
                     "colour_rgb": [round(channel * 255) for channel in code_colour(code)],
-                    "interval_ml": intervals.get("GLAND" if code == LabelCode.WHOLE_GLAND else code.name),
+                    "interval_ml": intervals.get(structure_name(code)),
+                    "not_validated": structure_name(code) in self.report.get("not_validated", ()),
                 }
                 for code in self._zone_codes()
             ],

@@ -15,13 +15,14 @@ function zoneRow(zone, key, onShow, onChoose) {
   const row = document.createElement('li')
   row.innerHTML = `
     <label class="shown"><input type="checkbox" id="zone-${zone.code}-shown" checked><i></i>
-      <span><b></b> <kbd>${key}</kbd><small></small></span></label>
+      <span><b></b> <kbd>${key}</kbd> <em>not validated</em><small></small></span></label>
     <output id="zone-${zone.code}-volume"></output>
     <label class="pick" title="Paint this zone (Shift ${key})"><input type="radio" name="painted"
       id="zone-${zone.code}-painted"><span class="visually-hidden"></span></label>`
   row.style.setProperty('--zone', `rgb(${zone.colour_rgb.join(' ')})`)
   row.querySelector('b').textContent = zone.abbreviation
   row.querySelector('small').textContent = zone.name
+  row.querySelector('em').hidden = !zone.not_validated
   row.querySelector('.pick span').textContent = `paint ${zone.name}`
   row.querySelector('.shown input').addEventListener('change', (event) => onShow(zone.code, event.target.checked))
   row.querySelector('.pick input').addEventListener('change', () => onChoose(zone.code))

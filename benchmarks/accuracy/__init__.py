@@ -1,0 +1,1 @@
+"""Which method segments unseen patients best, with the same folds, budget and evaluation for all."""

@@ -1,0 +1,63 @@
+"""How figures are written in the cells of the tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.compare import Difference
+from benchmarks.accuracy.figures import EVALUATION
+from zonate.metrics import mean_interval
+
+
+def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True) -> str:
+    """The mean over patients, with its interval where asked for; and how many had no figure, where some had none."""
+    mean = mean_of(values)
+    if math.isnan(mean):
+        return "–"
+    found = None
+    if interval:
+        of_patients, patients = list(values.values()), list(values)
+        found = mean_interval(of_patients, patients, samples=EVALUATION.bootstrap_samples, seed=EVALUATION.seed)
+    missing = sum(math.isnan(value) for value in values.values())
+    return _with_interval(mean, found, digits) + (f", {missing} without" if missing else "")
+
+
+def difference_cell(found: Difference, adjusted: float | None, digits: int) -> str:
+    """The mean difference with its interval, and p, adjusted and as it was."""
+    if found.p is None or adjusted is None:
+        return "–"
+    return f"{interval_cell(found, digits)} p {adjusted:.3f} ({found.p:.3f})"
+
+
+def interval_cell(found: Difference, digits: int) -> str:
+    """The mean difference with its interval."""
+    return _with_interval(found.mean, found.interval_95, digits, "+")
+
+
+def number(value: float, digits: int) -> str:
+    """A figure, or a dash where it is undefined."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def mean_of(values: Mapping[str, float]) -> float:
+    """The mean of those that are defined; NaN where none is."""
+    defined = np.array([value for value in values.values() if not math.isnan(value)])
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def values_of(runs: Sequence[Mapping[str, Any]], key: str) -> str:
+    """The values that the runs have, without repeating one."""
+    return ", ".join(str(value) for value in dict.fromkeys(run[key] for run in runs))
+
+
+def conditions(runs: Sequence[Mapping[str, Any]]) -> str:
+    """When, on what and by which code they were made."""
+    processes = f"{values_of(runs, 'beside')} runs side by side, {values_of(runs, 'threads')} thread each"
+    return f"{values_of(runs, 'date')}; {values_of(runs, 'machine')}, {processes}; commit {values_of(runs, 'commit')}"
+
+
+def _with_interval(mean: float, interval: tuple[float, float] | None, digits: int, sign: str = "") -> str:
+    text = f"{mean:{sign}.{digits}f}"
+    return text if interval is None else f"{text} ({interval[0]:{sign}.{digits}f} to {interval[1]:{sign}.{digits}f})"

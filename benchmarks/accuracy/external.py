@@ -1,0 +1,180 @@
+"""Models on patients of other sources, which no fold saw: evaluation only, nothing learns from them.
+
+    python -m benchmarks.accuracy.external --data DATA [--work WORK] [--methods a,b] [--model shipped|FILE]...
+        [--samples 10]
+
+PROSTATEx patients against two AI models' zones (PI-CAI), the mean over both; PROMISE12's and one Prostate-3T patient's
+glands. With --work all models that `python -m benchmarks.accuracy` trained, each patient the mean over the folds.
+Patients whom a model was trained or chosen on are left out. Each goes the way of `zonate predict`.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.accuracy.__main__ import write_page
+from benchmarks.accuracy.figures import AI, GLANDS
+from benchmarks.accuracy.images import Image, read_images
+from benchmarks.accuracy.job import RUN_NAME, Job, is_done
+from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
+from benchmarks.accuracy.results import Results, write_results
+from benchmarks.accuracy.work import commit
+from benchmarks.machine import machine
+from zonate.dataset.image_digest import image_digest
+from zonate.errors import ZonateError
+from zonate.metrics import score_case
+from zonate.metrics.tables import score_columns, score_row
+from zonate.model import Model
+from zonate.shipped import SHIPPED, model_path
+from zonate.verbs.segment import Segmenter
+
+NAME = "external"
+"""Of the kept results."""
+SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    AI: (("picai-ai-reference", "evaluation"),),
+    GLANDS: (("promise12-gland", "evaluation"), ("nci-isbi-2013", "evaluation")),
+}
+"""By name, the folders of DATA, and which of their rows."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to be measured.
+
+    Attributes:
+        name: In the table; the models of several folds have the same.
+        fold: That it left out; None: it was trained on everybody.
+        path: Model file or run folder.
+    """
+
+    name: str
+    fold: int | None
+    path: Path
+
+
+def evaluate_external(candidates: Sequence[Candidate], data: Path, samples: int) -> Results:
+    """Measure models on the patients of SETS.
+
+    Args:
+        candidates: The models.
+        data: Folder of the data sets; a folder that is not there is passed over.
+        samples: How many `predict` draws, by which it calls results doubtful; 0: it judges by shape alone.
+    """
+    runs: list[Mapping[str, Any]] = []
+    rows: list[Mapping[str, str]] = []
+    images = {name: list(_images(data, name)) for name in SETS}
+    for candidate in candidates:
+        segmenter = Segmenter.load(candidate.path, [f"prediction.samples={samples}"])
+        cases: list[dict[str, Any]] = []
+        for name, of_set in images.items():
+            for image in of_set:
+                if not _is_known(segmenter.model, image):
+                    case, scores = _measure(segmenter, image)
+                    cases.append({**case, "set": name})
+                    rows += [{**_about_row(candidate, name, image), **score} for score in scores]
+        runs.append({**_about(candidate, segmenter, samples), "cases": cases})
+        print(f"{candidate.name} {candidate.fold}: {len(cases)} patients", file=sys.stderr)
+    return Results(runs, rows)
+
+
+def trained_models(work: Path, names: Sequence[str] | None) -> list[Candidate]:
+    """The models that lie in a work folder, of slices."""
+    folders = [folder for folder in sorted((work / "runs").glob("*-fold*")) if is_done(folder)]
+    jobs = [(folder, Job.read(folder)) for folder in folders]
+    return [
+        Candidate(job.name, job.fold, folder / RUN_NAME)
+        for folder, job in jobs
+        if not job.volumetric and (names is None or job.name in names)
+    ]
+
+
+def _images(data: Path, name: str) -> list[Image]:
+    manifests = [(data / folder / "manifest.csv", use) for folder, use in SETS[name]]
+    return [image for manifest, use in manifests if manifest.is_file() for image in read_images(manifest, (use,))]
+
+
+def _is_known(model: Model, image: Image) -> bool:
+    """Whether a model was trained or chosen on a patient, under whatever name."""
+    about = model.provenance
+    known = {*about.get("training_patients", ()), *about.get("validation_patients", ())}
+    images = {*about.get("images_sha256", ()), *about.get("earlier_images_sha256", ())}
+    return image.patient_id in known or image_digest(image.case.t2w) in images
+
+
+def _measure(segmenter: Segmenter, image: Image) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    began = time.perf_counter()
+    zones = segmenter.segment(image.case)
+    seconds = time.perf_counter() - began
+    head, rows = score_columns(TOLERANCE_MM), []
+    for reading in image.readings:
+        source = reading.source
+        scores = score_case(
+            source.case_id,
+            source.patient_id,
+            reading.reference,
+            source.codes,
+            zones.labels,
+            zones.codes,
+            tolerance_mm=TOLERANCE_MM,
+        )
+        rows += [
+            dict(zip(head, score_row(score, TOLERANCE_MM), strict=True))
+            for score in scores
+            if score.structure in STRUCTURES
+        ]
+    case = {"case_id": image.case.case_id, "patient_id": image.patient_id, "said": zones.doubt}
+    return {**case, "seconds": round(seconds, 2)}, rows
+
+
+def _about_row(candidate: Candidate, name: str, image: Image) -> dict[str, str]:
+    fold = "" if candidate.fold is None else str(candidate.fold)
+    return {"name": candidate.name, "fold": fold, "set": name, "patient_id": image.patient_id}
+
+
+def _about(candidate: Candidate, segmenter: Segmenter, samples: int) -> dict[str, Any]:
+    return {
+        "name": candidate.name,
+        "fold": candidate.fold,
+        "samples": samples,
+        "calibrated": segmenter.model.calibration is not None,
+        "parameters": sum(p.numel() for p in segmenter.model.generator.parameters()),
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+        "beside": 1,
+        "commit": commit(),
+    }
+
+
+def main() -> None:
+    """Measure, and make the page anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--methods", help="names with commas; all where left out")
+    parser.add_argument("--model", action="append", default=[], help=f"a model file, a run folder, or {SHIPPED}")
+    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    try:
+        candidates = [Candidate(str(name), None, model_path(name)) for name in given.model]
+        names = given.methods.split(",") if given.methods else None
+        candidates += trained_models(given.work, names) if given.work else []
+        if not candidates:
+            parser.error("there is no model to measure: give --model, or --work of a comparison that has been run")
+        write_results(NAME, evaluate_external(candidates, given.data, given.samples))
+    except ZonateError as error:
+        sys.exit(str(error))
+    write_page()
+
+
+if __name__ == "__main__":
+    main()

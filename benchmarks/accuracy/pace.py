@@ -1,0 +1,82 @@
+"""How long a step and a validation of a method take, under the conditions of its runs."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from benchmarks.accuracy import volumetric
+from benchmarks.accuracy.budget import Pace
+from benchmarks.accuracy.job import RUN_NAME, Job
+from zonate.dataset.store import Dataset
+from zonate.model import Model
+from zonate.networks.factory import make_generator
+from zonate.validation import validate
+from zonate.verbs.train import train
+from zonate.zones import told_apart
+
+_WARM_UP = 2  # steps, which are slower
+_LEAST = 3  # steps that are timed, however long they take
+
+
+class _EnoughError(Exception):
+    """Breaks a training off."""
+
+
+class _Clock:
+    """A progress that breaks the training off when enough steps were timed."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._times: list[float] = []
+
+    def __call__(self, done: int, total: int, text: str) -> None:  # noqa: ARG002 (as Progress has them)
+        """Note the time of a step."""
+        self._times.append(time.perf_counter())
+        timed = self._times[_WARM_UP:]
+        if len(timed) > _LEAST and timed[-1] - timed[0] >= self._seconds:
+            raise _EnoughError
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The mean over the timed steps, of whatever there are where a training was short."""
+        timed = self._times[_WARM_UP:] if len(self._times) > _WARM_UP + 1 else self._times
+        return (timed[-1] - timed[0]) / max(1, len(timed) - 1) if timed else 0.0
+
+
+def measure_pace(job: Job, seconds: float) -> Pace:
+    """Train for a while, validate once, and leave nothing behind.
+
+    Args:
+        job: Of the method; its length does not matter.
+        seconds: How long steps are timed, about.
+    """
+    torch.set_num_threads(job.threads)
+    clock = _Clock(seconds)
+    settings = job.settings.override(["training.epochs=1000", "training.validate_every_epochs=1000"])
+    with TemporaryDirectory() as folder:
+        run = Path(folder) / RUN_NAME
+        try:
+            if job.volumetric:
+                volumetric.train(job.opened(), run, settings, progress=clock)
+            else:
+                train(job.dataset, run, settings, fold=job.fold, init=job.init, progress=clock)
+        except _EnoughError:
+            pass
+    dataset = job.opened()
+    began = time.perf_counter()
+    if job.volumetric:
+        volumetric.validate(volumetric.untrained(dataset, settings), dataset)
+    else:
+        list(validate(_untrained(dataset, job), dataset, dataset.split("validation")))
+    return Pace(clock.seconds_per_step, time.perf_counter() - began)
+
+
+def _untrained(dataset: Dataset, job: Job) -> Model:
+    entries = dataset.split("train")
+    codes = told_apart({code for entry in entries for code in entry.codes})
+    t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
+    settings = job.settings.model_copy(update={"slicing": dataset.slicing})
+    network = make_generator(settings.network)
+    return Model(network.eval(), settings, dataset.statistics, codes, {}, (t2w, dwi, adc))

@@ -1,0 +1,156 @@
+"""benchmarks/accuracy.md from what was kept of the runs."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from benchmarks.accuracy.cells import conditions, difference_cell, mean_cell, mean_of, number, values_of
+from benchmarks.accuracy.compare import difference, holm
+from benchmarks.accuracy.external_table import external_section
+from benchmarks.accuracy.figures import COMPARED, EVALUATION, FIGURES, LEAST_DICE
+from benchmarks.accuracy.methods import OWN
+from benchmarks.accuracy.results import Results
+
+
+def page(results: Results, external: Results = Results([], [])) -> str:
+    """The whole page.
+
+    Args:
+        results: Of the folds.
+        external: Of patients of other sources.
+    """
+    if not results.runs:
+        return "# How accurate, and better than what?\n\nNothing has been measured yet: `make accuracy`.\n"
+    lines = ["# How accurate, and better than what?", "", *_head(results), "", *_means(results), ""]
+    if OWN in results.names:
+        lines += [*_differences(results), "", *_targets(results), "", *_low_patients(results), ""]
+    if found := external_section(external):
+        lines += [*found, ""]
+    lines += _runs(results)
+    return "\n".join(lines) + "\n"
+
+
+def _head(results: Results) -> list[str]:
+    runs = results.runs
+    n_patients = len({row["patient_id"] for row in results.rows})
+    budgets = sorted({run["minutes"] for run in runs if run["minutes"] is not None})
+    return [
+        f"`make accuracy` ({conditions(runs)}).",
+        "",
+        f"{n_patients} patients of NCI-ISBI 2013 (Prostate-3T, T2W, PZ and central gland) in five folds by patient, "
+        "the same for every method; ProstateX-0004",
+        "(PROSTATEx-Seg-Zones) trains in all of them and tests in none. Every run has "
+        f"{', '.join(f'{m:g}' for m in budgets)} minutes of wall time, and the best of about ten",
+        "validations on two or three patients of its own training side is kept. Measured in 3D on the original grid, "
+        "after the same clean-up of every",
+        f"method's result (`{values_of(runs, 'clean_up')}`).",
+        "",
+        "Mean over patients with its 95 % bootstrap interval (patients drawn). *Unfinished*: the validation curve of",
+        "at least half of a method's runs still climbed when the time was over (best epoch in the last tenth, last",
+        "quarter better than the third by more than 0.005) or was too short to tell: such a method is not beaten, it",
+        "has not had enough time.",
+    ]
+
+
+def _means(results: Results) -> list[str]:
+    titles = [figure.title for figure in FIGURES]
+    lines = [
+        "| method | patients | "
+        + " | ".join(titles)
+        + f" | gland Dice < {LEAST_DICE} | parameters M | epochs | steps × "
+        "batch | minutes a run | s a patient | curve |",
+        "|---|---|" + "---|" * (len(titles) + 7),
+    ]
+    for name in results.names:
+        runs, glands = results.runs_of(name), results.by_patient(name, "GLAND", "dice")
+        low = sum(dice < LEAST_DICE for dice in glands.values())
+        cells = [name, str(len(glands)), *(mean_cell(figure.of(results, name), figure.digits) for figure in FIGURES)]
+        cells += [str(low), f"{median(run['parameters'] for run in runs) / 1e6:.1f}"]
+        cells += [f"{median(run['epochs'] for run in runs):g}"]
+        cells += [f"{median(run['steps'] for run in runs):g} × {values_of(runs, 'batch_size')}"]
+        cells += [f"{fmean(run['seconds'] for run in runs) / 60:.1f}"]
+        cells += [f"{fmean(case['seconds'] for run in runs for case in run['cases']):.1f}", _verdict(runs)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _differences(results: Results) -> list[str]:
+    others = [name for name in results.names if name != OWN]
+    pairs = [(name, figure) for name in others for figure in COMPARED]
+    found = [difference(f.of(results, OWN), f.of(results, name), EVALUATION) for name, f in pairs]
+    adjusted = holm([one.p for one in found])
+    lines = [
+        f"## {OWN} minus each other method",
+        "",
+        "Mean of the paired differences over the patients of both, its 95 % bootstrap interval, and p of Wilcoxon's "
+        f"signed-rank test after Holm's correction over all {sum(one.p is not None for one in found)} comparisons here "
+        "(before it in brackets).",
+        "",
+        "| against | patients | " + " | ".join(figure.title for figure in COMPARED) + " | |",
+        "|---|---|" + "---|" * (len(COMPARED) + 1),
+    ]
+    for place, name in enumerate(others):
+        own = range(place * len(COMPARED), (place + 1) * len(COMPARED))
+        cells = [difference_cell(found[k], adjusted[k], pairs[k][1].digits) for k in own]
+        finished = "" if _is_finished(results.runs_of(name)) else "unfinished"
+        lines.append(f"| {name} | {found[own[0]].n} | " + " | ".join(cells) + f" | {finished} |")
+    return lines
+
+
+def _targets(results: Results) -> list[str]:
+    lines = ["## What was to be reached", "", "| | wanted | reached | |", "|---|---|---|---|"]
+    for figure in FIGURES:
+        if figure.wanted is not None:
+            bound, more = figure.wanted
+            mean = mean_of(figure.of(results, OWN))
+            met = mean >= bound if more else mean <= bound
+            wanted, reached = f"{'≥' if more else '≤'} {bound:g}", f"{mean:.{figure.digits}f}"
+            lines.append(f"| {figure.title} | {wanted} | {reached} | {'yes' if met else '**no**'} |")
+    return lines
+
+
+def _low_patients(results: Results) -> list[str]:
+    said = {case["patient_id"]: case["said"] for run in results.runs_of(OWN) for case in run["cases"]}
+    figures = [figure.of(results, OWN) for figure in FIGURES]
+    lines = [
+        f"## Each patient by {OWN}",
+        "",
+        "Each by the model of the fold that left the patient out. *Doubtful by shape*: what `predict` says of the",
+        "result without samples or calibration.",
+        "",
+        "| patient | " + " | ".join(figure.title for figure in FIGURES) + " | doubtful by shape |",
+        "|---|" + "---|" * (len(FIGURES) + 1),
+    ]
+    for patient in sorted(figures[0], key=lambda name: figures[0][name]):
+        cells = [number(of[patient], figure.digits) for figure, of in zip(FIGURES, figures, strict=True)]
+        lines.append(f"| {patient} | " + " | ".join(cells) + f" | {said[patient] or '–'} |")
+    return lines
+
+
+def _runs(results: Results) -> list[str]:
+    lines = [
+        "## How each run went",
+        "",
+        "Minutes are those of the epochs, validation included; starting and writing checkpoints come on top.",
+        "",
+        "| run | minutes | epochs | best epoch | validation Dice there | first to last validation |",
+        "|---|---|---|---|---|---|",
+    ]
+    for run in results.runs:
+        curve = " ".join(f"{dice:.2f}" for _, dice in run["curve"])
+        best = run["best_validation_dice"]
+        lines.append(
+            f"| {run['name']} fold {run['fold']} | {run['seconds'] / 60:.1f} | {run['epochs']} | {run['best_epoch']} | "
+            f"{'–' if best is None else f'{best:.3f}'} | {curve} |"
+        )
+    return lines
+
+
+def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
+    n_climbing = sum(run["unfinished"] for run in runs)
+    word = "finished" if _is_finished(runs) else "**unfinished**"
+    return f"{word}, {n_climbing} of {len(runs)} climbing" if n_climbing else word
+
+
+def _is_finished(runs: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(2 * sum(run["unfinished"] for run in runs) < len(runs))

@@ -1,0 +1,135 @@
+"""Begin a training from the weights of a model, and answer for what that model learnt from."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from zonate.config import Settings
+from zonate.errors import ConfigError
+from zonate.model import BEST_NAME, Model
+from zonate.shipped import model_path
+from zonate.zones import LabelCode
+from zonate.verbs.differing_settings import differing_settings, in_words
+
+_LOG = logging.getLogger(__name__)
+
+_OF_RECIPE = (
+    "network.architecture",
+    "network.base_channels",
+    "network.neighbours",
+    "network.normalisation",
+    "network.head",
+    "normalisation",
+)
+_OF_DATASET = ("slicing.size_px", "slicing.spacing_mm")
+_TUNED = "-tuned"
+
+
+class Beginning(NamedTuple):
+    """Where a training begins.
+
+    Attributes:
+        weights: Of the generator, by name.
+        provenance: Of the model, for `joined_provenance`, with its name and hash as `model`.
+        codes: What the model tells apart, and goes on telling apart where the own labels are coarser.
+    """
+
+    weights: dict[str, Tensor]
+    provenance: dict[str, Any]
+    codes: tuple[LabelCode, ...]
+
+
+def initial_weights(path: Path | str, settings: Settings) -> Beginning:
+    """Read where a training begins.
+
+    Args:
+        path: A model file or a run folder; `shipped`: the weights that ship with the package.
+        settings: Of the training, with those that its dataset was prepared with.
+
+    Raises:
+        ModelError: The model cannot be read.
+        ConfigError: It has another network, or sees a case in another way.
+    """
+    file = _file(path)
+    model = Model.load(file)
+    _refuse_others(model.settings, settings)
+    named = {"name": model.settings.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return Beginning(dict(model.generator.state_dict()), {**model.provenance, "model": named}, model.codes)
+
+
+def initial_settings(path: Path | str) -> Settings:
+    """The recipe of a model, for a training that begins from its weights; the name says that it is another model.
+
+    Raises:
+        ModelError: The model cannot be read.
+    """
+    settings = Model.load(_file(path)).settings
+    return settings.model_copy(update={"name": settings.name.removesuffix(_TUNED) + _TUNED})
+
+
+def joined_provenance(own: Mapping[str, Any], of_init: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model learnt from that began from another: from its own data, and from all that the other learnt from.
+
+    Terms of use and the refusal of patients that a model knows go by what is given here. What the first model does not
+    record is not recorded of the second either: it is left out, so that nothing is taken for free or for unseen.
+
+    Args:
+        own: As `zonate.verbs.train` writes it of its dataset. Its `not_validated` stands where it has one; else the
+            first model's does.
+        of_init: As `initial_weights` gives it.
+
+    Returns:
+        The same, with `began_from` (name and hash of the first model) and `earlier_images_sha256`, the images that the
+        first model knew. Its sources follow those of the own data as `inherited`.
+    """
+    known = set(of_init.get("training_patients", ())) & set(own.get("validation_patients", ()))
+    if known:
+        _LOG.warning(
+            "%d of the validation patients are among those that the model to begin from learnt from: they choose the "
+            "epoch by what it remembers of them",
+            len(known),
+        )
+    joined = dict(own)
+    for key in ("datasets", "licences", "training_patients", "validation_patients", "images_sha256"):
+        joined[key] = _union(own.get(key, ()), of_init.get(key, ()))
+    for key in ("training_cases", "training_slices", "validation_cases"):
+        joined[key] = own.get(key, 0) + of_init.get(key, 0)
+    inherited = [{**source, "inherited": True} for source in of_init.get("sources", ())]
+    joined["sources"] = [*own.get("sources", ()), *inherited]
+    joined["earlier_images_sha256"] = _union(of_init.get("images_sha256", ()))
+    joined["began_from"] = of_init.get("model")
+    if "not_validated" not in own and "not_validated" in of_init:
+        joined["not_validated"] = of_init["not_validated"]
+    for key in ("sources", "licences", "datasets", "training_patients"):
+        if not of_init.get(key):
+            del joined[key]
+    return joined
+
+
+def _file(path: Path | str) -> Path:
+    found = model_path(path)
+    return found / BEST_NAME if found.is_dir() else found
+
+
+def _refuse_others(there: Settings, here: Settings) -> None:
+    """Say in one sentence what of the network, or of how it sees a case, is not as the model has it."""
+    differing = differing_settings(there, here)
+    of_recipe, of_dataset = ({n: differing[n] for n in names if n in differing} for names in (_OF_RECIPE, _OF_DATASET))
+    if not of_recipe and not of_dataset:
+        return
+    remedies = ["leave --recipe and the settings out, to have the model's own"] if of_recipe else []
+    if of_dataset:
+        wanted = " ".join(f"--set {name}={first}" for name, (first, _) in of_dataset.items())
+        remedies.append(f"prepare the dataset with {wanted}")
+    raise ConfigError(
+        f"the training cannot begin from the weights of {there.name}, since {in_words(of_recipe | of_dataset)}: "
+        + ", and ".join(remedies)
+    )
+
+
+def _union(*lists: Iterable[str]) -> list[str]:
+    return sorted({item for items in lists for item in items})
