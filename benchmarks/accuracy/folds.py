@@ -33,7 +33,11 @@ def prepare_cases(data: Path, work: Path, slicing: SlicingSettings) -> Path:
     text = csv_text(_rows(data))
     if not manifest.is_file() or manifest.read_text(encoding="utf-8") != text:
         write_text(manifest, text)
-    return _prepared(work / "datasets" / _named(slicing), manifest, Settings(slicing=slicing, split=SplitSettings()))
+    return _prepared(
+        work / "datasets" / _named(slicing),
+        manifest,
+        Settings(slicing=slicing, split=SplitSettings(validation_fraction=0.1)),
+    )
 
 
 def prepare_simulated(manifest: Path, work: Path, slicing: SlicingSettings) -> Path:

@@ -12,20 +12,20 @@ from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 
 
-def page(results: Results, external: Results = Results([], [])) -> str:
+def page(results: Results, external: Results | None = None) -> str:
     """The whole page.
 
     Args:
         results: Of the folds.
-        external: Of patients of other sources.
+        external: Of patients of other sources; None: nobody measured them.
     """
     if not results.runs:
         return "# How accurate, and better than what?\n\nNothing has been measured yet: `make accuracy`.\n"
     lines = ["# How accurate, and better than what?", "", *_head(results), "", *_means(results), ""]
     if OWN in results.names:
         lines += [*_differences(results), "", *_targets(results), "", *_low_patients(results), ""]
-    if found := external_section(external):
-        lines += [*found, ""]
+    if external is not None and external.runs:
+        lines += [*external_section(external), ""]
     lines += _runs(results)
     return "\n".join(lines) + "\n"
 

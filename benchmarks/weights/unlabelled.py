@@ -17,7 +17,7 @@ from zonate.model import Model
 from zonate.zones import LabelCode
 
 CERTAIN = 0.7
-"""A voxel whose likeliest code has less than this mean probability is left unannotated, so that nothing is learnt of it."""
+"""Where the likeliest code has less than this mean probability, a voxel is left unannotated: nothing is learnt of it."""
 
 _COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence", "split", "citation")
 

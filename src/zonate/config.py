@@ -211,9 +211,10 @@ class TrainingSettings(_Section):
 
     epochs: int = Field(default=300, gt=0)
     batch_size: int = Field(default=1, gt=0)
-    sampling: Literal["every", "balanced"] = "every"
+    sampling: Literal["every", "gland", "balanced"] = "every"
     """`every` visits each slice once an epoch. `balanced` draws as many slices, each by first drawing a label code
-    and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones."""
+    and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones. `gland` draws three of four among
+    the slices that hold any of the gland."""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""
@@ -282,8 +283,8 @@ class Settings(_Section):
 
     name: str = "pix2pix"
     normalisation: Literal["dataset", "volume", "region"] = "dataset"
-    """By the training set's mean and standard deviation, or each volume's own, or by those of the volume within 50 mm of
-    the middle of its slices, so that the field of view does not matter."""
+    """By the training set's mean and standard deviation, or each volume's own, or by those of the volume within 50 mm
+    of the middle of its slices, so that the field of view does not matter."""
     reading: ReadingSettings = ReadingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
     checking: CheckingSettings = CheckingSettings()

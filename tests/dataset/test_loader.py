@@ -3,7 +3,7 @@ import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.config import AugmentationSettings
-from zonate.dataset.loader import SliceLoader, chances, normalise_known, scaled_known
+from zonate.dataset.loader import SliceLoader, chances, gland_chances, normalise_known, scaled_known
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 
@@ -118,3 +118,11 @@ def test_balanced_sampling_asks_less_for_codes_of_several_zones() -> None:
     total = 1 + 1 + 1 / 3 + 1 / 4
     expected = [1 / 4 + 1 / 2, 1 / 4 + 1 / 2 + 1 / 3, 1 / 4 + 1 / 4, 1 / 4]
     assert found.tolist() == pytest.approx([weight / total for weight in expected])
+
+
+def test_three_of_four_slices_hold_some_of_the_gland_where_that_is_asked_for() -> None:
+    assert gland_chances([[0], [0, 1], [0, 255], [6], [0]]).tolist() == pytest.approx(
+        [1 / 12, 3 / 8, 1 / 12, 3 / 8, 1 / 12]
+    )
+    assert gland_chances([[0], [255]]).tolist() == [0.5, 0.5]
+    assert gland_chances([[1], [0, 5]]).tolist() == [0.5, 0.5]

@@ -19,6 +19,8 @@ from zonate.dataset.store import Dataset, Entry
 from zonate.zones import ZONES_OF_CODE, LabelCode
 
 _AHEAD = 2  # batches that are read while the network computes
+_GLAND_SHARE = 0.75
+_NO_GLAND = (LabelCode.BACKGROUND, LabelCode.NOT_ANNOTATED)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class SliceLoader:
         normalisation: Literal["dataset", "volume", "region"],
         channels: tuple[bool, bool, bool],
         augmentation: AugmentationSettings,
-        sampling: Literal["every", "balanced"] = "every",
+        sampling: Literal["every", "gland", "balanced"] = "every",
         neighbours: int = 0,
     ) -> None:
         self._dataset = dataset
@@ -66,7 +68,7 @@ class SliceLoader:
         self._neighbours = neighbours
         self._of_region: dict[str, Statistics] = {}
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
-        self._chances = chances(held) if sampling == "balanced" else None
+        self._chances = {"every": None, "gland": gland_chances(held), "balanced": chances(held)}[sampling]
 
     def __len__(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
@@ -141,6 +143,22 @@ def chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
     share = {code: 1 / (n * len(ZONES_OF_CODE[LabelCode(code)])) for code, n in counts.items()}
     weights = np.array([sum(share[code] for code in sorted(codes)) for codes in sets], dtype=np.float64)
     return weights / weights.sum() if weights.sum() > 0 else np.full(len(sets), 1 / max(len(sets), 1))
+
+
+def gland_chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+    """How likely each slice is drawn when three of four are to hold some of the gland.
+
+    Args:
+        held: The label codes of each slice; NOT_ANNOTATED is no code.
+
+    Returns:
+        (N,), summing to 1; where all slices or none hold some of the gland, all are as likely.
+    """
+    gland = np.array([any(code not in _NO_GLAND for code in codes) for codes in held], dtype=np.bool_)
+    n_gland, n = int(gland.sum()), len(held)
+    if n_gland in (0, n):
+        return np.full(n, 1 / max(n, 1))
+    return np.where(gland, _GLAND_SHARE / n_gland, (1 - _GLAND_SHARE) / (n - n_gland))
 
 
 def scaled_known(

@@ -70,10 +70,10 @@ def _surroundings(image: Image, outside: npt.NDArray[np.bool_], rng: np.random.G
     else:
         brightness = rng.uniform(0.02, 1.0, len(centres))
     air = rng.uniform(0, 0.03)
-    curve = np.interp(image, [0.0, *centres + 1e-6, 1.2], [air, *brightness, brightness[-1]])
-    # What lies between two tissues is partly of each, not of those between them in brightness.
+    smooth = image if real else ndimage.gaussian_filter(image, (0, 1.2, 1.2))  # a steep curve makes speckle of noise
+    curve = np.interp(smooth, [0.0, *centres + 1e-6, 1.2], [air, *brightness, brightness[-1]])
     kept = image - ndimage.gaussian_filter(image, (0, 1.5, 1.5))
-    return np.asarray(ndimage.gaussian_filter(curve, (0, 0.5, 0.5)) + rng.uniform(0, 0.6) * kept, np.float32)
+    return np.asarray(curve + rng.uniform(0, 0.6) * kept, np.float32)
 
 
 def _tissue(

@@ -13,8 +13,11 @@ from scipy import ndimage
 
 from zonate.geometry import Grid, Volume
 from zonate.simulation.appearance import redraw
+from zonate.simulation.endorectal_coil import insert_coil
 from zonate.simulation.morph import Zones, at_pixels, morph
+from zonate.simulation.physics import spin_echo
 from zonate.simulation.texture import Texture
+from zonate.simulation.tissue import Tissue, column
 from zonate.zones import ZONES_OF_CODE, LabelCode, Zone
 
 Mask = npt.NDArray[np.bool_]
@@ -24,8 +27,13 @@ Parts = npt.NDArray[np.uint8]
 OUTSIDE, PERIPHERAL, INNER = 0, 1, 2
 """Parts of a slice, as the host and the shape both tell them apart."""
 
+WITH_COIL = 0.25
+"""How often there is an endorectal coil."""
+
 _NEAR_MM = 5.0
 _TEXTURE_MM = 1.2
+_TR_MS, _TE_MS = 4500.0, 100.0
+_THIN_SHARE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +85,27 @@ def synthesise_image(
     zones = shape.values[window]
     parts = parts[window]
     brought = at_pixels(host_parts[matching].astype(np.float32), rows, columns, order=0).astype(np.uint8)
-    t2w = _fill(t2w, parts, brought, grid.spacing_mm, rng)
+    t2w = _with_thin_zones(_fill(t2w, parts, brought, grid.spacing_mm, rng), zones, parts == INNER)
     if drawn:
         t2w = redraw(t2w, zones, grid, rng)
+    if rng.random() < WITH_COIL:
+        t2w = insert_coil(t2w, parts != OUTSIDE, grid, rng)
     gland = parts != OUTSIDE
     return Synthetic(Volume(t2w, grid), Volume(zones, grid), float((brought != parts)[gland].mean()))
+
+
+def unlikeness(shape: Volume, host: Volume) -> float:
+    """How badly a host's gland would serve a shape: their logarithms of volume, and PZ's share from apex to base.
+
+    Args:
+        shape: Label codes (S, H, W) in canonical order, with some gland.
+        host: The same, of another grid.
+
+    Returns:
+        0 for the same gland; 1 where one is e times as large as the other, or all PZ and the other has none.
+    """
+    (ml, pz), (host_ml, host_pz) = _profile(shape), _profile(host)
+    return float(np.hypot(np.log(ml / host_ml), np.sqrt(((pz - host_pz) ** 2).mean())))
 
 
 def parts_of(codes: npt.NDArray[np.uint8]) -> Parts:
@@ -92,6 +116,15 @@ def parts_of(codes: npt.NDArray[np.uint8]) -> Parts:
             table[code] = PERIPHERAL if zones == {Zone.PZ} else INNER
     table[LabelCode.WHOLE_GLAND] = OUTSIDE
     return table[codes]
+
+
+def _profile(zones: Volume) -> tuple[float, npt.NDArray[np.float64]]:
+    """Volume in ml, and PZ's share of the gland at eight heights from apex to base."""
+    parts = parts_of(zones.values)
+    gland, pz = ((mask).sum(axis=(1, 2)) for mask in (parts != OUTSIDE, parts == PERIPHERAL))
+    held = np.flatnonzero(gland)
+    heights = np.linspace(0, len(held) - 1, 8)
+    return float(gland.sum()) * zones.grid.voxel_volume_ml, np.interp(heights, np.arange(len(held)), (pz / np.maximum(gland, 1))[held])
 
 
 def _matching_slices(parts: Parts, host: Parts, grid: Grid, host_grid: Grid) -> tuple[slice, npt.NDArray[np.intp]]:
@@ -130,6 +163,20 @@ def _cut(grid: Grid, window: tuple[slice, slice, slice]) -> Grid:
     affine[:3, 3] = grid.to_mm([one.start for one in window])
     shape = [one.stop - one.start for one in window]
     return Grid((shape[0], shape[1], shape[2]), affine)
+
+
+def _with_thin_zones(image: Image, zones: npt.NDArray[np.uint8], inner: Mask) -> Image:
+    """Distal urethra and anterior stroma, which a host need not have, as bright against TZ as their T2 makes them."""
+    signal = spin_echo(column("proton_density"), column("t1_ms"), column("t2_ms"), _TR_MS, _TE_MS)
+    usual = float(np.median(image[inner])) if inner.any() else 0.0
+    out = image.copy()
+    for code, tissue in ((LabelCode.DPU, Tissue.URETHRA), (LabelCode.AFS, Tissue.ANTERIOR_STROMA)):
+        mask = zones == code
+        if mask.any():
+            mean = usual * float(signal[tissue] / signal[Tissue.TRANSITION_ZONE])
+            weight = ndimage.gaussian_filter(mask.astype(np.float32), (0, 1, 1))
+            out += np.where(mask, weight * (mean - image) * _THIN_SHARE, 0)
+    return out
 
 
 def _fill(

@@ -9,13 +9,13 @@ from scipy import ndimage
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 
-LATTICE_MM = 1.25
+LATTICE_MM = 1.5
 """Distance of the points at which the warp is computed; between them it is linear."""
 REACH_MM = 45.0
 """How far beyond the gland the pelvis is moved with it."""
 
 _CLIP_MM = 10.0
-_SPREADS_MM = (4.0,) * 15 + (2.5,) * 20 + (1.5,) * 30
+_SPREADS_MM = (4.0,) * 8 + (2.5,) * 12 + (1.5,) * 18
 """By how much the step of each iteration is smoothed: coarse shape first."""
 _STIFFNESS_MM = 0.6
 _ALONG_SLICES = 0.5
