@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := $(VENV)-readers
 
-.PHONY: help setup readers programs demo test test-all lint types imports check clean
+.PHONY: help setup readers programs demo accuracy test test-all lint types imports check clean
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -37,6 +37,11 @@ programs:       ## Debian's programs that some tests drive, dciodvfy and Chromiu
 
 demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
 	$(BIN)/zonate demo -o demo --overwrite
+
+accuracy: $(READY) ## every method on the same folds and wall time, two runs at a time: DATA=FOLDER [WORK=FOLDER] [MINUTES=18]
+	@test -n "$(DATA)" || { echo "give the folder of the data sets: make accuracy DATA=FOLDER" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --work $(or $(WORK),runs/accuracy) \
+	  --minutes $(or $(MINUTES),18) --parallel 2
 
 test: $(READY)  ## the fast tests
 	$(BIN)/pytest -m 'not slow' -n auto --dist loadfile

@@ -3,7 +3,7 @@
     python -m benchmarks.augmentation [-o benchmarks/augmentation.md]
 
 Batches of the recipe's size in one thread; after each round of augmentations comes a step of the network, with loss and
-optimiser, so that both see the same load of the machine.
+optimiser, so that both see the same load of the machine; processor time.
 """
 
 import argparse
@@ -76,14 +76,14 @@ def milliseconds(settings: Settings, sequences: tuple[int, ...], measured: float
     times: dict[str, list[float]] = {name: [] for name in (*wanted, STEP)}
     for seed in range(ROUNDS + 1):
         for name, augmentation in wanted.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             shown, told = augment(
                 images, labels, augmentation, spacing_mm=settings.slicing.spacing_mm, size_px=size_px, seed=seed
             )
-            times[name].append(time.perf_counter() - begun)
-        begun = time.perf_counter()
+            times[name].append(time.process_time() - begun)
+        begun = time.process_time()
         learner.step(Batch(shown, told, (ALL_ZONE_CODES,) * len(shown)))
-        times[STEP].append(time.perf_counter() - begun)
+        times[STEP].append(time.process_time() - begun)
     return {name: 1000 * median(seconds[1:]) / len(images) for name, seconds in times.items()}  # the first warms up
 
 
@@ -118,11 +118,11 @@ def table(measured: dict[str, dict[str, float]], settings: Settings) -> str:
             "# What augmentation costs",
             "",
             f"`python -m benchmarks.augmentation` ({date.today()}, {machine()}, one thread): slices of "
-            f"{settings.slicing.size_px} px and {2 * settings.network.neighbours + 1} neighbours, patches of "
+            f"{settings.slicing.size_px} px, each beside {2 * settings.network.neighbours} neighbours, patches of "
             f"{settings.training.patch_px} px, {settings.training.batch_size} a batch, recipe `{settings.name}`.",
             "",
-            f"Milliseconds a slice, median of {ROUNDS} batches. A part alone happens to every slice; it includes `nothing`, "
-            "which is finding what was measured and cutting the patch.",
+            f"Milliseconds of processor time a slice, median of {ROUNDS} batches. A part alone happens to every slice;",
+            "it includes `nothing`, which is finding what was measured and cutting the patch.",
             "",
             "| | " + " | ".join(names) + " |",
             "|---|" + "---|" * len(names),

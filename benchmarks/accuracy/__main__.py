@@ -123,7 +123,8 @@ def find_pace(job: Job, how: Conditions) -> Pace:
 
 def write_page(results: Path = RESULTS) -> None:
     """Make the page from what is kept."""
-    write_text(PAGE, page(read_results(NAME, results), read_results("external", results)))
+    kept = [read_results(name, results) for name in (NAME, "external", "doubt")]
+    write_text(PAGE, page(*kept))
 
 
 def main() -> None:

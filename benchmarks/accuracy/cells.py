@@ -54,7 +54,7 @@ def values_of(runs: Sequence[Mapping[str, Any]], key: str) -> str:
 
 def conditions(runs: Sequence[Mapping[str, Any]]) -> str:
     """When, on what and by which code they were made."""
-    processes = f"{values_of(runs, 'beside')} runs side by side, {values_of(runs, 'threads')} thread each"
+    processes = f"{values_of(runs, 'beside')} at a time, threads of each: {values_of(runs, 'threads')}"
     return f"{values_of(runs, 'date')}; {values_of(runs, 'machine')}, {processes}; commit {values_of(runs, 'commit')}"
 
 

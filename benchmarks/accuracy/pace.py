@@ -1,4 +1,4 @@
-"""How long a step and a validation of a method take, under the conditions of its runs."""
+"""How much of a core's time a step and a validation of a method take, whatever else the machine is at meanwhile."""
 
 import time
 from pathlib import Path
@@ -33,7 +33,7 @@ class _Clock:
 
     def __call__(self, done: int, total: int, text: str) -> None:  # noqa: ARG002 (as Progress has them)
         """Note the time of a step."""
-        self._times.append(time.perf_counter())
+        self._times.append(time.process_time())
         timed = self._times[_WARM_UP:]
         if len(timed) > _LEAST and timed[-1] - timed[0] >= self._seconds:
             raise _EnoughError
@@ -65,12 +65,12 @@ def measure_pace(job: Job, seconds: float) -> Pace:
         except _EnoughError:
             pass
     dataset = job.opened()
-    began = time.perf_counter()
+    began = time.process_time()
     if job.volumetric:
         volumetric.validate(volumetric.untrained(dataset, settings), dataset)
     else:
         list(validate(_untrained(dataset, job), dataset, dataset.split("validation")))
-    return Pace(clock.seconds_per_step, time.perf_counter() - began)
+    return Pace(clock.seconds_per_step, time.process_time() - began)
 
 
 def _untrained(dataset: Dataset, job: Job) -> Model:

@@ -6,24 +6,28 @@ from typing import Any
 
 from benchmarks.accuracy.cells import conditions, difference_cell, mean_cell, mean_of, number, values_of
 from benchmarks.accuracy.compare import difference, holm
+from benchmarks.accuracy.doubt_table import doubt_section
 from benchmarks.accuracy.external_table import external_section
 from benchmarks.accuracy.figures import COMPARED, EVALUATION, FIGURES, LEAST_DICE
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 
 
-def page(results: Results, external: Results | None = None) -> str:
+def page(results: Results, external: Results | None = None, doubt: Results | None = None) -> str:
     """The whole page.
 
     Args:
         results: Of the folds.
-        external: Of patients of other sources; None: nobody measured them.
+        external: Of patients of other sources; None: not measured.
+        doubt: Of what is said of results; None: not measured.
     """
     if not results.runs:
         return "# How accurate, and better than what?\n\nNothing has been measured yet: `make accuracy`.\n"
     lines = ["# How accurate, and better than what?", "", *_head(results), "", *_means(results), ""]
     if OWN in results.names:
-        lines += [*_differences(results), "", *_targets(results), "", *_low_patients(results), ""]
+        lines += [*_differences(results), "", *_targets(results), "", *_patients(results), ""]
+    if doubt is not None and doubt.rows:
+        lines += [*doubt_section(doubt), ""]
     if external is not None and external.runs:
         lines += [*external_section(external), ""]
     lines += _runs(results)
@@ -41,7 +45,7 @@ def _head(results: Results) -> list[str]:
         "the same for every method; ProstateX-0004",
         "(PROSTATEx-Seg-Zones) trains in all of them and tests in none. Every run has "
         f"{', '.join(f'{m:g}' for m in budgets)} minutes of wall time, and the best of about ten",
-        "validations on two or three patients of its own training side is kept. Measured in 3D on the original grid, "
+        "validations on two patients of its own training side is kept. Measured in 3D on the original grid, "
         "after the same clean-up of every",
         f"method's result (`{values_of(runs, 'clean_up')}`).",
         "",
@@ -109,7 +113,7 @@ def _targets(results: Results) -> list[str]:
     return lines
 
 
-def _low_patients(results: Results) -> list[str]:
+def _patients(results: Results) -> list[str]:
     said = {case["patient_id"]: case["said"] for run in results.runs_of(OWN) for case in run["cases"]}
     figures = [figure.of(results, OWN) for figure in FIGURES]
     lines = [

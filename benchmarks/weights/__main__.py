@@ -1,6 +1,6 @@
 """Make the weights that ship: every permitted patient, by the recipe that won, with a calibration by the folds.
 
-    python -m benchmarks.weights --data DATA --accuracy WORK -o src/zonate/weights/zonate.safetensors
+    python -m benchmarks.weights --data DATA --accuracy WORK --work WORK -o src/zonate/weights/zonate.safetensors
 
 `make accuracy` comes first: its models of the folds annotate the patients without labels, and what they do on the
 patients that they left out is what the calibration learns from. Each step is kept, and a run that was stopped goes on.
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.accuracy.folds import dataset_folder
+from benchmarks.weights.cases import write_cases
 from benchmarks.weights.unlabelled import annotate
 from zonate.cli.render import progress_bar
 from zonate.config import load_recipe
@@ -21,7 +23,6 @@ from zonate.verbs.calibrate import calibrate
 from zonate.verbs.prepare import prepare
 from zonate.verbs.train import train
 
-LABELLED = ("nci-isbi-2013", "prostatex-seg-zones")
 UNLABELLED = "prostate-3t-unlabelled"
 NOT_VALIDATED = ("DPU", "AFS")
 """What a single patient shows is learnt, and not known."""
@@ -31,25 +32,24 @@ def main() -> None:
     """Annotate, prepare, train, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of real data, see benchmarks/accuracy")
-    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="runs of the cross-validation")
-    parser.add_argument("--folds-data", type=Path, required=True, help="the dataset that they learnt from")
-    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="manifests of `zonate synthesise`")
+    parser.add_argument("--accuracy", type=Path, required=True, help="the --work of benchmarks.accuracy")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="manifests of further cases, which train")
     parser.add_argument("--work", type=Path, required=True, help="what is kept between steps")
     parser.add_argument("--epochs", type=int, default=None, help="in place of the recipe's")
+    parser.add_argument("--copies", type=int, default=6, help="worse copies of each case to calibrate on")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
 
     settings = load_recipe("zonate").override(["split.validation_fraction=0", "split.test_fraction=0"])
     if given.epochs is not None:
         settings = settings.override([f"training.epochs={given.epochs}"])
+    folds = sorted(given.accuracy.glob("runs/zonate-fold*/run"))
     annotated = given.work / "unlabelled"
     if not (annotated / "manifest.csv").is_file():
-        annotate(given.data / UNLABELLED, given.folds, annotated)
-    manifests = [*(given.data / name / "manifest.csv" for name in LABELLED), annotated / "manifest.csv"]
+        annotate(given.data / UNLABELLED, folds, annotated)
+    manifest = write_cases(given.data, [annotated / "manifest.csv", *given.also], given.work / "cases.csv")
     with progress_bar("prepare") as progress:
-        prepared = prepare(
-            given.work / "dataset", manifests=[*manifests, *given.synthetic], settings=settings, progress=progress
-        )
+        prepared = prepare(given.work / "dataset", manifests=[manifest], settings=settings, progress=progress)
     if prepared.failed:
         sys.exit("; ".join(prepared.failed.values()))
     with progress_bar("train") as progress:
@@ -57,7 +57,12 @@ def main() -> None:
     write(given.work / "run" / BEST_NAME, given.output)
     with progress_bar("calibrate") as progress:
         done = calibrate(
-            given.output, given.folds_data, fold_runs=given.folds, samples=10, overwrite=True, progress=progress
+            given.output,
+            dataset_folder(given.accuracy, settings.slicing),
+            fold_runs=folds,
+            copies=given.copies,
+            overwrite=True,
+            progress=progress,
         )
     print(f"{done.model}: calibrated on {done.n_results} results of {done.n_patients} patients")
 

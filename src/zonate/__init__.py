@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from zonate.verbs.predict_studies import predict_studies
     from zonate.verbs.prepare import prepare
     from zonate.verbs.simulate import simulate
+    from zonate.verbs.synthesise import synthesise
     from zonate.verbs.train import train
     from zonate.verbs.view import view
     from zonate.zonemap import ZoneMap
@@ -80,6 +81,7 @@ _HOME = {
     "prepare": "zonate.verbs.prepare",
     "read_acquisition": "zonate.load",
     "simulate": "zonate.verbs.simulate",
+    "synthesise": "zonate.verbs.synthesise",
     "train": "zonate.verbs.train",
     "view": "zonate.verbs.view",
 }
@@ -118,6 +120,7 @@ __all__ = [
     "prepare",
     "read_acquisition",
     "simulate",
+    "synthesise",
     "train",
     "view",
 ]

@@ -16,6 +16,7 @@ from zonate.verbs.simulate import simulate
 VERBS = (
     "demo",
     "simulate",
+    "synthesise",
     "inspect",
     "align",
     "prepare",

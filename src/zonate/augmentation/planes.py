@@ -36,15 +36,15 @@ class Planes:
         planes = images.flatten(0, 1)  # (B · C, H, W)
         gappy = planes.flatten(1).sum(dim=1).isnan()
         # A look at every eighth row and column finds most planes that hold something; the others are read as a whole.
-        unsure = (gappy & ~_any(_finite(planes[:, ::8, ::8]).flatten(1), dim=1)).nonzero().flatten()
-        empty = ~_any(_finite(planes.index_select(0, unsure)).flatten(1), dim=1)
-        places = torch.ones_like(gappy).index_fill(0, unsure[empty], value=False).nonzero().flatten()
+        unsure = (gappy & _empty(planes[:, ::8, ::8])).nonzero().flatten()
+        absent = unsure[_empty(planes.index_select(0, unsure))]
+        places = torch.ones_like(gappy).index_fill(0, absent, value=False).nonzero().flatten()
         values = planes.index_select(0, places)
-        measured = _finite(values)
-        partly = gappy[places].nonzero().flatten()
-        if len(partly):
-            extended = _extended(values.index_select(0, partly), measured.index_select(0, partly))
-            values.index_copy_(0, partly, extended)
+        if bool(gappy[places].any()):
+            measured = ~values.isnan()
+            _extend(values.nan_to_num_(nan=0.0), measured)
+        else:
+            measured = torch.ones_like(values, dtype=torch.bool)
         places = places.cpu()
         return cls(values, measured, places // n_channels, places % n_channels, (n_slices, n_channels))
 
@@ -124,25 +124,24 @@ class Planes:
         return of_sequences.flatten()[places.to(of_sequences.device)][:, None, None]
 
 
-def _extended(values: Tensor, measured: Tensor) -> Tensor:
-    """Planes (P, H, W) with NaN replaced: by the nearest value within the measured rows and columns, else by 0."""
-    rows, columns = (_within(_any(measured, dim=dim)) for dim in (2, 1))  # (P, H), (P, W)
-    values = values.nan_to_num(nan=0.0)
-    values = values.gather(1, rows[:, :, None].expand_as(values))
-    return values.gather(2, columns[:, None, :].expand_as(values))
+def _extend(values: Tensor, measured: Tensor) -> None:
+    """Let the values of planes (P, H, W) at the ends of the measured rows and columns go on beyond them, in place."""
+    for axis in (1, 2):
+        n = values.shape[axis]
+        held = _any(measured, dim=3 - axis).byte()  # (P, N)
+        first, last = held.argmax(dim=1), n - 1 - held.flip(1).argmax(dim=1)  # (P,)
+        place = torch.arange(n, device=values.device)
+        nearest = place.clamp(first[:, None], last[:, None])  # (P, N)
+        for end, margin in ((first, slice(0, int(first.max()))), (last, slice(int(last.min()) + 1, n))):
+            beyond = (nearest[:, margin] == end[:, None]) & (place[margin] != end[:, None])  # (P, margin)
+            strip = values.narrow(axis, margin.start, margin.stop - margin.start)
+            edge = values.take_along_dim(end[:, None, None], dim=axis)  # (P, 1, W) or (P, H, 1)
+            strip.copy_(torch.where(beyond.unsqueeze(3 - axis), edge, strip))
 
 
-def _within(measured: Tensor) -> Tensor:
-    """For each place (P, N) the index of the nearest one from the first measured to the last."""
-    n = measured.shape[1]
-    first = measured.byte().argmax(dim=1, keepdim=True)
-    last = n - 1 - measured.flip(1).byte().argmax(dim=1, keepdim=True)
-    return torch.arange(n, device=measured.device).expand_as(measured).clamp(first, last)
-
-
-def _finite(values: Tensor) -> Tensor:
-    """Where values are not NaN, in half the time of `isnan` on a CPU."""
-    return values == values
+def _empty(planes: Tensor) -> Tensor:
+    """(P,) whether nothing was measured in planes (P, H, W); in a third of the time of `isnan` on a CPU."""
+    return planes.nan_to_num(nan=torch.inf).flatten(1).amin(dim=1).isinf()
 
 
 def _any(flags: Tensor, dim: int) -> Tensor:

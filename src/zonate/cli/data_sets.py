@@ -42,6 +42,56 @@ def simulate(
 
 
 @app.command(rich_help_panel=DATA_SETS)
+def synthesise(
+    shapes: Annotated[list[Path], typer.Option(help="Label volumes without images, or folders; may be given often.")],
+    hosts: Annotated[
+        list[Path], typer.Option(help="A table of patients whose images the shapes are put into; may be given often.")
+    ],
+    dataset: Annotated[str, typer.Option(help="The public name of the shapes' data set.", metavar="NAME")],
+    licence: Annotated[str, typer.Option(help="The licence of the shapes.", metavar="NAME")],
+    output: Output,
+    citation: Annotated[str, typer.Option(help="How the shapes want to be cited.")] = "",
+    label_codes: Annotated[
+        str, typer.Option(help="What the values of the shapes mean.")
+    ] = "0=BACKGROUND;1=PZ;2=CENTRAL_GLAND",
+    n: Annotated[int, typer.Option("-n", help="How many images a shape.", min=1)] = 2,
+    drawn_share: Annotated[
+        float, typer.Option(help="Of these, how many get contrast, texture and noise drawn anew.", min=0, max=1)
+    ] = 0.5,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A patient who validates or tests, and lends nothing; may be given often.", metavar="PATIENT"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make training images for expert labels whose images are not there."""
+    from zonate.verbs.synthesise import About
+    from zonate.verbs.synthesise import synthesise as run
+    from zonate.zones import parse_label_codes
+
+    with render.progress_bar("synthesise") as progress:
+        result = run(
+            output,
+            shapes=shapes,
+            hosts=hosts,
+            about=About(dataset, licence, citation),
+            label_codes=parse_label_codes(label_codes),
+            n=n,
+            drawn_share=drawn_share,
+            leave_out=leave_out or [],
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    render.console.print(f"{len(result.done)} cases, for prepare: {result.manifest}", markup=False, soft_wrap=True)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)
+
+
+@app.command(rich_help_panel=DATA_SETS)
 def prepare(
     output: Output,
     source: Annotated[list[Path] | None, typer.Argument(help="Folders of public data sets, see --layout.")] = None,

@@ -1,6 +1,7 @@
 """A smooth warp, slice by slice, that carries the gland of one patient onto the shape of another's."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ def morph(shape: Zones, host: Zones) -> tuple[Field, Field]:
         step = np.zeros_like(rest)
         for target, now in zip(wanted, moving, strict=True):
             gap = target - now
-            slope = np.stack(np.gradient(now, LATTICE_MM, axis=(1, 2)))  # (2, S, H, W)
+            slope = np.stack([np.gradient(now, LATTICE_MM, axis=axis) for axis in (1, 2)])  # (2, S, H, W)
             step += gap * slope / ((slope**2).sum(axis=0) + 0.05 * gap**2 + 1e-3)
         step = np.clip(step / len(wanted), -_LARGEST_STEP_MM, _LARGEST_STEP_MM)
         rest = _smooth(rest + _smooth(step, spread_mm), _STIFFNESS_MM)
@@ -88,10 +89,14 @@ class _Lattice:
             axes.append(np.arange(ends[0] - REACH_MM, ends[1] + REACH_MM, LATTICE_MM, dtype=np.float32))
         return cls(*axes)
 
+    def points(self) -> Field:
+        """(2, 1, h, w) mm: the same in every slice."""
+        return np.stack(np.meshgrid(self.rows, self.columns, indexing="ij"))[:, None]
+
     def sample(self, values: list[Field], zones: Zones, displacement_mm: Field | None = None) -> list[Field]:
         """Each of the values (S, H, W) at the lattice's points, moved by (2, S, h, w) mm."""
-        points = np.stack(np.meshgrid(self.rows, self.columns, indexing="ij"))[:, None]  # (2, 1, h, w)
-        points = points + (np.zeros((2, len(zones.gland), 1, 1), np.float32) if displacement_mm is None else displacement_mm)
+        still = np.zeros((2, len(zones.gland), 1, 1), np.float32)
+        points = self.points() + (still if displacement_mm is None else displacement_mm)
         rows, columns = (points[k] / zones.spacing_mm[k + 1] + zones.centre_px[k] for k in range(2))
         return [at_pixels(one, rows, columns) for one in values]
 
@@ -100,7 +105,9 @@ class _Lattice:
         n, height, width = shape.gland.shape
         rows_mm = (np.arange(height) - shape.centre_px[0]) * shape.spacing_mm[1]
         columns_mm = (np.arange(width) - shape.centre_px[1]) * shape.spacing_mm[2]
-        at = np.meshgrid((rows_mm - self.rows[0]) / LATTICE_MM, (columns_mm - self.columns[0]) / LATTICE_MM, indexing="ij")
+        at = np.meshgrid(
+            (rows_mm - self.rows[0]) / LATTICE_MM, (columns_mm - self.columns[0]) / LATTICE_MM, indexing="ij"
+        )
         rows, columns = (np.empty((n, height, width), np.float32) for _ in range(2))
         for s in range(n):
             moved = [ndimage.map_coordinates(displacement_mm[k, s], at, order=1, mode="constant") for k in range(2)]
@@ -109,11 +116,12 @@ class _Lattice:
         return rows, columns
 
 
-def at_pixels(values: npt.NDArray[np.float32], rows: Field, columns: Field, order: int = 1) -> Field:
+def at_pixels(values: npt.NDArray[np.float32], rows: Field, columns: Field, order: Literal[0, 1, 3] = 1) -> Field:
     """Values (S, H', W') slice by slice at rows and columns (S, H, W); beyond the edge the edge is repeated."""
     out = np.empty(rows.shape, np.float32)
     for s, slice_values in enumerate(values):
-        ndimage.map_coordinates(slice_values, [rows[s], columns[s]], output=out[s], order=order, mode="nearest")
+        at = np.stack([rows[s], columns[s]])
+        ndimage.map_coordinates(slice_values, at, output=out[s], order=order, mode="nearest")
     return out
 
 
@@ -135,7 +143,7 @@ def _ellipses(shape: Zones, host: Zones, lattice: _Lattice) -> Field:
     (distance,) = lattice.sample([distance], shape)
     fade = np.clip(1 - distance / REACH_MM, 0, 1)
     fade = fade**2 * (3 - 2 * fade)
-    points = np.stack(np.meshgrid(lattice.rows, lattice.columns, indexing="ij"))[:, None]  # (2, 1, h, w)
+    points = lattice.points()
     middle, host_middle, scale = (one.T[:, :, None, None] for one in (middle, host_middle, scale))  # (2, S, 1, 1)
     return np.asarray(fade * (host_middle + (points - middle) * scale - points), np.float32)
 

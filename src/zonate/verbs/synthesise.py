@@ -1,0 +1,219 @@
+"""`zonate synthesise`: training images for expert labels whose images are not there.
+
+<case_id>/t2w.nii.gz     the image
+<case_id>/zones.nii.gz   the zones, as they were drawn
+manifest.csv             for `prepare`; every case trains, under a patient of its own
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zonate.dataset.anatomy import examine
+from zonate.dataset.annotation import read_annotation
+from zonate.dataset.importers.manifest import read_manifest
+from zonate.dataset.importers.source import Source
+from zonate.dataset.labels import map_labels
+from zonate.errors import DatasetError, LabelError, ZonateError
+from zonate.geometry import Volume, to_canonical
+from zonate.io.files import claim_output_folder, write_text
+from zonate.io.nifti import is_volume_file, read_volume, without_suffix, write_volume
+from zonate.load import load_case
+from zonate.metrics.tables import csv_text
+from zonate.progress import Progress, silent
+from zonate.simulation.from_shapes import synthesise_image
+from zonate.simulation.parts import has_both_parts, unlikeness
+from zonate.study import Sequence as Role
+from zonate.zones import LabelCode
+
+NCI_ISBI_CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
+CANDIDATES = 6
+"""A shape goes into hosts drawn from so many whose glands are most like it."""
+
+_COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence", "use", "split", "citation")
+_NOTE = "synthetic: an expert's zones on an image made for them"
+
+
+@dataclass(frozen=True)
+class About:
+    """What is said of the data set that the shapes are from."""
+
+    dataset: str
+    licence: str
+    citation: str = ""
+
+
+@dataclass(frozen=True)
+class SynthesiseResult:
+    """What was made.
+
+    Attributes:
+        manifest: For `prepare`.
+        done: Case ids.
+        failed: From a shape's name to the reason; nothing was made of it.
+        filled: From case id to the share of the gland whose tissue no host's zone brought.
+    """
+
+    manifest: Path
+    done: tuple[str, ...]
+    failed: Mapping[str, str]
+    filled: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Host:
+    source: Source
+    t2w: Volume
+    zones: Volume
+
+
+def synthesise(
+    output: Path,
+    *,
+    shapes: Sequence[Path],
+    hosts: Sequence[Path],
+    about: About,
+    label_codes: Mapping[int, LabelCode] | None = None,
+    n: int = 2,
+    drawn_share: float = 0.5,
+    leave_out: Sequence[str] = (),
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> SynthesiseResult:
+    """Put each shape in the place of the gland of n patients who have an image and zones.
+
+    A score is only one of unseen patients where none of them lent an image: give those who validate or test as
+    `leave_out`. A case depends on the seed, its shape's name, its number and the hosts, and on nothing else.
+
+    Args:
+        output: A folder.
+        shapes: Label volumes, or folders of them (not nested).
+        hosts: Manifests of patients with T2W and zones; rows for evaluation, and rows whose labels do not tell PZ from
+            the rest of the gland, are passed over.
+        about: The data set of the shapes.
+        label_codes: From a value in the shapes to its label code; NCI-ISBI's numbers where None.
+        n: Images a shape.
+        drawn_share: Of each shape's images, how many get contrast, texture, shading and noise drawn anew.
+        leave_out: Patients whose image and whose shape (by the name of its file) must not be used.
+        seed: Of all that is drawn.
+        overwrite: Whether a folder that holds something may be emptied.
+        progress: Told of each case.
+
+    Raises:
+        ValueError: n, seed or drawn_share is out of range.
+        DatasetError: There is no shape, or no host; or a name occurs twice.
+        OutputError: The folder holds something and may not be emptied.
+    """
+    if n < 1 or seed < 0 or not 0 <= drawn_share <= 1:
+        raise ValueError(f"n={n}, seed={seed}, drawn_share={drawn_share}: n from 1, seed from 0, the share from 0 to 1")
+    files = _shape_files(shapes, set(leave_out))
+    lent = _read_hosts(hosts, set(leave_out))
+    codes = dict(NCI_ISBI_CODES if label_codes is None else label_codes)
+    claim_output_folder(output, overwrite=overwrite, inputs=[*shapes, *hosts])
+    rows: list[Sequence[str]] = [_COLUMNS]
+    failed: dict[str, str] = {}
+    filled: dict[str, float] = {}
+    for done, (name, file) in enumerate(files.items()):
+        progress(done, len(files), name)
+        try:
+            shape = _read_shape(file, name, codes)
+        except ZonateError as error:
+            failed[name] = str(error)
+            continue
+        key = zlib.crc32(name.encode())
+        like = sorted(lent, key=lambda host: (unlikeness(shape, host.zones), host.source.case_id))[:CANDIDATES]
+        order = np.random.default_rng((seed, key)).permutation(len(like))
+        for k in range(n):
+            host = like[order[k % len(like)]]
+            drawn = int((k + 1) * drawn_share) > int(k * drawn_share)
+            made = synthesise_image(shape, host.t2w, host.zones, np.random.default_rng((seed, key, k)), drawn=drawn)
+            case_id = f"synthetic-{name}-{k + 1}"
+            t2w = made.t2w.with_values(np.clip(np.rint(made.t2w.values), 0, 32767).astype(np.int16))
+            write_volume(output / case_id / "t2w.nii.gz", t2w, note=_NOTE)
+            write_volume(output / case_id / "zones.nii.gz", made.zones, note=_NOTE)
+            rows.append(_row(case_id, codes, about, host.source))
+            filled[case_id] = made.filled
+    progress(len(files), len(files), "synthesised")
+    manifest = output / "manifest.csv"
+    write_text(manifest, csv_text(rows))
+    return SynthesiseResult(manifest, tuple(filled), failed, filled)
+
+
+def _shape_files(shapes: Sequence[Path], leave_out: set[str]) -> dict[str, Path]:
+    """The label volumes by name, those of patients to be left out not among them."""
+    found: dict[str, Path] = {}
+    for place in shapes:
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        for file in files:
+            if not is_volume_file(file) or not file.is_file():
+                if file == place:
+                    raise DatasetError(f"{place} is neither a label volume nor a folder of them")
+                continue
+            name = without_suffix(file.name)
+            if name in found:
+                raise DatasetError(f"two shapes are called {name}: {found[name]} and {file}; rename one of them")
+            found[name] = file
+    kept = {name: file for name, file in found.items() if not _is_of(name, leave_out)}
+    if not kept:
+        raise DatasetError(
+            f"there is no label volume to use in {', '.join(str(place) for place in shapes) or 'nothing'}"
+        )
+    return kept
+
+
+def _is_of(name: str, patients: set[str]) -> bool:
+    """Whether a shape's name is a patient's, alone or with more behind a `_` or `.`."""
+    return any(name == patient or name.startswith((f"{patient}_", f"{patient}.")) for patient in patients)
+
+
+def _read_hosts(manifests: Sequence[Path], leave_out: set[str]) -> list[_Host]:
+    hosts = []
+    for source in (row for manifest in manifests for row in read_manifest(manifest)):
+        if source.use == "evaluation" or not source.labels or source.patient_id in leave_out:
+            continue
+        place = source.inputs[Role.T2W] if isinstance(source.inputs, Mapping) else source.inputs
+        t2w = load_case({Role.T2W: place}, case_id=source.case_id).t2w
+        zones, _ = read_annotation(source, t2w.grid)
+        if has_both_parts(zones.values):
+            hosts.append(_Host(source, to_canonical(t2w), to_canonical(zones)))
+    if not hosts:
+        raise DatasetError(
+            f"no patient of {', '.join(str(manifest) for manifest in manifests) or 'no manifest'} has a T2W and "
+            "zones with a PZ and a central gland, and may be used for training: there is nowhere to put the shapes"
+        )
+    return hosts
+
+
+def _read_shape(file: Path, name: str, table: Mapping[int, LabelCode]) -> Volume:
+    """Label codes in canonical order that anatomy does not speak against."""
+    labels = to_canonical(read_volume(file))
+    codes = labels.with_values(map_labels(labels.values, table, name))
+    if not has_both_parts(codes.values):
+        raise LabelError(
+            f"shape {name}: it needs a PZ and a central gland, found the values {np.unique(labels.values)}"
+        )
+    if refusals := examine(codes, table.values()).refusals:
+        raise LabelError(f"shape {name}: {'; '.join(refusals)}")
+    return codes
+
+
+def _row(case_id: str, codes: Mapping[int, LabelCode], about: About, host: Source) -> tuple[str, ...]:
+    licences, citations = (
+        dict.fromkeys(one) for one in ((about.licence, host.licence), (about.citation, host.citation))
+    )
+    return (
+        case_id,
+        case_id,
+        f"{case_id}/t2w.nii.gz",
+        f"{case_id}/zones.nii.gz",
+        ";".join(f"{int(code)}={code.name}" for code in sorted(set(codes.values()))),
+        f"synthetic ({about.dataset} shapes)",
+        "; ".join(licences),
+        "any",
+        "train",
+        "; ".join(one for one in citations if one),
+    )
