@@ -34,7 +34,7 @@ def prepare_cases(data: Path, work: Path, slicing: SlicingSettings) -> Path:
     if not manifest.is_file() or manifest.read_text(encoding="utf-8") != text:
         write_text(manifest, text)
     return _prepared(
-        work / "datasets" / _named(slicing),
+        dataset_folder(work, slicing),
         manifest,
         Settings(slicing=slicing, split=SplitSettings(validation_fraction=0.1)),
     )
@@ -79,6 +79,11 @@ def check_same_folds(datasets: Iterable[Dataset]) -> None:
                         f"fold {fold}: patient {patient} stands on {expected.get(patient)} in {first.path.name} and on "
                         f"{found.get(patient)} in {other.path.name}: prepare both anew from the same manifests"
                     )
+
+
+def dataset_folder(work: Path, slicing: SlicingSettings) -> Path:
+    """Where `prepare_cases` writes."""
+    return work / "datasets" / _named(slicing)
 
 
 def _named(slicing: SlicingSettings) -> str:

@@ -17,7 +17,7 @@ from zonate.model import Model
 from zonate.zones import LabelCode
 
 CERTAIN = 0.7
-"""Where the likeliest code has less than this mean probability, a voxel is left unannotated: nothing is learnt of it."""
+"""Where the likeliest code has a lower mean probability, a voxel is left unannotated: nothing is learnt there."""
 
 _COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence", "split", "citation")
 

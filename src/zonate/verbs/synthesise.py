@@ -24,7 +24,7 @@ from zonate.io.nifti import is_volume_file, read_volume, without_suffix, write_v
 from zonate.load import load_case
 from zonate.metrics.tables import csv_text
 from zonate.progress import Progress, silent
-from zonate.simulation.from_shapes import synthesise_image
+from zonate.simulation.from_shapes import Synthetic, synthesise_image
 from zonate.simulation.parts import has_both_parts, unlikeness
 from zonate.study import Sequence as Role
 from zonate.zones import LabelCode
@@ -124,23 +124,36 @@ def synthesise(
         except ZonateError as error:
             failed[name] = str(error)
             continue
-        key = zlib.crc32(name.encode())
-        like = sorted(lent, key=lambda host: (unlikeness(shape, host.zones), host.source.case_id))[:CANDIDATES]
-        order = np.random.default_rng((seed, key)).permutation(len(like))
-        for k in range(n):
-            host = like[order[k % len(like)]]
+        for k, host in enumerate(_hosts_for(shape, lent, n, (seed, _key(name)))):
             drawn = int((k + 1) * drawn_share) > int(k * drawn_share)
-            made = synthesise_image(shape, host.t2w, host.zones, np.random.default_rng((seed, key, k)), drawn=drawn)
+            rng = np.random.default_rng((seed, _key(name), k))
+            made = synthesise_image(shape, host.t2w, host.zones, rng, drawn=drawn)
             case_id = f"synthetic-{name}-{k + 1}"
-            t2w = made.t2w.with_values(np.clip(np.rint(made.t2w.values), 0, 32767).astype(np.int16))
-            write_volume(output / case_id / "t2w.nii.gz", t2w, note=_NOTE)
-            write_volume(output / case_id / "zones.nii.gz", made.zones, note=_NOTE)
+            _write(output / case_id, made)
             rows.append(_row(case_id, codes, about, host.source))
             filled[case_id] = made.filled
     progress(len(files), len(files), "synthesised")
     manifest = output / "manifest.csv"
     write_text(manifest, csv_text(rows))
     return SynthesiseResult(manifest, tuple(filled), failed, filled)
+
+
+def _hosts_for(shape: Volume, hosts: Sequence[_Host], n: int, seed: tuple[int, int]) -> list[_Host]:
+    """n hosts whose glands are like the shape, none a second time before each was taken."""
+    like = sorted(hosts, key=lambda host: (unlikeness(shape, host.zones), host.source.case_id))[:CANDIDATES]
+    order = np.random.default_rng(seed).permutation(len(like))
+    return [like[order[k % len(like)]] for k in range(n)]
+
+
+def _key(name: str) -> int:
+    """A number that a name always gives, unlike `hash`."""
+    return zlib.crc32(name.encode())
+
+
+def _write(folder: Path, made: Synthetic) -> None:
+    whole = np.clip(np.rint(made.t2w.values), 0, np.iinfo(np.int16).max).astype(np.int16)
+    write_volume(folder / "t2w.nii.gz", made.t2w.with_values(whole), note=_NOTE)
+    write_volume(folder / "zones.nii.gz", made.zones, note=_NOTE)
 
 
 def _shape_files(shapes: Sequence[Path], leave_out: set[str]) -> dict[str, Path]:

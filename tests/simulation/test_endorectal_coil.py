@@ -1,0 +1,35 @@
+import numpy as np
+
+from tests.simulation.glands import grid, zones
+from zonate.simulation.endorectal_coil import insert_coil
+
+GRID = grid(14, 120)
+GLAND = zones(GRID).values > 0  # 30 mm deep: rows 45 to 74, in the middle of slices 3 to 10
+FLAT = np.where(np.indices(GRID.shape)[1] < 10, 0, 100).astype(np.float32)
+
+
+def test_the_balloon_lies_behind_the_gland_which_only_becomes_brighter() -> None:
+    out = insert_coil(FLAT, GLAND, GRID, np.random.default_rng(0))
+    void = (out < 5) & (FLAT > 0)
+    rows = np.argwhere(void)[:, 1]
+    assert void[6].any()
+    assert rows.min() > 60
+    assert not void[GLAND].any()
+    assert (out[GLAND] > 100).all()
+
+
+def test_it_is_brightest_beside_the_balloon_and_fades_to_the_front() -> None:
+    out = insert_coil(FLAT, GLAND, GRID, np.random.default_rng(0))
+    middle = out[6, :75, 60]
+    assert middle[72] > middle[50] > middle[20] > 100
+
+
+def test_beyond_a_few_slices_from_the_gland_nothing_changes() -> None:
+    out = insert_coil(FLAT, GLAND[:, ::1], GRID, np.random.default_rng(0))
+    held = np.flatnonzero(GLAND.any(axis=(1, 2)))
+    assert held.tolist() == list(range(3, 11))
+    assert (out[0] != FLAT[0]).any()  # three slices beyond
+    tall = np.concatenate([FLAT, FLAT])
+    gland = np.concatenate([GLAND, np.zeros_like(GLAND)])
+    assert (insert_coil(tall, gland, grid(28, 120), np.random.default_rng(0))[14:] == 100).sum() > 0
+    assert (insert_coil(tall, gland, grid(28, 120), np.random.default_rng(0))[14:] == tall[14:]).all()

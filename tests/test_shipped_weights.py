@@ -1,0 +1,89 @@
+"""The weights that lie in the package: that they are whole, are what is said of them, and still do what they did."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zonate
+from zonate.config import load_recipe
+from zonate.io.nifti import read_volume, write_volume
+from zonate.model import Model
+from zonate.shipped import FILE
+from zonate.zones import ALL_ZONE_CODES, STRUCTURES, LabelCode
+
+EXAMPLE = Path(__file__).parent / "data" / "shipped-example"
+CARD = Path(__file__).parents[1] / "docs" / "model-card.md"
+FAST = ["prediction.samples=0", "alignment.method=header"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load(FILE)
+
+
+def test_it_is_one_small_file_of_weights_alone() -> None:
+    assert [file.name for file in FILE.parent.iterdir() if file.suffix != ".py" and file.is_file()] == [FILE.name]
+    assert FILE.stat().st_size < 30e6
+
+
+def test_it_knows_the_zones_and_looks_at_what_the_card_says(model: Model) -> None:
+    assert model.codes == ALL_ZONE_CODES
+    assert model.channels == (True, False, False)
+    assert model.provenance["not_validated"] == ["DPU", "AFS"]
+    assert set(model.provenance["not_validated"]) <= set(STRUCTURES)
+    card = CARD.read_text(encoding="utf-8")
+    assert "T2W alone" in card
+    for name in ("distal prostatic urethra", "anterior fibromuscular stroma"):
+        assert re.search(rf"{name}.*not validated", card, re.IGNORECASE | re.DOTALL)
+
+
+def test_the_card_is_of_this_file() -> None:
+    assert hashlib.sha256(FILE.read_bytes()).hexdigest() in CARD.read_text(encoding="utf-8")
+
+
+def test_it_was_made_by_the_recipe_that_ships(model: Model) -> None:
+    recipe = load_recipe("zonate")
+    for section in ("network", "loss", "slicing", "augmentation", "prediction", "normalisation"):
+        assert getattr(model.settings, section) == getattr(recipe, section), section
+
+
+def test_it_learnt_from_data_that_permit_it_and_names_them(model: Model) -> None:
+    provenance = model.provenance
+    assert set(provenance["licences"]) == {"CC BY 3.0"}
+    assert {"NCI-ISBI 2013", "PROSTATEx-Seg-Zones"} <= set(provenance["datasets"])
+    assert all("PROMISE12" not in name and "PI-CAI" not in name for name in provenance["datasets"])
+    assert all(source["citation"] for source in provenance["sources"])
+    assert zonate.info()["shipped_model"]["terms_of_use"] is None
+
+
+def test_it_is_calibrated_by_patients_that_its_folds_left_out(model: Model) -> None:
+    assert model.calibration is not None
+    assert model.calibration.about["split"] == "cross-validation"
+    assert model.calibration.about["n_patients"] == 17
+    assert 0 < model.calibration.doubtful_below < 1
+
+
+def test_a_stored_study_gives_the_stored_zones() -> None:
+    zones = zonate.predict(EXAMPLE / "study", settings=FAST).labels
+    stored = read_volume(EXAMPLE / "zones.nii.gz")
+    assert zones.grid.same_as(stored.grid)
+    for code in (LabelCode.PZ, LabelCode.TZ):
+        found, expected = zones.values == code, stored.values == code
+        assert expected.sum() > 1000
+        assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.99
+    assert (zones.values != stored.values).mean() < 1e-3
+
+
+def test_dwi_and_adc_beside_t2w_change_no_zone(tmp_path: Path) -> None:
+    """It learnt from T2W alone: the others are for measuring."""
+    t2w = read_volume(EXAMPLE / "study" / "t2w.nii.gz")
+    noise = np.random.default_rng(0).uniform(500, 2500, t2w.values.shape).astype(np.float32)
+    for name, volume in (("t2w", t2w), ("dwi", t2w), ("adc", t2w.with_values(noise))):
+        write_volume(tmp_path / "study" / f"{name}.nii.gz", volume)
+    three = zonate.predict(tmp_path / "study", settings=FAST)
+    stored = read_volume(EXAMPLE / "zones.nii.gz")
+    assert (three.labels.values != stored.values).mean() < 1e-3
+    assert three.not_validated == ("DPU", "AFS")
