@@ -203,7 +203,7 @@ class Model:
         if self.settings.prediction.passes == 1 or patch_px is None:
             return None
         gland = np.array([code != LabelCode.BACKGROUND for code in self.codes])
-        return window_about(gland[found.argmax(axis=1)], patch_px)
+        return window_about(gland[found.argmax(axis=1)], patch_px, self.settings.slicing.spacing_mm)
 
     def _probabilities(
         self,
