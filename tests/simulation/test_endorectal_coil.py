@@ -25,11 +25,9 @@ def test_it_is_brightest_beside_the_balloon_and_fades_to_the_front() -> None:
 
 
 def test_beyond_a_few_slices_from_the_gland_nothing_changes() -> None:
-    out = insert_coil(FLAT, GLAND[:, ::1], GRID, np.random.default_rng(0))
-    held = np.flatnonzero(GLAND.any(axis=(1, 2)))
-    assert held.tolist() == list(range(3, 11))
-    assert (out[0] != FLAT[0]).any()  # three slices beyond
+    assert np.flatnonzero(GLAND.any(axis=(1, 2))).tolist() == list(range(3, 11))
     tall = np.concatenate([FLAT, FLAT])
     gland = np.concatenate([GLAND, np.zeros_like(GLAND)])
-    assert (insert_coil(tall, gland, grid(28, 120), np.random.default_rng(0))[14:] == 100).sum() > 0
-    assert (insert_coil(tall, gland, grid(28, 120), np.random.default_rng(0))[14:] == tall[14:]).all()
+    out = insert_coil(tall, gland, grid(28, 120), np.random.default_rng(0))
+    assert (out[13] != tall[13]).any()  # the third slice beyond
+    assert (out[14:] == tall[14:]).all()

@@ -133,6 +133,6 @@ def test_prepared_they_train_in_every_fold(tmp_path: Path, shapes: Path, hosts: 
     result, _ = made(tmp_path / "out", shapes, hosts, n=1)
     settings = Settings().override(["split.folds=2", "split.fold=0"])
     prepare(tmp_path / "dataset", manifests=[hosts, result.manifest], settings=settings)
-    sides = {entry.case_id: entry.split for entry in Dataset(tmp_path / "dataset").entries}
+    sides = {entry.case_id: entry.split for entry in Dataset.open(tmp_path / "dataset").entries}
     assert {sides[case_id] for case_id in result.done} == {"train"}
     assert "test" in {sides["H0"], sides["H1"]}

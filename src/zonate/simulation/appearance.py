@@ -64,7 +64,8 @@ def _surroundings(image: Image, outside: npt.NDArray[np.bool_], rng: np.random.G
     sample = rng.choice(ndimage.gaussian_filter(image, (0, 1, 1))[outside], 5000).astype(np.float64)
     n = int(rng.integers(_CLUSTERS[0], _CLUSTERS[1] + 1))
     start = np.quantile(sample, (np.arange(n) + 0.5) / n)
-    centres = np.sort(vq.kmeans(sample, np.unique(start))[0])
+    start = np.unique(start)
+    centres = np.sort(vq.kmeans(sample, start)[0]) if len(start) > 1 else start
     if real:
         brightness = np.clip(centres ** rng.uniform(0.7, 1.4) + rng.normal(0, 0.05, len(centres)), 0.0, 1.1)
     else:

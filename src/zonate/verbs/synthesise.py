@@ -139,7 +139,7 @@ def synthesise(
 
 
 def _hosts_for(shape: Volume, hosts: Sequence[_Host], n: int, seed: tuple[int, int]) -> list[_Host]:
-    """n hosts whose glands are like the shape, none a second time before each was taken."""
+    """So many hosts whose glands are like the shape, none a second time before each was taken."""
     like = sorted(hosts, key=lambda host: (unlikeness(shape, host.zones), host.source.case_id))[:CANDIDATES]
     order = np.random.default_rng(seed).permutation(len(like))
     return [like[order[k % len(like)]] for k in range(n)]

@@ -1,0 +1,177 @@
+"""Write docs/model-card.md from the weights that ship and from what was measured.
+
+python -m benchmarks.weights.card
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.cells import conditions, mean_cell
+from benchmarks.accuracy.external_table import of_set
+from benchmarks.accuracy.figures import AI, FIGURES, GLANDS, LEAST_DICE, Figure
+from benchmarks.accuracy.methods import OWN
+from benchmarks.accuracy.results import Results, read_results
+from zonate.io.files import write_text
+from zonate.shipped import SHIPPED
+from zonate.verbs.info import shipped_model
+
+PAGE = Path(__file__).parents[2] / "docs" / "model-card.md"
+GLAND_FIGURES = tuple(figure for figure in FIGURES if figure.structure == "GLAND")
+
+_USE = """
+## Intended use
+
+Research: zones, volumes, PSA density and PI-RADS sectors of adult men's prostates on axial T2W images, as a first
+draft that a person looks at and corrects. **It is not a medical device.** It is not for diagnosis, for planning a
+treatment, nor for anything that nobody checks. It does not look for lesions.
+
+- **Looks at** T2W alone. DWI and ADC of a study are aligned, shown and measured, and change no zone: no patient with
+  labels and these sequences could be learnt from.
+- **Draws** the peripheral zone, the transition zone (with the central zone, as PROSTATEx-Seg-Zones counts it), the
+  distal prostatic urethra and the anterior fibromuscular stroma. The distal prostatic urethra and the anterior
+  fibromuscular stroma were drawn in one patient whose image it learnt from: they are predicted and everywhere marked
+  **not validated**.
+- **Knows when it fails**, as far as [uncertainty](concepts/uncertainty.md) tells: a doubtful result says so in every
+  file.
+"""
+
+_LIMITS = """
+## Limits
+
+- Few patients, of few scanners, all at 3 T without an endorectal coil; glands from 16 to 313 ml. Nothing is known of
+  1.5 T, of hip implants, of patients after treatment, of children.
+- Two experts agree on the gland of its test patients at a Dice of 0.89 to 0.99, and on PZ at about 0.75 to 0.82
+  elsewhere: a figure cannot mean more than its reference.
+- The AI references against which PROSTATEx patients are compared are themselves models.
+- Recipe and settings were chosen while looking at some of these patients ([the ablation](../benchmarks/ablation.md)),
+  so that the figures flatter a little.
+- Intervals of volumes hold less than 95 % of new patients where few taught them
+  ([uncertainty](concepts/uncertainty.md)).
+- [What other fields of view, matrices, slices, coils and bladders do](../benchmarks/robustness.md) was imitated, not
+  acquired.
+"""
+
+
+def card() -> str:
+    """The page.
+
+    Raises:
+        ValueError: There are no weights, or nothing was measured.
+    """
+    about = shipped_model()
+    results, external = read_results("accuracy"), read_results("external")
+    if "problem" in about or not results.runs_of(OWN):
+        raise ValueError(about.get("problem", "run `make accuracy` first"))
+    lines = [
+        "# Model card: the weights that ship",
+        "",
+        f"*Written by `python -m benchmarks.weights.card`, {date.today().isoformat()}, from the file and from "
+        "[what was measured](../benchmarks/accuracy.md).*",
+        "",
+        *_file(about),
+        *_USE.rstrip().splitlines(),
+        "",
+        *_learnt(about),
+        "",
+        *_accuracy(results, external),
+        "",
+        *_failures(results),
+        *_LIMITS.rstrip().splitlines(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _file(about: dict[str, Any]) -> list[str]:
+    calibration = about["calibration"]
+    return [
+        "| | |",
+        "|---|---|",
+        f"| file | `zonate/weights/{about['file']}`, {about['size_bytes'] / 1e6:.1f} MB, safetensors |",
+        f"| SHA-256 | `{about['sha256']}` |",
+        f"| recipe | `{about['name']}` ([the method](concepts/method.md#the-recipe-that-ships)), "
+        f"{about['parameters'] / 1e6:.1f} M parameters |",
+        f"| zones | {', '.join(about['codes'])} |",
+        f"| channels | {' and '.join(name for name, known in about['channels'].items() if known)} alone |",
+        f"| licences of its data | {', '.join(about['licences'])}: free to use, to be cited |",
+        f"| calibrated on | {calibration['n_results']} results of {calibration['n_patients']} patients, by the "
+        f"{calibration['fold_models']} models of the cross-validation; doubtful below an expected gland Dice of "
+        f"{calibration['doubtful_below']:.2f} |",
+    ]
+
+
+def _learnt(about: dict[str, Any]) -> list[str]:
+    lines = [
+        "## What it learnt from",
+        "",
+        "| data set | licence | patients | cases | labels |",
+        "|---|---|---|---|---|",
+    ]
+    sources = about["provenance"]["sources"]
+    lines += [
+        f"| {source['dataset']} | {source['licence']} | {source['patients']} | {source['cases']} | "
+        f"{', '.join(code for code in source['codes'] if code != 'BACKGROUND')} |"
+        for source in sources
+    ]
+    return [*lines, "", *(f"- {citation}" for citation in about["citations"])]
+
+
+def _accuracy(results: Results, external: Results) -> list[str]:
+    patients = len(FIGURES[0].of(results, OWN))
+    lines = [
+        "## How good it is on patients it never saw",
+        "",
+        f"**Cross-validation**: {patients} patients of NCI-ISBI 2013, each by a model of the same recipe that did "
+        "not see them (five folds). The weights that ship learnt from all of them, and for longer. Mean over patients, in 3D "
+        f"on the original grid, with 95 % intervals ({conditions(results.runs_of(OWN))}).",
+        "",
+        *_means(results, OWN, FIGURES),
+    ]
+    for name, about, figures in (
+        (AI, "**PROSTATEx**: patients of another scanner, against the mean of two AI models' zones (PI-CAI)", FIGURES),
+        (GLANDS, "**PROMISE12 and Prostate-3T**: against an expert's gland", GLAND_FIGURES),
+    ):
+        part = of_set(external, name)
+        if part.rows and SHIPPED in part.names:
+            n = len(figures[0].of(part, SHIPPED))
+            lines += ["", f"{about}; {n} patients, by the weights that ship themselves.", ""]
+            lines += _means(part, SHIPPED, figures)
+    return lines
+
+
+def _means(results: Results, name: str, figures: tuple[Figure, ...]) -> list[str]:
+    return [
+        "| figure | mean (95 % interval) | worst patient |",
+        "|---|---|---|",
+        *(
+            f"| {figure.title} | {mean_cell(values, figure.digits)} | {_worst(figure, values):.{figure.digits}f} |"
+            for figure in figures
+            if (values := figure.of(results, name))
+        ),
+    ]
+
+
+def _worst(figure: Figure, values: dict[str, float]) -> float:
+    return min(values.values()) if figure.measure == "dice" else max(values.values())
+
+
+def _failures(results: Results) -> list[str]:
+    gland = FIGURES[0].of(results, OWN)
+    bad = sorted(patient for patient, dice in gland.items() if dice < LEAST_DICE)
+    found = f"{len(bad)} of {len(gland)} patients ({', '.join(bad)})" if bad else f"none of the {len(gland)} patients"
+    return [
+        "## Failures",
+        "",
+        f"In the cross-validation the gland's Dice lay below {LEAST_DICE} in {found}. The worst three, the reference "
+        "in white:",
+        "",
+        "![The worst patients of the cross-validation](pictures/model-card-failures.png)",
+        "",
+        "*Images: Prostate-3T (Litjens et al., The Cancer Imaging Archive 2015), zones: NCI-ISBI 2013 (Bloch et al., "
+        "The Cancer Imaging Archive 2015), CC BY 3.0. Rendered by Zonate.*",
+    ]
+
+
+if __name__ == "__main__":
+    write_text(PAGE, card())
+    print(PAGE.read_text(encoding="utf-8"))
