@@ -122,8 +122,8 @@ def _accuracy(results: Results, external: Results) -> list[str]:
         "## How good it is on patients it never saw",
         "",
         f"**Cross-validation**: {patients} patients of NCI-ISBI 2013, each by a model of the same recipe that did "
-        "not see them (five folds). The weights that ship learnt from all of them, and for longer. Mean over patients, in 3D "
-        f"on the original grid, with 95 % intervals ({conditions(results.runs_of(OWN))}).",
+        "not see them (five folds). The weights that ship learnt from all of them, and for longer. Mean over patients, "
+        f"in 3D on the original grid, with 95 % intervals ({conditions(results.runs_of(OWN))}).",
         "",
         *_means(results, OWN, FIGURES),
     ]
