@@ -26,7 +26,7 @@ def hosts(tmp_path: Path) -> Path:
     for k, (half, use) in enumerate(
         (((12.0, 15.0, 20.0), "any"), ((12.0, 17.0, 22.0), "any"), ((12.0, 15.0, 20.0), "evaluation"))
     ):
-        drawn = zones(grid(10, 96), half)
+        drawn = zones(grid(6, 64, (4.0, 1.5, 1.5)), half)
         write_volume(tmp_path / f"in/{k}/t2w.nii.gz", t2w(drawn))
         write_volume(tmp_path / f"in/{k}/zones.nii.gz", drawn)
         rows += f"H{k},P{k},{k}/t2w.nii.gz,{k}/zones.nii.gz,{FILE_CODES},hosts,CC BY 4.0,{use},Lent by P{k}\n"
@@ -38,7 +38,7 @@ def hosts(tmp_path: Path) -> Path:
 def shapes(tmp_path: Path) -> Path:
     """Two label volumes by NCI-ISBI's numbers, and a file that is none."""
     for name, half in (("A-01", (12.0, 18.0, 22.0)), ("A-02_corrected", (12.0, 13.0, 21.0))):
-        drawn = zones(grid(10, 96), half)
+        drawn = zones(grid(6, 64, (4.0, 1.5, 1.5)), half)
         numbers = np.where(drawn.values == LabelCode.CENTRAL_GLAND, 2, drawn.values).astype(np.uint8)
         write_volume(tmp_path / f"shapes/{name}.nrrd", drawn.with_values(numbers))
     (tmp_path / "shapes/readme.txt").touch()
