@@ -1,4 +1,4 @@
-"""The fair comparison: the same patients, folds, wall time and evaluation for every method.
+"""The fair comparison: the same patients, folds, time and evaluation for every method.
 
     python -m benchmarks.accuracy --data DATA --work WORK --minutes 18 [--methods a,b] [--folds 0,1] [--parallel 2]
     python -m benchmarks.accuracy table
@@ -39,7 +39,7 @@ class Conditions:
     Attributes:
         data: Folder of the data sets.
         work: Where datasets and runs are kept.
-        minutes: Wall time of a run.
+        minutes: Time of one core that a run has.
         parallel: Runs at a time.
         threads: Of a run.
         folds: Those that are run; None: each method's own.
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("part", nargs="?", choices=["run", "table"], default="run")
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--work", type=Path, help="folder for datasets and runs")
-    parser.add_argument("--minutes", type=float, default=18.0, help="wall time of each run")
+    parser.add_argument("--minutes", type=float, default=18.0, help="time of one core that each run has")
     parser.add_argument("--methods", help="names with commas; all where left out")
     parser.add_argument("--folds", help="numbers with commas; each method's own where left out")
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time")

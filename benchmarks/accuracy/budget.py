@@ -1,4 +1,4 @@
-"""From minutes to epochs: every method gets the same wall time, whatever its steps cost."""
+"""From minutes to epochs: every method gets the same time of one core, whatever its steps cost."""
 
 import math
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def plan(pace: Pace, *, minutes: float, steps_per_epoch: int, most_epochs: int |
 
     Args:
         pace: Of the method.
-        minutes: Wall time of the run.
+        minutes: Time of one core that the run has.
         steps_per_epoch: Batches in an epoch.
         most_epochs: Not to be exceeded where there is time for more.
     """

@@ -26,22 +26,35 @@ from zonate.zones import LabelCode, Zone
 
 NAME = f"{OWN}-shapes"
 """Of the runs."""
-FOUR_ZONES = {int(zone): LabelCode(zone) for zone in Zone}
+ZONE_CODES = {int(zone): LabelCode(zone) for zone in Zone}
+PZ_AND_CENTRAL_GLAND, FOUR_ZONES = "pz-and-central-gland", "four-zones"
+"""The two kinds of shapes, and their folders."""
 
 
-def make_images(data: Path, output: Path, *, leave_out: tuple[str, ...] = (), n: int = 2) -> list[Path]:
+def make_images(
+    data: Path, output: Path, *, leave_out: tuple[str, ...] = (), n: int = 2, only: str | None = None
+) -> list[Path]:
     """Make images for all shapes of DATA, from all hosts but those left out, unless they are there.
+
+    Args:
+        data: The folder of data sets.
+        output: Where they are written.
+        leave_out: Patients who lend neither image nor shape.
+        n: Images a shape.
+        only: FOUR_ZONES or PZ_AND_CENTRAL_GLAND; None: both.
 
     Returns:
         The manifests.
     """
     hosts = [data / COMPARED / "manifest.csv", data / ALWAYS_TRAINS / "manifest.csv"]
     sets = (
-        ("pz-and-central-gland", f"{COMPARED}-labels-only", NCI_ISBI, NCI_ISBI_CODES),
-        ("four-zones", f"{ALWAYS_TRAINS}/labels-only", PROSTATEX, FOUR_ZONES),
+        (PZ_AND_CENTRAL_GLAND, f"{COMPARED}-labels-only", NCI_ISBI, NCI_ISBI_CODES),
+        (FOUR_ZONES, f"{ALWAYS_TRAINS}/labels-only", PROSTATEX, ZONE_CODES),
     )
     manifests = []
     for name, shapes, layout, codes in sets:
+        if only not in (None, name):
+            continue
         manifest = output / name / "manifest.csv"
         if not manifest.is_file():  # it is written last
             synthesise(

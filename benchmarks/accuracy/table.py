@@ -44,8 +44,8 @@ def _head(results: Results) -> list[str]:
         f"{n_patients} patients of NCI-ISBI 2013 (Prostate-3T, T2W, PZ and central gland) in five folds by patient, "
         "the same for every method; ProstateX-0004",
         "(PROSTATEx-Seg-Zones) trains in all of them and tests in none. Every run has "
-        f"{', '.join(f'{m:g}' for m in budgets)} minutes of wall time, and the best of about ten",
-        "validations on two patients of its own training side is kept. Measured in 3D on the original grid, "
+        f"{', '.join(f'{m:g}' for m in budgets)} minutes of one core's time, and the best of about ten",
+        "validations on one patient or two of its own training side is kept. Measured in 3D on the original grid, "
         "after the same clean-up of every",
         f"method's result (`{values_of(runs, 'clean_up')}`).",
         "",

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.accuracy.folds import dataset_folder
+from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
 from benchmarks.weights.cases import write_cases
 from benchmarks.weights.unlabelled import annotate
 from zonate.cli.render import progress_bar
@@ -38,7 +39,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=None, help="in place of the recipe's")
     parser.add_argument("--copies", type=int, default=6, help="worse copies of each case to calibrate on")
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
+    torch.set_num_threads(given.threads)
 
     settings = load_recipe("zonate").override(["split.validation_fraction=0", "split.test_fraction=0"])
     if given.epochs is not None:
@@ -47,7 +50,8 @@ def main() -> None:
     annotated = given.work / "unlabelled"
     if not (annotated / "manifest.csv").is_file():
         annotate(given.data / UNLABELLED, folds, annotated)
-    manifest = write_cases(given.data, [annotated / "manifest.csv", *given.also], given.work / "cases.csv")
+    shaped = make_images(given.data, given.work / "shapes", n=1, only=FOUR_ZONES)
+    manifest = write_cases(given.data, [annotated / "manifest.csv", *shaped, *given.also], given.work / "cases.csv")
     with progress_bar("prepare") as progress:
         prepared = prepare(given.work / "dataset", manifests=[manifest], settings=settings, progress=progress)
     if prepared.failed:

@@ -273,9 +273,35 @@ def test_a_dataset_that_cannot_be_learnt_from_is_refused(tmp_path: Path) -> None
     with pytest.raises(DatasetError, match="no training patient"):
         train(nobody, tmp_path / "run", TINY)
     small = a_dataset(tmp_path / "small", ("train",), slices=1, settings=Settings().override(["slicing.size_px=128"]))
-    with pytest.raises(ConfigError, match="slices of 128 px, but the networks take 256"):
+    with pytest.raises(ConfigError, match="pix2pix takes slices of 256 px, found 128"):
         train(small, tmp_path / "run", TINY)
     assert not (tmp_path / "run").exists()
+
+
+def _kill_after_2(done: int, _total: int, _text: str) -> None:
+    if done == 2:
+        raise Killed
+
+
+def test_the_recipe_that_ships_learns_from_patches_and_resumes_to_the_same_bits(dataset: Path, tmp_path: Path) -> None:
+    """Averaged weights, neighbours, patches and augmentation among them."""
+    small = load_recipe("zonate").override(
+        ["network.base_channels=4", "training.epochs=2", "training.patch_px=64", "training.precision=32-true"]
+    )
+    train(dataset, tmp_path / "unbroken", small.override(["training.validate_every_epochs=1"]))
+    with pytest.raises(Killed):
+        train(dataset, tmp_path / "run", small.override(["training.validate_every_epochs=1"]), progress=_kill_after_2)
+    train(dataset, tmp_path / "run", small.override(["training.validate_every_epochs=1"]), resume=True)
+    for name in ("best.safetensors", "last.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes(), name
+    assert Model.load(tmp_path / "run").settings.network.neighbours == 1
+
+
+def test_slices_that_the_recipe_does_not_ask_for_are_warned_of(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(dataset, tmp_path / "run", TINY.override(["slicing.spacing_mm=0.75", "training.epochs=1"]))
+    assert "slices of 256 px at 0.5 mm, the recipe pix2pix asks for 256 px at 0.75 mm" in caplog.text
 
 
 def test_losses_that_are_no_longer_finite_stop_the_run(
