@@ -61,7 +61,7 @@ def make_images(
                 output / name,
                 shapes=[data / shapes],
                 hosts=hosts,
-                about=About(f"{layout.title}, shapes", layout.licence, layout.citation),
+                about=About(layout.title, layout.licence, layout.citation),
                 label_codes=codes,
                 n=n,
                 leave_out=leave_out,

@@ -213,8 +213,8 @@ class TrainingSettings(_Section):
     batch_size: int = Field(default=1, gt=0)
     sampling: Literal["every", "gland", "balanced"] = "every"
     """`every` visits each slice once an epoch. `balanced` draws as many slices, each by first drawing a label code
-    and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones. `gland` draws three of four among
-    the slices that hold any of the gland."""
+    and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones.
+    `gland` draws three of four among the slices that hold any of the gland."""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""

@@ -278,7 +278,7 @@ def test_a_dataset_that_cannot_be_learnt_from_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
-def _kill_after_2(done: int, _total: int, _text: str) -> None:
+def _kill_after_2(done: int, total: int, text: str) -> None:  # noqa: ARG001
     if done == 2:
         raise Killed
 

@@ -112,7 +112,7 @@ class SliceLoader:
         reach = (2 if far else 1) * self._neighbours
         first, last = max(s - reach, 0), min(s + reach, entry.slices - 1)
         around = self._dataset.images(entry.case_id, first, last + 1)
-        return beside_neighbours(around, self._neighbours, 2 if far else 1)[s - first]
+        return np.asarray(beside_neighbours(around, self._neighbours, 2 if far else 1)[s - first], dtype=np.float32)
 
     def _statistics(self, entry: Entry) -> Statistics:
         if self._normalisation == "dataset":

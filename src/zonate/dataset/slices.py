@@ -63,10 +63,8 @@ def _without_padding(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     dark = ~np.isfinite(measured) | (measured == np.nanmin(measured)) if np.isfinite(measured).any() else measured == 0
     rows, columns = (np.flatnonzero(~dark.all(axis=axes)) for axes in ((0, 2), (0, 1)))
     if rows.size:  # else the volume holds one value, which is for others to judge
-        for outside in (np.s_[:, : rows[0]], np.s_[:, rows[-1] + 1 :]):
-            measured[outside] = np.nan
-        for outside in (np.s_[:, :, : columns[0]], np.s_[:, :, columns[-1] + 1 :]):
-            measured[outside] = np.nan
+        measured[:, : rows[0]] = measured[:, rows[-1] + 1 :] = np.nan
+        measured[:, :, : columns[0]] = measured[:, :, columns[-1] + 1 :] = np.nan
     return measured
 
 
@@ -85,7 +83,7 @@ def beside_neighbours(images: npt.NDArray[Any], neighbours: int, step: int = 1) 
     n_slices = len(images)
     offsets = step * np.arange(-neighbours, neighbours + 1)
     places = np.clip(np.arange(n_slices)[:, None] + offsets, 0, n_slices - 1)  # (S, 2n + 1)
-    return images[places].reshape(n_slices, -1, *images.shape[2:])
+    return np.asarray(images[places].reshape(n_slices, -1, *images.shape[2:]))
 
 
 def restore_slices(

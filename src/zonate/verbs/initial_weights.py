@@ -12,8 +12,8 @@ from zonate.config import Settings
 from zonate.errors import ConfigError
 from zonate.model import BEST_NAME, Model
 from zonate.shipped import model_path
-from zonate.zones import LabelCode
 from zonate.verbs.differing_settings import differing_settings, in_words
+from zonate.zones import LabelCode
 
 _LOG = logging.getLogger(__name__)
 
