@@ -206,11 +206,13 @@ def test_the_second_pass_looks_at_a_patch_about_the_gland_alone() -> None:
     assert np.array_equal(p[:, 0, 20, 20], [1, 1])  # background outside the patch
 
 
-def test_a_prediction_without_a_gland_stays_with_the_first_pass() -> None:
+def test_a_prediction_without_a_gland_is_that_of_whole_slices() -> None:
     settings = SETTINGS.override(["prediction.passes=2", "training.patch_px=64"])
     network = _Bright()
-    Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(np.full((1, 3, 256, 256), 100, np.float32))
-    assert network.sizes == [256]
+    images = np.full((1, 3, 256, 256), 100, np.float32)
+    p = Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(images)
+    assert network.sizes == [256, 256]
+    assert (p.argmax(axis=1) == 0).all()
 
 
 def test_prediction_is_repeatable_whatever_the_batch_size() -> None:

@@ -136,7 +136,8 @@ class Model:
         A sample is one thinned network: all slices are segmented by the same one, so that volumes vary as they would
         between networks and not as the mean over independent slices. What drops out in the k-th sample follows from
         `settings.prediction.seed` and k alone, whatever the batch size, the number of samples and the device, and
-        neither the network nor PyTorch's global generators are left changed.
+        neither the network nor PyTorch's global generators are left changed. Mirror images are left out: they would
+        draw the samples together.
 
         Args:
             slices: Cut as the settings say.
@@ -158,8 +159,7 @@ class Model:
                 "the model has no dropout (network.dropout is 0), so that all its samples would be alike: segment "
                 "without samples, or train one with dropout"
             )
-        passes = self.settings.prediction.passes
-        window = self._window(self._probabilities(slices.images, device)) if passes > 1 else None
+        window = self._window(slices.images, device)
         return (
             self._on_original_grid(self._probabilities(slices.images, device, window, thinned_by=seed), slices)
             for seed in _seeds(self.settings.prediction.seed, samples)
@@ -193,15 +193,14 @@ class Model:
             (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
             is divided among them.
         """
-        found = self._probabilities(images, device)
-        window = self._window(found)
-        return found if window is None else self._probabilities(images, device, window)
+        return self._probabilities(images, device, self._window(images, device), flips=self.settings.prediction.flips)
 
-    def _window(self, found: npt.NDArray[np.float32]) -> Window | None:
-        """Where the second pass looks, about the gland that the first one found; None where there is no second one."""
+    def _window(self, images: npt.NDArray[np.float32], device: str | None) -> Window | None:
+        """Where the second pass looks, about the gland that a first one finds; None where there is no second one."""
         patch_px = self.settings.training.patch_px
-        if self.settings.prediction.passes == 1 or patch_px is None:
+        if self.settings.prediction.passes == 1 or patch_px is None or min(images.shape[2:]) <= patch_px:
             return None
+        found = self._probabilities(images, device)
         gland = np.array([code != LabelCode.BACKGROUND for code in self.codes])
         return window_about(gland[found.argmax(axis=1)], patch_px, self.settings.slicing.spacing_mm)
 
@@ -211,11 +210,12 @@ class Model:
         device: str | None,
         window: Window | None = None,
         *,
+        flips: bool = False,
         thinned_by: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """As `slice_probabilities`, of what lies in a window, or by the one thinned network of a seed."""
+        """In one pass, of what lies in a window, with mirror images, or by the one thinned network of a seed."""
         if window is not None:
-            inside = self._probabilities(window.cut(images), device, thinned_by=thinned_by)
+            inside = self._probabilities(window.cut(images), device, flips=flips, thinned_by=thinned_by)
             return window.restore(inside, [float(code == LabelCode.BACKGROUND) for code in self.codes], images.shape)
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         generator, how = self.generator.to(place), self.settings.prediction
@@ -229,7 +229,7 @@ class Model:
                 mode.enter_context(dropping_out(generator, how.seed, alike=False))
                 mode.enter_context(_by_batch_statistics(generator))
             parts = [
-                self._by_code(generator, torch.from_numpy(normalised[first : first + size]).to(place))
+                self._by_code(generator, torch.from_numpy(normalised[first : first + size]).to(place), flips=flips)
                 for first in range(0, len(normalised), size)
             ]
         return np.concatenate(parts)
@@ -243,12 +243,12 @@ class Model:
         normalised = normalise_known(images, statistics, self.channels)
         return np.asarray(beside_neighbours(normalised, self.settings.network.neighbours), dtype=np.float32)
 
-    def _by_code(self, generator: nn.Module, batch: torch.Tensor) -> npt.NDArray[np.float32]:
+    def _by_code(self, generator: nn.Module, batch: torch.Tensor, *, flips: bool) -> npt.NDArray[np.float32]:
         """From normalised slices (B, (2n + 1) · 3, H, W) to the probability of each code (B, len(codes), H, W)."""
         sums = torch.from_numpy(membership()[list(self.codes)]).float().to(batch.device)  # (len(codes), K)
         head = self.settings.network.head
         p = probabilities(generator(batch), head)  # (B, K, H, W)
-        if self.settings.prediction.flips:
+        if flips:
             p = (p + probabilities(generator(batch.flip(-1)), head).flip(-1)) / 2
         by_code = torch.einsum("ck,bkhw->bchw", sums, p)
         shares = by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)
