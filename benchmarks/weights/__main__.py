@@ -19,7 +19,7 @@ from benchmarks.weights.cases import write_cases
 from benchmarks.weights.unlabelled import annotate
 from zonate.cli.render import progress_bar
 from zonate.config import load_recipe
-from zonate.model import BEST_NAME, Model
+from zonate.model import Model
 from zonate.verbs.calibrate import calibrate
 from zonate.verbs.prepare import prepare
 from zonate.verbs.train import train
@@ -58,17 +58,19 @@ def main() -> None:
         sys.exit("; ".join(prepared.failed.values()))
     with progress_bar("train") as progress:
         train(given.work / "dataset", given.work / "run", settings, resume=True, progress=progress)
-    write(given.work / "run" / BEST_NAME, given.output)
+    calibrated = given.work / "calibrated.safetensors"
     with progress_bar("calibrate") as progress:
         done = calibrate(
-            given.output,
+            given.work / "run",
             dataset_folder(given.accuracy, settings.slicing),
+            calibrated,
             fold_runs=folds,
             copies=given.copies,
             overwrite=True,
             progress=progress,
         )
-    print(f"{done.model}: calibrated on {done.n_results} results of {done.n_patients} patients")
+    write(calibrated, given.output)
+    print(f"{given.output}: calibrated on {done.n_results} results of {done.n_patients} patients")
 
 
 def write(trained: Path, output: Path) -> None:
