@@ -162,8 +162,8 @@ def _failures(results: Results) -> list[str]:
     return [
         "## Failures",
         "",
-        f"In the cross-validation the gland's Dice lay below {LEAST_DICE} in {found}. The worst three, the reference "
-        "in white:",
+        f"In the cross-validation the gland's Dice lay below {LEAST_DICE} in {found}. The worst three: the reference "
+        "above, the result below.",
         "",
         "![The worst patients of the cross-validation](pictures/model-card-failures.png)",
         "",
