@@ -17,6 +17,8 @@ from zonate.networks.discriminator import Discriminator, Judgement, check_judged
 from zonate.networks.factory import make_generator
 from zonate.networks.generator import probabilities
 
+_LARGE_BATCH = 4
+
 
 class Learner:
     """Generator and discriminator while they learn; without an adversarial term there is no discriminator.
@@ -33,8 +35,8 @@ class Learner:
     def __init__(self, settings: Settings, fabric: Fabric) -> None:
         self._settings = settings
         self._fabric = fabric
-        # A batch is computed faster with the channels side by side, a slice alone is not.
-        self._layout = torch.channels_last if settings.training.batch_size > 1 else torch.contiguous_format
+        # A batch is computed faster with the channels side by side, a slice or two are not.
+        self._layout = torch.channels_last if settings.training.batch_size >= _LARGE_BATCH else torch.contiguous_format
         self.generator = make_generator(settings.network)
         self.generator.to(memory_format=self._layout)  # type: ignore[call-overload]  # missing in PyTorch's stubs
         self.discriminator = None
