@@ -22,7 +22,7 @@ RESIDUAL = UNET.override(
         "network.neighbours=1",
         "optimiser.weight_decay=0.1",
         "training.averaging=0.99",
-        "training.batch_size=2",
+        "training.batch_size=4",
         "training.patch_px=64",
     ]
 )
@@ -286,9 +286,7 @@ def test_decay_shrinks_the_weights_of_convolutions_alone() -> None:
 
 def test_batches_are_laid_out_channels_last_and_single_slices_are_not() -> None:
     weight = "down.0.0.residual.0.weight"
-    settings = RESIDUAL.override(
-        ["network.dropout=0", "training.batch_size=4"]
-    )  # whose masks are drawn in the order of memory
+    settings = RESIDUAL.override(["network.dropout=0"])  # whose masks are drawn in the order of memory
     batched, single = _learner(settings), _learner(settings.override(["training.batch_size=1"]))
     assert batched.generator.get_parameter(weight).is_contiguous(memory_format=torch.channels_last)
     assert single.generator.get_parameter(weight).is_contiguous()
