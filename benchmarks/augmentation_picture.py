@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from benchmarks.anatomy import with_images
-from benchmarks.augmentation import OFF, RECIPE
+from benchmarks.augmentation import OFF, PARTS, RECIPE
 from zonate.augmentation.augment import augment
 from zonate.case import Case
 from zonate.config import AugmentationSettings, Settings, load_recipe
@@ -27,16 +27,11 @@ from zonate.pictures.zones import outline
 from zonate.zones import LabelCode
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "concepts" / "pictures" / "augmentation.png"
+_MOTION = ("rotation", "scaling, stretching", "shift")
+_SELDOM = ("inversion", "channel dropout")  # which the recipe leaves out, or a slice of T2W alone cannot show
 ROWS: dict[str, tuple[str, ...]] = {
-    "rotation, scaling,\nstretching, shift": ("rotation_deg", "scaling", "stretching", "shift_mm"),
-    "elastic": ("elastic_mm",),
-    "gain": ("bias_field",),
-    "gamma": ("gamma",),
-    "contrast, brightness": ("contrast", "brightness"),
-    "blur, coarse pixels": ("blur_mm", "coarse_mm"),
-    "Gibbs": ("gibbs",),
-    "noise": ("noise",),
-    "narrow field": ("narrow_field_mm",),
+    "rotation, scaling,\nstretching, shift": tuple(setting for name in _MOTION for setting in PARTS[name]),
+    **{name: settings for name, settings in PARTS.items() if name not in (*_MOTION, *_SELDOM)},
 }
 """By what stands beside a row, the settings that it shows."""
 EXAMPLES = 4

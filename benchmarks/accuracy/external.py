@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ from benchmarks.accuracy.images import Image, read_images
 from benchmarks.accuracy.job import RUN_NAME, Job, is_done
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.results import Results, write_results
-from benchmarks.accuracy.work import commit
-from benchmarks.machine import machine
+from benchmarks.accuracy.work import circumstances
 from zonate.dataset.image_digest import image_digest
 from zonate.errors import ZonateError
 from zonate.metrics import score_case
@@ -145,11 +143,7 @@ def _about(candidate: Candidate, segmenter: Segmenter, samples: int) -> dict[str
         "samples": samples,
         "calibrated": segmenter.model.calibration is not None,
         "parameters": sum(p.numel() for p in segmenter.model.generator.parameters()),
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "threads": torch.get_num_threads(),
-        "beside": 1,
-        "commit": commit(),
+        **circumstances(torch.get_num_threads()),
     }
 
 

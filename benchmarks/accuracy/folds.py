@@ -100,18 +100,25 @@ def _prepared(output: Path, manifest: Path, settings: Settings) -> Path:
 
 def _rows(data: Path) -> list[list[str]]:
     """One manifest of the two, with whole paths and, for those who always train, their side."""
-    columns: list[str] = []
-    rows: list[dict[str, str]] = []
-    for folder, side in ((COMPARED, ""), (ALWAYS_TRAINS, "train")):
-        manifest = data / folder / "manifest.csv"
-        if not manifest.is_file():
-            raise DatasetError(f"there is no {manifest}: docs/how-to/reproduce-the-benchmark.md says what DATA holds")
-        with manifest.open(encoding="utf-8", newline="") as text:
-            reader = csv.DictReader(text)
-            columns += [name for name in reader.fieldnames or () if name not in columns]
-            for row in reader:
-                if row.get("use") != "evaluation":
-                    paths = {name: str((manifest.parent / row[name]).resolve()) for name in _PATHS if row.get(name)}
-                    rows.append({**row, **paths, "split": side})
-    columns += ["split"] if "split" not in columns else []
+    rows = [
+        {**row, "split": side}
+        for folder, side in ((COMPARED, ""), (ALWAYS_TRAINS, "train"))
+        for row in learnable_rows(data / folder / "manifest.csv")
+    ]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     return [columns, *([row.get(name, "") for name in columns] for row in rows)]
+
+
+def learnable_rows(manifest: Path) -> list[dict[str, str]]:
+    """The rows of a manifest that may be learnt from, with whole paths.
+
+    Raises:
+        DatasetError: There is no such manifest.
+    """
+    if not manifest.is_file():
+        raise DatasetError(f"there is no {manifest}: docs/how-to/reproduce-the-benchmark.md says what DATA holds")
+    with manifest.open(encoding="utf-8", newline="") as text:
+        rows = [row for row in csv.DictReader(text) if row.get("use") != "evaluation"]
+    for row in rows:
+        row |= {name: str((manifest.parent / row[name]).resolve()) for name in _PATHS if row.get(name)}
+    return rows

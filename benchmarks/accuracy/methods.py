@@ -52,22 +52,8 @@ def methods(recipe: str | Path = OWN) -> dict[str, Method]:
     found = [
         Method("pix2pix", "the described method", pix2pix, most_epochs=pix2pix.training.epochs),
         Method("unet", "the generator of pix2pix alone, Dice and cross-entropy", load_recipe("unet")),
-        Method(
-            "monai",
-            "MONAI's DynUNet in the place of zonate's network, Dice and cross-entropy",
-            own.override(
-                ["name=monai", "network.architecture=dynunet", "network.normalisation=instance", *OVERLAP_LOSS]
-            ),
-            folds=(0,),
-        ),
-        Method(
-            "segresnet",
-            "MONAI's SegResNet in the place of zonate's network, Dice and cross-entropy",
-            own.override(
-                ["name=segresnet", "network.architecture=segresnet", "network.normalisation=group", *OVERLAP_LOSS]
-            ),
-            folds=(0,),
-        ),
+        _of_monai("monai", "DynUNet", "instance", own),
+        _of_monai("segresnet", "SegResNet", "group", own),
         Method(
             "monai-3d",
             "MONAI's DynUNet in 3D on whole stacks with zonate's augmentation, Dice and cross-entropy",
@@ -78,3 +64,10 @@ def methods(recipe: str | Path = OWN) -> dict[str, Method]:
         Method(OWN, "the recipe that ships", own),
     ]
     return {method.name: method for method in found}
+
+
+def _of_monai(name: str, network: str, normalisation: str, own: Settings) -> Method:
+    """A network of MONAI's in the place of the recipe's."""
+    changes = [f"name={name}", f"network.architecture={network.lower()}", f"network.normalisation={normalisation}"]
+    about = f"MONAI's {network} in the place of zonate's network, Dice and cross-entropy"
+    return Method(name, about, own.override([*changes, *OVERLAP_LOSS]), folds=(0,))

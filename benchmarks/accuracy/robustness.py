@@ -11,7 +11,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, read_results, write_results
 from benchmarks.accuracy.robustness_table import robustness_page
-from benchmarks.accuracy.work import commit
-from benchmarks.machine import machine
+from benchmarks.accuracy.work import circumstances
 from zonate.case import Case
 from zonate.dataset.degradation import degrade
 from zonate.dataset.slices import Slices, slice_case
@@ -104,11 +102,7 @@ def _about(job: Job, model: Model) -> dict[str, Any]:
         "fold": job.fold,
         "clean_up": job.clean_up,
         "parameters": sum(p.numel() for p in model.generator.parameters()),
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "threads": torch.get_num_threads(),
-        "beside": 1,
-        "commit": commit(),
+        **circumstances(torch.get_num_threads()),
     }
 
 

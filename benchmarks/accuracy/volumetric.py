@@ -23,7 +23,7 @@ from zonate.config import NetworkSettings, Settings
 from zonate.dataset.augmentation import augment as turn_and_flip
 from zonate.dataset.loader import normalise_known, scaled_known
 from zonate.dataset.slices import Slices, restore_slices
-from zonate.dataset.statistics import Statistics, of_images, region
+from zonate.dataset.statistics import Statistics, statistics_of
 from zonate.dataset.store import Dataset, Entry
 from zonate.geometry import Volume
 from zonate.io.files import atomic_path
@@ -280,10 +280,7 @@ def _augmented(
 
 
 def _statistics(images: _Array, settings: Settings, of_dataset: Statistics) -> Statistics:
-    if settings.normalisation == "dataset":
-        return of_dataset
-    seen = region(images, settings.slicing.spacing_mm) if settings.normalisation == "region" else images
-    return of_images([seen])
+    return statistics_of(images, settings.normalisation, spacing_mm=settings.slicing.spacing_mm, of_dataset=of_dataset)
 
 
 def _deepened(values: npt.NDArray[_T], fill: float, depth: int | None = None) -> npt.NDArray[_T]:

@@ -25,10 +25,10 @@ from benchmarks.accuracy.measure import TOLERANCE_MM, Measured, Segment, measure
 from benchmarks.accuracy.pace import measure_pace
 from benchmarks.machine import machine
 from zonate.config import Settings
+from zonate.differing_settings import differing_settings
 from zonate.io.files import write_json, write_text
 from zonate.metrics.tables import scores_csv
 from zonate.model import Model
-from zonate.verbs.differing_settings import differing_settings
 from zonate.verbs.fold_models import refuse_known
 from zonate.verbs.train import train
 
@@ -108,11 +108,7 @@ def _about(job: Job) -> dict[str, Any]:
         "seed": job.settings.training.seed,
         "minutes": job.minutes,
         "clean_up": job.clean_up,
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "threads": job.threads,
-        "beside": job.beside,
-        "commit": commit(),
+        **circumstances(job.threads, job.beside),
         "settings": {name: here for name, (_, here) in differing_settings(Settings(), job.settings).items()},
     }
 
@@ -127,6 +123,22 @@ def _cases(measured: list[Measured]) -> list[dict[str, Any]]:
         }
         for one in measured
     ]
+
+
+def circumstances(threads: int, beside: int = 1) -> dict[str, Any]:
+    """When, on what and by which code something is measured.
+
+    Args:
+        threads: Of the process.
+        beside: How many such processes run at a time.
+    """
+    return {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "threads": threads,
+        "beside": beside,
+        "commit": commit(),
+    }
 
 
 def commit() -> str:

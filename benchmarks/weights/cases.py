@@ -1,30 +1,18 @@
 """Everybody who may be learnt from, in one manifest that says whom to cite."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.accuracy.folds import ALWAYS_TRAINS, COMPARED, learnable_rows
+from zonate.dataset.importers.manifest import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from zonate.dataset.importers.nci_isbi import NCI_ISBI
 from zonate.dataset.importers.prostatex import PROSTATEX
 from zonate.io.files import write_text
 from zonate.metrics.tables import csv_text
 
-LABELLED = {"nci-isbi-2013": NCI_ISBI.citation, "prostatex-seg-zones": PROSTATEX.citation}
+LABELLED = {COMPARED: NCI_ISBI.citation, ALWAYS_TRAINS: PROSTATEX.citation}
 """The folders of DATA with zones drawn by experts, and how they want to be cited."""
-COLUMNS = (
-    "case_id",
-    "patient_id",
-    "t2w",
-    "dwi",
-    "adc",
-    "labels",
-    "label_codes",
-    "dataset",
-    "licence",
-    "split",
-    "citation",
-)
-_PATHS = ("t2w", "dwi", "adc", "labels")
+COLUMNS = (*REQUIRED_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name not in ("use", "reader", "image_id")))
 
 
 def write_cases(data: Path, others: Iterable[Path], output: Path) -> Path:
@@ -46,11 +34,6 @@ def write_cases(data: Path, others: Iterable[Path], output: Path) -> Path:
 
 
 def _rows(manifest: Path, citation: str = "") -> list[dict[str, str]]:
-    """The rows that may be learnt from, with whole paths."""
-    with manifest.open(encoding="utf-8", newline="") as text:
-        rows = [row for row in csv.DictReader(text) if row.get("use") != "evaluation"]
-    for row in rows:
-        row |= {name: str((manifest.parent / row[name]).resolve()) for name in _PATHS if row.get(name)}
-        row["citation"] = row.get("citation") or citation
-        row["split"] = "train"
-    return rows
+    """The rows that may be learnt from, which all train, with whom to cite."""
+    rows = learnable_rows(manifest)
+    return [{**row, "citation": row.get("citation") or citation, "split": "train"} for row in rows]

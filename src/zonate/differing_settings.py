@@ -6,15 +6,27 @@ from typing import Any
 from zonate.config import Settings
 
 
-def differing_settings(there: Settings, here: Settings) -> dict[str, tuple[Any, Any]]:
-    """By name such as `network.base_channels`, in the order of the tree, the two values that differ."""
-    ours = dict(_leaves(here.model_dump(mode="json")))
-    return {name: (value, ours[name]) for name, value in _leaves(there.model_dump(mode="json")) if value != ours[name]}
+def differing_settings(there: Settings | Mapping[str, Any], here: Settings) -> dict[str, tuple[Any, Any]]:
+    """By name such as `network.base_channels`, in the order of the tree, the two values that differ.
+
+    Args:
+        there: Settings, or their JSON values as another version may have written them: a name that is missing on one
+            side counts as unset there.
+        here: Settings.
+    """
+    theirs, ours = (dict(_leaves(_tree(settings))) for settings in (there, here))
+    names = dict.fromkeys([*ours, *theirs])
+    pairs = {name: (theirs.get(name), ours.get(name)) for name in names}
+    return {name: (first, second) for name, (first, second) in pairs.items() if first != second}
 
 
 def in_words(differing: Mapping[str, tuple[Any, Any]]) -> str:
     """Each with both values."""
     return "; ".join(f"{name} is {there} there and {here} here" for name, (there, here) in differing.items())
+
+
+def _tree(settings: Settings | Mapping[str, Any]) -> Mapping[str, Any]:
+    return settings.model_dump(mode="json") if isinstance(settings, Settings) else settings
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from torch import nn
 from zonate.config import Settings
 from zonate.dataset.loader import normalise_known
 from zonate.dataset.slices import Slices, beside_neighbours, restore_slices
-from zonate.dataset.statistics import Statistics, of_images, region
+from zonate.dataset.statistics import Statistics, statistics_of
 from zonate.errors import ModelError
 from zonate.geometry import Volume
 from zonate.io.weights import read_weights, write_weights
@@ -235,11 +235,12 @@ class Model:
         return np.concatenate(parts)
 
     def _normalised(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        statistics = self.statistics
-        if self.settings.normalisation == "volume":
-            statistics = of_images([images])
-        elif self.settings.normalisation == "region":
-            statistics = of_images([region(images, self.settings.slicing.spacing_mm)])
+        statistics = statistics_of(
+            images,
+            self.settings.normalisation,
+            spacing_mm=self.settings.slicing.spacing_mm,
+            of_dataset=self.statistics,
+        )
         normalised = normalise_known(images, statistics, self.channels)
         return np.asarray(beside_neighbours(normalised, self.settings.network.neighbours), dtype=np.float32)
 

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
+from zonate.differing_settings import differing_settings
 from zonate.errors import ConfigError, DatasetError
 from zonate.io.files import claim_output_folder, write_json, write_text
 from zonate.io.weights import read_weights, write_weights
@@ -120,8 +120,7 @@ def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -
             f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
             "one, or begin a new run"
         )
-    changed = _differences(about["settings"], settings.model_dump(mode="json"))
-    changed = [name for name in changed if name != _MAY_CHANGE]
+    changed = sorted(name for name in differing_settings(about["settings"], settings) if name != _MAY_CHANGE)
     if changed:
         raise ConfigError(
             f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "
@@ -129,18 +128,6 @@ def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -
         )
     learner.load_state(tensors)
     return RunState(about["epoch"], about["best"], about["scores"])
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The names of the settings that differ."""
-    names: list[str] = []
-    for key in sorted({*old, *new}):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            names += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            names.append(f"{prefix}{key}")
-    return names
 
 
 def _keep_metrics(file: Path, epochs: int) -> None:

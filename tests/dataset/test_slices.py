@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from zonate.case import Case
 from zonate.config import SlicingSettings
-from zonate.dataset.slices import beside_neighbours, restore_slices, slice_case
+from zonate.dataset.slices import beside_neighbours, neighbour_places, restore_slices, slice_case
 from zonate.geometry import Grid, Volume
 from zonate.zones import LabelCode
 
@@ -109,3 +109,9 @@ def test_a_bright_border_is_kept() -> None:
     values[:, 1:3, 1:3] = 1.0
     images = slice_case(Case("c", volume(values)), SlicingSettings(size_px=4, spacing_mm=0.5)).images[:, 0]
     assert np.isfinite(images).all()
+
+
+def test_where_neighbours_lie() -> None:
+    assert neighbour_places(0, 4, 1).tolist() == [0, 0, 1]
+    assert neighbour_places(2, 4, 2, step=2).tolist() == [0, 0, 2, 3, 3]
+    assert neighbour_places(3, 4, 0).tolist() == [3]

@@ -13,9 +13,7 @@ from zonate.augmentation.smooth import n_coefficients, smooth_field
 from zonate.config import AugmentationSettings
 from zonate.zones import LabelCode
 
-_CELL_MM = (
-    32.0  # of the elastic displacement: about the size of a zone, so that the gland changes its shape and nothing folds
-)
+_CELL_MM = 32.0  # of the elastic displacement: about a zone's size, so that the gland changes shape and nothing folds
 _WHOLLY = 0.999  # measured, in single precision
 
 

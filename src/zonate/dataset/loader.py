@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zonate.config import AugmentationSettings
 from zonate.dataset.augmentation import augment
-from zonate.dataset.slices import beside_neighbours
+from zonate.dataset.slices import neighbour_places
 from zonate.dataset.statistics import Statistics, of_images, region, scaled
 from zonate.dataset.store import Dataset, Entry
 from zonate.zones import ZONES_OF_CODE, LabelCode
@@ -68,7 +68,8 @@ class SliceLoader:
         self._neighbours = neighbours
         self._of_region: dict[str, Statistics] = {}
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
-        self._chances = {"every": None, "gland": gland_chances(held), "balanced": chances(held)}[sampling]
+        weigh = {"every": None, "gland": gland_chances, "balanced": chances}[sampling]
+        self._chances = None if weigh is None else weigh(held)
 
     def __len__(self) -> int:
         """Batches in an epoch; the last one may be smaller."""
@@ -95,30 +96,26 @@ class SliceLoader:
         for index, visit in chunk.tolist():
             entry, s = self._places[index]
             place = (self._seed, epoch, visit)
-            image, label = self._dataset.slice(entry.case_id, s)
-            if self._neighbours:
-                image = self._beside_neighbours(entry, s, place)
-            parts = image.reshape(-1, 3, *image.shape[1:])  # (2n + 1, 3, H, W)
-            image = scaled_known(parts, self._statistics(entry), self._channels).reshape(image.shape)
+            around = scaled_known(self._with_neighbours(entry, s, place), self._statistics(entry), self._channels)
+            image = around.reshape(-1, *around.shape[2:])  # ((2n + 1) · 3, H, W)
+            label = self._dataset.slice_labels(entry.case_id, s)
             image, label = augment(image, label, self._augmentation, visit=place)
             images.append(torch.from_numpy(image))
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
         return Batch(torch.stack(images), torch.stack(labels), tuple(codes))
 
-    def _beside_neighbours(self, entry: Entry, s: int, place: tuple[int, int, int]) -> npt.NDArray[np.float32]:
-        """Slice s and those around it ((2n + 1) · 3, H, W), now and then from twice as far."""
+    def _with_neighbours(self, entry: Entry, s: int, place: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+        """Slice s and those around it (2n + 1, 3, H, W), now and then from twice as far; each is read once."""
         far = np.random.default_rng((*place, 1)).random() < self._augmentation.far_neighbours_chance
-        reach = (2 if far else 1) * self._neighbours
-        first, last = max(s - reach, 0), min(s + reach, entry.slices - 1)
-        around = self._dataset.images(entry.case_id, first, last + 1)
-        return np.asarray(beside_neighbours(around, self._neighbours, 2 if far else 1)[s - first], dtype=np.float32)
+        places = neighbour_places(s, entry.slices, self._neighbours, 2 if far else 1)
+        first, last = int(places[0]), int(places[-1])
+        return self._dataset.images(entry.case_id, first, last + 1)[places - first]
 
     def _statistics(self, entry: Entry) -> Statistics:
-        if self._normalisation == "dataset":
-            return self._dataset.statistics
-        if self._normalisation == "volume":
-            return entry.statistics
+        """What a case is normalised by; only what the index does not hold is worked out, once."""
+        if self._normalisation != "region":
+            return self._dataset.statistics if self._normalisation == "dataset" else entry.statistics
         if entry.case_id not in self._of_region:
             images = self._dataset.images(entry.case_id, 0, entry.slices)
             self._of_region[entry.case_id] = of_images([region(images, self._dataset.slicing.spacing_mm)])

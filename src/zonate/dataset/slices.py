@@ -60,7 +60,8 @@ def slice_case(case: Case, settings: SlicingSettings) -> Slices:
 def _without_padding(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """The values (S, H, W) with NaN in rows and columns at the edges that hold the volume's minimum alone."""
     measured = np.array(values, dtype=np.float32)
-    dark = ~np.isfinite(measured) | (measured == np.nanmin(measured)) if np.isfinite(measured).any() else measured == 0
+    finite = np.isfinite(measured)
+    dark = ~(finite & (measured > measured.min(where=finite, initial=np.inf)))
     rows, columns = (np.flatnonzero(~dark.all(axis=axes)) for axes in ((0, 2), (0, 1)))
     if rows.size:  # else the volume holds one value, which is for others to judge
         measured[:, : rows[0]] = measured[:, rows[-1] + 1 :] = np.nan
@@ -81,9 +82,14 @@ def beside_neighbours(images: npt.NDArray[Any], neighbours: int, step: int = 1) 
         the last slice is repeated.
     """
     n_slices = len(images)
-    offsets = step * np.arange(-neighbours, neighbours + 1)
-    places = np.clip(np.arange(n_slices)[:, None] + offsets, 0, n_slices - 1)  # (S, 2n + 1)
+    places = neighbour_places(np.arange(n_slices), n_slices, neighbours, step)  # (S, 2n + 1)
     return np.asarray(images[places].reshape(n_slices, -1, *images.shape[2:]))
+
+
+def neighbour_places(s: npt.ArrayLike, n_slices: int, neighbours: int, step: int = 1) -> npt.NDArray[np.intp]:
+    """Where the neighbours of slices s (...) of a case lie, themselves among them: (..., 2 · neighbours + 1)."""
+    offsets = step * np.arange(-neighbours, neighbours + 1)
+    return np.clip(np.asarray(s)[..., None] + offsets, 0, n_slices - 1)
 
 
 def restore_slices(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,26 @@ def of_images(images: Iterable[npt.NDArray[Any]]) -> Statistics:
         Mean 0 and standard deviation 1 for a channel without any pixel.
     """
     return pooled(moments_of(image) for image in images).statistics
+
+
+def statistics_of(
+    images: npt.NDArray[Any],
+    normalisation: Literal["dataset", "volume", "region"],
+    *,
+    spacing_mm: float,
+    of_dataset: Statistics,
+) -> Statistics:
+    """What a case is normalised by.
+
+    Args:
+        images: (S, 3, H, W) of the whole case, NaN where nothing was measured.
+        normalisation: As the setting says.
+        spacing_mm: Of a pixel.
+        of_dataset: Of the training patients.
+    """
+    if normalisation == "dataset":
+        return of_dataset
+    return of_images([images if normalisation == "volume" else region(images, spacing_mm)])
 
 
 def region(images: npt.NDArray[Any], spacing_mm: float) -> npt.NDArray[Any]:

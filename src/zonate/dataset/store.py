@@ -243,6 +243,14 @@ class Dataset:
         """
         return self._array(case_id, "images")[s], self._array(case_id, "labels")[s]
 
+    def slice_labels(self, case_id: str, s: int) -> npt.NDArray[np.uint8]:
+        """The label codes (H, W) uint8 of one slice, read without its image.
+
+        Raises:
+            DatasetError: The dataset has no such case.
+        """
+        return np.asarray(self._array(case_id, "labels")[s], dtype=np.uint8)
+
     def images(self, case_id: str, first: int, last: int) -> npt.NDArray[np.float32]:
         """The images (S, 3, H, W) of some slices of a case, from `first` to before `last`.
 

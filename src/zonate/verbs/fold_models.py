@@ -8,9 +8,9 @@ from typing import Any
 
 from zonate.config import Settings
 from zonate.dataset.store import Dataset, Entry
+from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import DatasetError, LeakageError, ModelError
 from zonate.model import Model
-from zonate.verbs.differing_settings import differing_settings, in_words
 
 _NOT_OF_THE_RECIPE = ("split", "prediction", "output", "evaluation")
 """Sections that say who trains, and what is done with the model afterwards."""

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from zonate.config import Settings
+from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import ConfigError
 from zonate.model import BEST_NAME, Model
 from zonate.shipped import model_path
-from zonate.verbs.differing_settings import differing_settings, in_words
 from zonate.zones import LabelCode
 
 _LOG = logging.getLogger(__name__)

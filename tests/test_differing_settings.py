@@ -1,0 +1,18 @@
+from zonate.config import Settings
+from zonate.differing_settings import differing_settings, in_words
+
+
+def test_both_values_are_given_by_name_in_the_order_of_the_tree() -> None:
+    there = Settings().override(["network.base_channels=8", "name=other"])
+    differing = differing_settings(there, Settings())
+    assert list(differing.items()) == [("name", ("other", "pix2pix")), ("network.base_channels", (8, 64))]
+    assert in_words(differing) == "name is other there and pix2pix here; network.base_channels is 8 there and 64 here"
+    assert differing_settings(Settings(), Settings()) == {}
+
+
+def test_a_name_that_another_version_does_not_know_counts_as_unset() -> None:
+    tree = Settings().model_dump(mode="json")
+    del tree["network"]["neighbours"]
+    del tree["training"]["patch_px"]  # unset here, too
+    tree["loss"]["of_old"] = 1.0
+    assert differing_settings(tree, Settings()) == {"network.neighbours": (None, 0), "loss.of_old": (1.0, None)}
