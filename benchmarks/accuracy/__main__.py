@@ -1,9 +1,11 @@
 """The fair comparison: the same patients, folds, time and evaluation for every method.
 
     python -m benchmarks.accuracy --data DATA --work WORK --minutes 18 [--methods a,b] [--folds 0,1] [--parallel 2]
+    python -m benchmarks.accuracy --data DATA --work ANOTHER --minutes 60 --longer
     python -m benchmarks.accuracy table
 
-A run that was stopped goes on where it was; one that is done is not done again. `table` makes the pages anew from
+--longer keeps what the recipe that ships does with more time beside the comparison, instead of in its place. A run that
+was stopped goes on where it was; one that is done is not done again. `table` makes the pages anew from
 benchmarks/results alone.
 """
 
@@ -18,15 +20,13 @@ from benchmarks.accuracy.budget import Pace, plan
 from benchmarks.accuracy.folds import check_same_folds, prepare_cases
 from benchmarks.accuracy.job import Job, is_done, known_job, steps_per_epoch, write_job
 from benchmarks.accuracy.methods import OWN, Method, methods
-from benchmarks.accuracy.results import RESULTS, Results, collect, read_results, write_results
+from benchmarks.accuracy.results import COMPARISON, LONGER, RESULTS, Results, collect, read_results, write_results
 from benchmarks.accuracy.schedule import probe, run_jobs
 from benchmarks.accuracy.table import page
 from zonate.dataset.store import Dataset
 from zonate.errors import ZonateError
 from zonate.io.files import write_text
 
-NAME = "accuracy"
-"""Of the kept results."""
 PAGE = Path(__file__).parents[1] / "accuracy.md"
 PROBE_SHARE, LEAST_PROBE_S, MOST_PROBE_S = 0.05, 1.0, 60.0
 """How much of the budget is spent to find a method's pace."""
@@ -123,7 +123,7 @@ def find_pace(job: Job, how: Conditions) -> Pace:
 
 def write_page(results: Path = RESULTS) -> None:
     """Make the page from what is kept."""
-    kept = [read_results(name, results) for name in (NAME, "external", "doubt")]
+    kept = [read_results(name, results) for name in (COMPARISON, "external", "doubt", LONGER)]
     write_text(PAGE, page(*kept))
 
 
@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--folds", help="numbers with commas; each method's own where left out")
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--longer", action="store_true", help="zonate alone, with more time than the comparison gave")
     parser.add_argument("--recipe", default=OWN, help="name or file of the recipe that stands for zonate")
     given = parser.parse_args()
     if given.part == "run":
@@ -145,13 +146,16 @@ def main() -> None:
             parser.error("--data and --work are needed")
         try:
             known = methods(given.recipe)
-            names = given.methods.split(",") if given.methods else list(known)
+            if given.longer and given.methods:
+                parser.error(f"--longer is for {OWN} alone: leave --methods out")
+            every = [OWN] if given.longer else list(known)
+            names = given.methods.split(",") if given.methods else every
             if unknown := [name for name in names if name not in known]:
                 parser.error(f"there is no method {', '.join(unknown)}: known are {', '.join(known)}")
             folds = tuple(int(fold) for fold in given.folds.split(",")) if given.folds else None
             how = Conditions(given.data, given.work, given.minutes, given.parallel, given.threads, folds)
             for results in compare([known[name] for name in names], known[OWN], how):
-                write_results(NAME, results)
+                write_results(LONGER if given.longer else COMPARISON, results)
                 write_page()
         except (ZonateError, RuntimeError) as error:
             sys.exit(str(error))

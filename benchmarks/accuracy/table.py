@@ -9,28 +9,37 @@ from benchmarks.accuracy.compare import difference, holm
 from benchmarks.accuracy.doubt_table import doubt_section
 from benchmarks.accuracy.external_table import external_section
 from benchmarks.accuracy.figures import COMPARED, EVALUATION, FIGURES, LEAST_DICE
+from benchmarks.accuracy.longer_table import longer_section
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 
 
-def page(results: Results, external: Results | None = None, doubt: Results | None = None) -> str:
+def page(
+    results: Results, external: Results | None = None, doubt: Results | None = None, longer: Results | None = None
+) -> str:
     """The whole page.
 
     Args:
         results: Of the folds.
         external: Of patients of other sources; None: not measured.
         doubt: Of what is said of results; None: not measured.
+        longer: Of the recipe that ships with more time; None: not measured.
     """
     if not results.runs:
         return "# How accurate, and better than what?\n\nNothing has been measured yet: `make accuracy`.\n"
     lines = ["# How accurate, and better than what?", "", *_head(results), "", *_means(results), ""]
     if OWN in results.names:
-        lines += [*_differences(results), "", *_targets(results), "", *_patients(results), ""]
+        lines += [*_differences(results), ""]
+        longest = results
+        if longer is not None and longer.runs:
+            longest = longer
+            lines += [*longer_section(results, longer), ""]
+        lines += [*_targets(longest), "", *_patients(longest), ""]
     if doubt is not None and doubt.rows:
         lines += [*doubt_section(doubt), ""]
     if external is not None and external.runs:
         lines += [*external_section(external), ""]
-    lines += _runs(results)
+    lines += _runs([*results.runs, *(longer.runs if longer is not None else ())])
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +140,7 @@ def _patients(results: Results) -> list[str]:
     return lines
 
 
-def _runs(results: Results) -> list[str]:
+def _runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
         "## How each run went",
         "",
@@ -140,7 +149,7 @@ def _runs(results: Results) -> list[str]:
         "| run | minutes | epochs | best epoch | validation Dice there | first to last validation |",
         "|---|---|---|---|---|---|",
     ]
-    for run in results.runs:
+    for run in runs:
         curve = " ".join(f"{dice:.2f}" for _, dice in run["curve"])
         best = run["best_validation_dice"]
         lines.append(

@@ -11,7 +11,7 @@ from benchmarks.accuracy.cells import conditions, mean_cell
 from benchmarks.accuracy.external_table import of_set
 from benchmarks.accuracy.figures import AI, FIGURES, GLANDS, LEAST_DICE, Figure
 from benchmarks.accuracy.methods import OWN
-from benchmarks.accuracy.results import Results, read_results
+from benchmarks.accuracy.results import Results, read_longest, read_results
 from zonate.io.files import write_text
 from zonate.shipped import SHIPPED
 from zonate.verbs.info import shipped_model
@@ -60,7 +60,7 @@ def card() -> str:
         ValueError: There are no weights, or nothing was measured.
     """
     about = shipped_model()
-    results, external = read_results("accuracy"), read_results("external")
+    results, external = read_longest(), read_results("external")
     if "problem" in about or not results.runs_of(OWN):
         raise ValueError(about.get("problem", "run `make accuracy` first"))
     lines = [

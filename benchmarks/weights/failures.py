@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from benchmarks.accuracy.figures import FIGURES
 from benchmarks.accuracy.job import RUN_NAME, Job
 from benchmarks.accuracy.methods import OWN
-from benchmarks.accuracy.results import read_results
+from benchmarks.accuracy.results import read_longest
 from zonate.config import EvaluationSettings
 from zonate.dataset.slices import restore_slices
 from zonate.geometry import Volume
@@ -29,7 +29,7 @@ N_WORST = 3
 
 def draw_failures(work: Path, picture: Path = PICTURE) -> None:
     """One picture of the patients with the lowest gland Dice, the worst first."""
-    gland = FIGURES[0].of(read_results("accuracy"), OWN)
+    gland = FIGURES[0].of(read_longest(), OWN)
     worst = sorted(gland, key=lambda patient: gland[patient])[:N_WORST]
     with TemporaryDirectory() as folder:
         files = [_draw(work, patient, rank, Path(folder)) for rank, patient in enumerate(worst, start=1)]

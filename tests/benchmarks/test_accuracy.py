@@ -14,7 +14,7 @@ from benchmarks.accuracy.curve import best, read_curve, unfinished
 from benchmarks.accuracy.folds import check_same_folds, sides
 from benchmarks.accuracy.job import Job, known_job, steps_per_epoch, write_job
 from benchmarks.accuracy.methods import OWN, methods
-from benchmarks.accuracy.results import Results, collect, read_results, write_results
+from benchmarks.accuracy.results import Results, collect, read_longest, read_results, write_results
 from benchmarks.accuracy.table import page
 from tests.dataset_factory import a_case, a_dataset
 from zonate.config import EvaluationSettings, Settings, SplitSettings
@@ -186,6 +186,25 @@ def test_results_are_kept_and_read_again(tmp_path: Path) -> None:
     write_results("accuracy", some_results(), tmp_path)
     assert page(read_results("accuracy", tmp_path)) == page(some_results())
     assert read_results("nothing", tmp_path) == Results([], [])
+
+
+def test_more_time_stands_beside_the_comparison_and_is_what_was_reached(tmp_path: Path) -> None:
+    short = some_results()
+    long = Results(
+        [{**run, "seconds": 1200.0, "unfinished": False} for run in short.runs_of("zonate")],
+        [{**row, "dice": f"{float(row['dice']) + 0.015:.6g}"} for row in short.rows if row["name"] == "zonate"],
+    )
+    lines = page(short, longer=long).splitlines()
+    assert "| | 3 minutes a run | 20 minutes a run | difference |" in lines
+    (gland,) = [line for line in lines if line.startswith("| gland Dice | 0.900")]
+    assert gland.endswith("| +0.015 (+0.015 to +0.015) |")
+    assert "| gland Dice | ≥ 0.91 | 0.915 | yes |" in lines
+    assert "| p0 | 0.935 | 0.935 | 0.935 | 4.0 | 2.0 | – |" in lines
+    assert read_longest(tmp_path) == Results([], [])
+    write_results("accuracy", short, tmp_path)
+    assert read_longest(tmp_path).names == short.names
+    write_results("longer", long, tmp_path)
+    assert read_longest(tmp_path).names == ["zonate"]
 
 
 def test_the_page_states_what_was_found() -> None:
