@@ -183,9 +183,11 @@ class _Bright(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[int] = []
+        self.brightest: list[float] = []
 
     def forward(self, images: Tensor) -> Tensor:
         self.sizes.append(images.shape[-1])
+        self.brightest.append(float(images[:, 0].max()))
         logits = torch.zeros(images.shape[0], 5, *images.shape[-2:])
         logits[:, 0] = 3.0
         logits[:, 1] = 20 * images[:, 0]
@@ -204,6 +206,7 @@ def test_the_second_pass_looks_at_a_patch_about_the_gland_alone() -> None:
     assert found[:, 150:190, 60:100].all()
     assert found.sum() == 2 * 40 * 40
     assert np.array_equal(p[:, 0, 20, 20], [1, 1])  # background outside the patch
+    assert network.brightest[0] == network.brightest[1] > 5  # by the whole volume both times, as in training
 
 
 def test_a_prediction_without_a_gland_is_that_of_whole_slices() -> None:

@@ -85,7 +85,8 @@ def add_shapes(data: Path, work: Path, fold: int, n: int) -> Path:
     made = make_images(data, work / "shapes" / f"fold{fold}", leave_out=unseen, n=n)
     plain = Dataset.open(dataset_folder(work, job.settings.slicing))
     folder = work / "datasets" / f"shapes-fold{fold}"
-    settings = job.settings.model_copy(update={"split": plain.splitting})
+    splitting = plain.splitting.model_copy(update={"fold": fold})  # the dataset's own split has some hosts test
+    settings = job.settings.model_copy(update={"split": splitting})
     result = prepare(folder, manifests=[work / "cases.csv", *made], settings=settings)
     if result.failed:
         raise DatasetError("; ".join(result.failed.values()))

@@ -20,8 +20,8 @@ from torch.optim import AdamW
 from zonate import losses
 from zonate.augmentation.augment import augment
 from zonate.config import NetworkSettings, Settings
-from zonate.dataset.augmentation import augment as turn_and_flip
 from zonate.dataset.loader import normalise_known, scaled_known
+from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import Slices, restore_slices
 from zonate.dataset.statistics import Statistics, statistics_of
 from zonate.dataset.store import Dataset, Entry
@@ -107,8 +107,8 @@ def untrained(dataset: Dataset, settings: Settings) -> VolumetricModel:
     entries, chosen_by = dataset.split("train"), dataset.split("validation")
     t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
     provenance = {
-        "training_patients": sorted({entry.patient_id for entry in entries}),
-        "validation_patients": sorted({entry.patient_id for entry in chosen_by}),
+        "training_patients": sorted({patient for entry in entries for patient in entry.patients}),
+        "validation_patients": sorted({patient for entry in chosen_by for patient in entry.patients}),
         "images_sha256": sorted({dataset.image_digest(entry.case_id) for entry in (*entries, *chosen_by)}),
     }
     codes = told_apart({code for entry in entries for code in entry.codes})

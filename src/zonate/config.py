@@ -145,7 +145,7 @@ class LossSettings(_Section):
 
 
 class OptimiserSettings(_Section):
-    """Adam, for both networks."""
+    """Adam, for both networks; AdamW where `weight_decay` is not 0."""
 
     learning_rate: float = Field(default=2e-4, gt=0)
     warm_up: float = Field(default=0.0, ge=0, lt=1)
@@ -298,6 +298,12 @@ class Settings(_Section):
     prediction: PredictionSettings = PredictionSettings()
     output: OutputSettings = OutputSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _the_second_pass_has_a_size(self) -> Self:
+        if self.prediction.passes == 2 and self.training.patch_px is None:
+            raise ValueError("prediction.passes = 2 needs training.patch_px, the side of what the second pass looks at")
+        return self
 
     def override(self, assignments: Items[str]) -> Self:
         """Return the tree with values replaced, each given as `section.name=value` in TOML's notation.

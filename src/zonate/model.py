@@ -191,7 +191,7 @@ class Model:
 
         Returns:
             (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
-            is divided among them.
+            is divided among them. With two passes BACKGROUND is 1 outside the patch about the gland.
         """
         return self._probabilities(images, device, self._window(images, device), flips=self.settings.prediction.flips)
 
@@ -214,12 +214,9 @@ class Model:
         thinned_by: int | None = None,
     ) -> npt.NDArray[np.float32]:
         """In one pass, of what lies in a window, with mirror images, or by the one thinned network of a seed."""
-        if window is not None:
-            inside = self._probabilities(window.cut(images), device, flips=flips, thinned_by=thinned_by)
-            return window.restore(inside, [float(code == LabelCode.BACKGROUND) for code in self.codes], images.shape)
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         generator, how = self.generator.to(place), self.settings.prediction
-        normalised, size = self._normalised(images), how.batch_size
+        normalised, size = self._normalised(images, window), how.batch_size
         with ExitStack() as mode:
             mode.enter_context(torch.inference_mode())
             mode.enter_context(_evaluating(generator))
@@ -232,16 +229,21 @@ class Model:
                 self._by_code(generator, torch.from_numpy(normalised[first : first + size]).to(place), flips=flips)
                 for first in range(0, len(normalised), size)
             ]
-        return np.concatenate(parts)
+        found = np.concatenate(parts)
+        if window is None:
+            return found
+        return window.restore(found, [float(code == LabelCode.BACKGROUND) for code in self.codes], images.shape)
 
-    def _normalised(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _normalised(self, images: npt.NDArray[np.float32], window: Window | None) -> npt.NDArray[np.float32]:
+        """What the network is shown: by volume as whole slices are, as in training; by region as what is seen is."""
+        seen = images if window is None else window.cut(images)
         statistics = statistics_of(
-            images,
+            seen if self.settings.normalisation == "region" else images,
             self.settings.normalisation,
             spacing_mm=self.settings.slicing.spacing_mm,
             of_dataset=self.statistics,
         )
-        normalised = normalise_known(images, statistics, self.channels)
+        normalised = normalise_known(seen, statistics, self.channels)
         return np.asarray(beside_neighbours(normalised, self.settings.network.neighbours), dtype=np.float32)
 
     def _by_code(self, generator: nn.Module, batch: torch.Tensor, *, flips: bool) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -50,18 +51,35 @@ class RunState:
 
 
 def begin_run(
-    run: Path, settings: Settings, dataset: Dataset, learner: Learner, *, resume: bool, overwrite: bool
+    run: Path,
+    settings: Settings,
+    dataset: Dataset,
+    learner: Learner,
+    *,
+    began_from: Mapping[str, Any] | None,
+    resume: bool,
+    overwrite: bool,
 ) -> RunState:
     """Make the folder ready, and the learner too where there is something to resume.
 
+    Args:
+        run: The folder.
+        settings: As resolved. Of a run that goes on, the number of epochs may differ: its learning rate then follows
+            the schedule over the new number, and may jump up where the old one had brought it down.
+        dataset: That it learns from.
+        learner: As it begins.
+        began_from: Name and sha256 of the model whose weights it begins from; None: fresh weights.
+        resume: Whether to go on where the folder holds a checkpoint.
+        overwrite: Whether a folder that holds something may be emptied.
+
     Raises:
         DatasetError: The run began with another dataset.
-        ConfigError: The run began with other settings (the number of epochs may differ).
+        ConfigError: The run began from other weights, or with other settings.
         ModelError: The checkpoint cannot be read.
         OutputError: The folder holds something already.
     """
     if resume and (run / LAST_NAME).is_file():
-        start = _resume(run, settings, dataset, learner)
+        start = _resume(run, settings, dataset, learner, began_from)
     else:
         unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
         claim_output_folder(run, overwrite=overwrite or unfinished, inputs=[dataset.path])
@@ -73,13 +91,22 @@ def begin_run(
     return start
 
 
-def write_state(run: Path, settings: Settings, dataset: Dataset, learner: Learner, state: RunState) -> None:
-    """Write `last.safetensors`: a run goes on from here."""
+def write_state(
+    run: Path,
+    settings: Settings,
+    dataset: Dataset,
+    learner: Learner,
+    state: RunState,
+    *,
+    began_from: Mapping[str, Any] | None,
+) -> None:
+    """Write `last.safetensors`: a run goes on from here, and only as one that began where this one did."""
     about = {
         "epoch": state.epoch,
         "best": state.best,
         "scores": state.scores,
         "fingerprint": dataset.fingerprint,
+        "began_from": began_from,
         "settings": settings.model_dump(mode="json"),
     }
     write_weights(run / LAST_NAME, learner.state(), about, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
@@ -113,12 +140,20 @@ def note_epoch(
     board.flush()
 
 
-def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -> RunState:
+def _resume(
+    run: Path, settings: Settings, dataset: Dataset, learner: Learner, began_from: Mapping[str, Any] | None
+) -> RunState:
     tensors, about = read_weights(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
     if about["fingerprint"] != dataset.fingerprint:
         raise DatasetError(
             f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
             "one, or begin a new run"
+        )
+    # Data, terms and patients of the first model come from --init: without it they would be lost.
+    if (before := about.get("began_from")) != began_from:
+        raise ConfigError(
+            f"the run {run} began from {_weights(before)}, not from {_weights(began_from)}: resume with the same "
+            "--init, or begin a new run"
         )
     changed = sorted(name for name in differing_settings(about["settings"], settings) if name != _MAY_CHANGE)
     if changed:
@@ -128,6 +163,12 @@ def _resume(run: Path, settings: Settings, dataset: Dataset, learner: Learner) -
         )
     learner.load_state(tensors)
     return RunState(about["epoch"], about["best"], about["scores"])
+
+
+def _weights(began_from: Mapping[str, Any] | None) -> str:
+    if began_from is None:
+        return "fresh weights"
+    return f"the weights of {began_from['name']} (sha256 {began_from['sha256'][:12]})"
 
 
 def _keep_metrics(file: Path, epochs: int) -> None:

@@ -9,6 +9,7 @@ from zonate.config import SplitSettings
 from zonate.dataset.splits import (
     Candidate,
     Placed,
+    Side,
     check_no_leakage,
     fold_of_patients,
     joined_patients,
@@ -136,6 +137,85 @@ def test_a_patient_on_two_sides_is_refused_with_the_pair_named() -> None:
         )
     with pytest.raises(LeakageError, match="P7"):
         split_cases([Candidate("P7", 1.0, side="test"), Candidate("P7", 1.0, side="train")], SplitSettings())
+
+
+def test_a_made_case_on_another_side_than_its_source_is_refused_with_what_to_do() -> None:
+    with pytest.raises(LeakageError) as error:
+        check_no_leakage(
+            [
+                Placed("made-1", "train", "m1", ("P7", "P8")),
+                Placed("P7", "test", "b"),
+                Placed("P8", "train", "c"),
+                Placed("made-2", "evaluation", "m2", ("P7",)),
+            ]
+        )
+    said = str(error.value)
+    assert "but P7 (train: case m1 made from this patient, test: case b): give" in said
+    assert "`zonate synthesise --leave-out PATIENT`" in said
+    assert "`--set split.fold=0`" in said
+    with pytest.raises(LeakageError, match=r"absent \(train: case m1 made .*, validation: case m2 made "):
+        check_no_leakage([Placed("a", "train", "m1", ("absent",)), Placed("b", "validation", "m2", ("absent",))])
+    check_no_leakage([Placed("made-1", "test", "m1", ("P7",)), Placed("P7", "test", "b")])
+
+
+def test_without_a_fold_a_made_case_whose_source_tests_is_refused() -> None:
+    cases = [
+        Candidate("P0", 30.0, case_id="a"),
+        Candidate("P1", 40.0, case_id="b"),
+        Candidate("made", 35.0, side="train", case_id="m", derived_from=("P0", "P1")),
+    ]
+    with pytest.raises(LeakageError, match=r"P[01] \(train: case m made from this patient, test: case [ab]\)"):
+        split_cases(cases, SplitSettings())
+    alone = SplitSettings(validation_fraction=0, test_fraction=0)
+    assert split_cases(cases, alone) == ["train", "train", "train"]
+
+
+def test_in_a_fold_a_made_case_stands_aside_where_its_source_tests_or_validates() -> None:
+    real = [Candidate(f"p{i}", 20.0 + i, case_id=f"p{i}") for i in range(10)]
+    made = [
+        Candidate(f"made-{i}", 30.0, side="train", case_id=f"m{i}", derived_from=(f"p{i}", "elsewhere"))
+        for i in range(10)
+    ]
+    trained: Counter[str] = Counter()
+    for fold in range(5):
+        splits = split_cases([*real, *made], SplitSettings(fold=fold))
+        for of_real, of_made in zip(splits[:10], splits[10:], strict=True):
+            assert of_made == ("train" if of_real == "train" else "evaluation")
+        trained.update(case.case_id for case, split in zip(made, splits[10:], strict=True) if split == "train")
+        assert Counter(splits[:10])["test"] == 2
+    assert sum(trained.values()) == 5 * 7  # two test and one validates in each
+    evaluated = replace(made[0], evaluation=True)
+    assert split_cases([*real, evaluated], SplitSettings(fold=0))[-1] == "evaluation"
+
+
+@st.composite
+def cohorts(draw: st.DrawFn) -> list[Candidate]:
+    """Real patients of one case or two, some of whom always train, and cases made from them and from others."""
+    n = draw(st.integers(1, 12))
+    sides: st.SearchStrategy[Side | None] = st.sampled_from([None, None, "train"])
+    real = [
+        Candidate(f"p{i}", draw(st.none() | st.floats(10, 200)), side=side)
+        for i, side in enumerate(draw(st.lists(sides, min_size=n, max_size=n)))
+    ]
+    again = [replace(case, gland_volume_ml=None) for case in real[: draw(st.integers(0, n))]]
+    names = st.sampled_from([*(case.patient_id for case in real), "x", "y"])
+    sources = draw(st.lists(st.lists(names, min_size=1, max_size=3, unique=True), max_size=12))
+    made = [Candidate(f"made-{i}", 30.0, side="train", derived_from=tuple(s)) for i, s in enumerate(sources)]
+    return draw(st.permutations([*real, *again, *made]))
+
+
+@given(cohorts(), st.integers(2, 6), st.sampled_from([0.0, 0.2, 0.4]), st.integers(0, 5))
+def test_in_no_fold_does_a_case_train_that_shares_a_patient_or_a_source_with_one_that_tests(
+    cases: list[Candidate], folds: int, validation: float, seed: int
+) -> None:
+    for fold in range(folds):
+        settings = SplitSettings(validation_fraction=validation, folds=folds, seed=seed, fold=fold)
+        shown: dict[str, set[str]] = {"train": set(), "validation": set(), "test": set(), "evaluation": set()}
+        for case, split in zip(cases, split_cases(cases, settings), strict=True):
+            shown[split] |= {case.patient_id, *case.derived_from}
+            assert split != "evaluation" or case.derived_from  # only made cases stand aside
+        assert not shown["train"] & (shown["test"] | shown["validation"])
+        assert not shown["validation"] & shown["test"]
 
 
 def test_evaluation_is_no_side() -> None:

@@ -3,6 +3,7 @@ import multiprocessing
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,64 @@ def test_a_patient_on_two_sides_is_refused_when_written_and_when_read(
         write_index(tmp_path, records, SETTINGS)
     with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\)"):
         Dataset.open(tmp_path)
+
+
+def test_a_dataset_of_before_there_were_made_cases_opens_and_keeps_its_fingerprint(tmp_path: Path) -> None:
+    dataset = Dataset.open(made(tmp_path))
+    assert all("derived_from" not in entry.to_json() for entry in dataset.entries)
+    assert {entry.derived_from for entry in dataset.entries} == {()}
+    group = zarr.open_group(tmp_path / "cases" / "a", mode="a")
+    del group.attrs["derived_from"]  # as an earlier version wrote it
+    assert Dataset.open(tmp_path).record("a").origin.derived_from == ()
+
+
+def test_a_made_case_keeps_whom_it_was_made_from_and_may_not_leave_their_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent = store(tmp_path, labelled_case("a"), "P1")
+    made_case = store(tmp_path, labelled_case("m", level=7.0), "made", derived_from=("P1", "P2"))
+    both: list[Any] = [PlacedRecord(lent, "train"), PlacedRecord(made_case, "train")]
+    write_index(tmp_path, both, SETTINGS)
+    entry = Dataset.open(tmp_path).entry("m")
+    assert entry.derived_from == ("P1", "P2")
+    assert entry.patients == ("made", "P1", "P2")
+    assert not entry.stands_aside
+    one_name = replace(both[1], derived_from=("P0",))  # P1 and P2 turned out to be P0
+    write_index(tmp_path, [both[0], one_name], SETTINGS)
+    assert Dataset.open(tmp_path).entry("m").derived_from == ("P0",)
+    leak = r"P1 \(train: case m made from this patient, test: case a\)"
+    with pytest.raises(LeakageError, match=leak):
+        write_index(tmp_path, [PlacedRecord(lent, "test"), both[1]], SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "check_no_leakage", lambda _: None)
+        write_index(tmp_path, [PlacedRecord(lent, "test"), both[1]], SETTINGS)
+    with pytest.raises(LeakageError, match=leak):
+        Dataset.open(tmp_path)
+
+
+def test_a_made_case_that_stands_aside_in_one_fold_trains_in_another(tmp_path: Path) -> None:
+    settings = SETTINGS.override(["split.folds=3", "split.validation_fraction=0"])
+    placed = [
+        PlacedRecord(store(tmp_path, labelled_case(f"c{i}", level=100.0 * (i + 1)), f"P{i}"), "train") for i in range(3)
+    ]
+    lent = store(tmp_path, labelled_case("m", level=900.0), "made", derived_from=("P0",))
+    evaluated = store(tmp_path, labelled_case("e", level=800.0), "other", derived_from=("P0",), use="evaluation")
+    placed += [PlacedRecord(lent, "train", given_side="train"), PlacedRecord(evaluated, "evaluation")]
+    write_index(tmp_path, placed, settings)
+    dataset = Dataset.open(tmp_path)
+    tests_p0 = next(k for k in range(3) if dataset.folded(k).entry("c0").split == "test")
+    view = dataset.folded(tests_p0)
+    assert view.entry("m").split == "evaluation"
+    assert [entry.case_id for entry in view.entries if entry.stands_aside] == ["m"]
+    assert view.statistics.mean[0] == pytest.approx(250.5)  # of 200 and 300, without the 900 of m
+    assert dataset.folded((tests_p0 + 1) % 3).entry("m").split == "train"
+
+    in_fold = [replace(one, split=view.entry(one.record.case_id).split) for one in placed]
+    write_index(tmp_path, in_fold, settings.override([f"split.fold={tests_p0}"]))  # as prepared for this fold
+    again = Dataset.open(tmp_path)
+    assert [entry.split for entry in again.folded(tests_p0).entries] == [entry.split for entry in view.entries]
+    other = again.folded((tests_p0 + 1) % 3)
+    assert (other.entry("m").split, other.entry("e").split) == ("train", "evaluation")
 
 
 def _edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tests.simulation.glands import grid, zones
 from zonate.simulation.endorectal_coil import insert_coil
@@ -22,6 +23,16 @@ def test_it_is_brightest_beside_the_balloon_and_fades_to_the_front() -> None:
     out = insert_coil(FLAT, GLAND, GRID, np.random.default_rng(0))
     middle = out[6, :75, 60]
     assert middle[72] > middle[50] > middle[20] > 100
+
+
+def test_a_gland_of_one_slice_gets_a_balloon_of_the_same_course_in_each() -> None:
+    gland = np.zeros_like(GLAND)
+    gland[6] = GLAND[6]
+    out = insert_coil(FLAT, gland, GRID, np.random.default_rng(0))
+    void = (out < 5) & (FLAT > 0)
+    assert np.flatnonzero(void.any(axis=(1, 2))).tolist() == [3, 4, 5, 6, 7, 8, 9]
+    middles = [np.argwhere(void[s]).mean(axis=0) for s in (3, 9)]
+    assert middles[0].tolist() == pytest.approx(middles[1].tolist(), abs=0.5)
 
 
 def test_beyond_a_few_slices_from_the_gland_nothing_changes() -> None:

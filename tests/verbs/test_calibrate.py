@@ -15,7 +15,7 @@ from zonate import shipped
 from zonate.config import Settings
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
-from zonate.dataset.store import Dataset
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.io.weights import read_weights
 from zonate.measures.calibration import Calibration, Observed, calibrate_scores
@@ -282,13 +282,41 @@ def test_models_that_cannot_stand_in_are_refused(tmp_path: Path, five: Path) -> 
     everyone = [f"patient{i}" for i in range(5)]
     for knew in ({"training_patients": everyone}, {"validation_patients": everyone}):
         (knowing,) = fold_runs(tmp_path / "c", five, (1,), **knew)
-        with pytest.raises(LeakageError, match="trained or chosen on patients"):
+        with pytest.raises(LeakageError, match=r"trained or chosen on patients.*by `zonate train --fold 1` on"):
             calibrate(run, five, fold_runs=[knowing], samples=1)
     silent = a_model(tmp_path / "d", SETTINGS.override(["split.fold=0"]))
     replace(Model.load(silent), provenance={}).save(silent / BEST_NAME)
     with pytest.raises(ModelError, match="does not say whom it was trained on"):
         calibrate(run, five, fold_runs=[silent], samples=1)
     assert Model.load(run).calibration is None
+
+
+def test_models_of_folds_began_where_the_model_began(tmp_path: Path, five: Path) -> None:
+    """Those that began elsewhere do not show what the model would do on patients that it has not seen."""
+    first, second = ({"name": "zonate", "sha256": digit * 64} for digit in "12")
+    (fresh,) = fold_runs(tmp_path / "fresh", five, (1,))
+    (begun,) = fold_runs(tmp_path / "begun", five, (1,), began_from=first)
+    of_fresh = a_model(tmp_path / "a")
+    of_first, of_second = (a_model(tmp_path / name, began_from=it) for name, it in (("b", first), ("c", second)))
+    for run, other in ((of_fresh, begun), (of_first, fresh), (of_second, begun)):
+        with pytest.raises(
+            ModelError, match="fold1 did not begin from the weights that the model began from: train it"
+        ):
+            calibrate(run, five, fold_runs=[other], samples=1)
+        assert Model.load(run).calibration is None
+    calibrate(of_first, five, fold_runs=[begun], samples=1, copies=0)
+    assert Model.load(of_first).calibration is not None
+
+
+def test_what_was_made_from_patients_that_the_model_knows_is_refused(tmp_path: Path) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train", "validation", "test"), slices=1)
+    opened = Dataset.open(folder)
+    placed = [
+        PlacedRecord(opened.record(e.case_id), e.split, derived_from=(f"of-{e.case_id}",)) for e in opened.entries
+    ]
+    write_index(folder, placed, SETTINGS)
+    with pytest.raises(LeakageError, match="case1"):
+        calibrate(a_model(tmp_path / "a", training_patients=["of-case1"]), folder, samples=1)
 
 
 def test_what_ships_is_not_changed_in_place(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:

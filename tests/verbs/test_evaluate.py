@@ -180,9 +180,25 @@ def test_studies_of_one_patient_are_one_patient(scene: Scene, tmp_path: Path) ->
 def test_a_model_is_not_tested_on_whom_it_was_trained_on(scene: Scene, tmp_path: Path, known: dict[str, Any]) -> None:
     scene.dataset.entries = (entry("good", patient_id="p"), entry("fair"))
     scene.model.provenance = known
-    with pytest.raises(LeakageError, match=r"split 'test' \(cases good\)"):
+    with pytest.raises(LeakageError, match=r"trained or chosen on .* of the cases good: .* Evaluate on"):
         run(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_not_tested_on_what_was_made_from_whom_it_was_trained_on(scene: Scene, tmp_path: Path) -> None:
+    scene.dataset.entries = (entry("good", derived_from=("q", "p")), entry("fair"))
+    scene.model.provenance = {"training_patients": ["p"]}
+    with pytest.raises(LeakageError, match=r"trained or chosen on .* of the cases good: .* Evaluate on"):
+        run(tmp_path / "out")
+
+
+def test_a_made_case_that_stands_aside_in_a_fold_is_not_measured(scene: Scene, tmp_path: Path) -> None:
+    aside = entry("good", "evaluation", derived_from=("patient-train",), given_side="train")
+    scene.dataset.entries = (aside, entry("fair", "evaluation"))
+    assert run(tmp_path / "out", split="evaluation")["n_cases"] == 1
+    scene.dataset.entries = (aside,)
+    with pytest.raises(DatasetError, match="no case in the split 'evaluation'"):
+        run(tmp_path / "none", split="evaluation")
 
 
 def test_the_training_patients_may_be_looked_at_as_such(scene: Scene, tmp_path: Path) -> None:

@@ -69,3 +69,11 @@ def test_an_installation_without_weights_says_why(tmp_path: Path, monkeypatch: p
     assert shipped_model()["problem"].startswith("this installation carries no weights")
     (tmp_path / "zonate.safetensors").write_bytes(b"not weights")
     assert "damaged" in shipped_model()["problem"]
+
+
+def test_weights_that_another_zonate_wrote_are_a_problem_not_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(tmp_path, monkeypatch, not_validated=["SEMINAL_VESICLES"])
+    assert list(shipped_model()) == ["problem"]
+    assert shipped_model()["problem"].startswith("the model calls SEMINAL_VESICLES not validated, which is none of PZ")

@@ -1,5 +1,4 @@
 import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,12 @@ from tests.verbs.standins import entry
 from zonate import shipped
 from zonate.config import Settings, load_recipe
 from zonate.dataset.statistics import Statistics
-from zonate.errors import ConfigError, ModelError
+from zonate.dataset.store import Dataset
+from zonate.errors import ConfigError, LeakageError, ModelError
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.verbs.card import sources_of, terms_of_use
+from zonate.verbs.evaluate import evaluate
 from zonate.verbs.initial_weights import initial_settings, initial_weights, joined_provenance
 from zonate.verbs.train import train
 from zonate.zones import ALL_ZONE_CODES
@@ -149,11 +150,50 @@ def test_what_the_first_model_does_not_say_is_not_known_of_the_second() -> None:
     assert "data under CC BY-NC 4.0" in str(terms_of_use(by_licence))
 
 
-def test_a_patient_that_chooses_by_memory_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    own = learnt("B", "CC0-1.0", ("P2",), validation_patients=["P1", "P4"])
-    with caplog.at_level(logging.WARNING):
-        joined_provenance(own, learnt("A", "CC0-1.0", ("P1",)))
-    assert "1 of the validation patients are among those that the model to begin from learnt from" in caplog.text
+def test_images_and_counts_that_the_first_model_does_not_record_are_not_taken_for_none() -> None:
+    own = learnt("B", "CC0-1.0", ("P2",))
+    joined = joined_provenance(own, {"training_patients": ["P1"]})
+    counts = {"training_cases", "training_slices", "validation_cases"}
+    assert not {"earlier_images_sha256", *counts} & set(joined)
+    assert joined["images_sha256"] == ["image of P2"]  # it is refused on these whatever else it knows
+    assert joined_provenance(own, {"images_sha256": [], "training_cases": 0})["earlier_images_sha256"] == []
+
+
+def test_patients_that_the_first_model_knows_are_warned_of_without_their_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By image, too: in the first model's data they may have gone by another name."""
+    folder = a_dataset(tmp_path / "ds", ("train", "validation", "validation", "test", "test", "test"), slices=1)
+    digests = {e.case_id: Dataset.open(folder).image_digest(e.case_id) for e in Dataset.open(folder).entries}
+    before = learnt("A", "CC0-1.0", ("patient1", "elsewhere"), validation_patients=["patient2", "patient3"])
+    before["images_sha256"] = [digests["case1"], digests["case4"]]
+    a_model(tmp_path / "m.safetensors", **before)
+    once = SETTINGS.override(["training.epochs=1"])
+    train(folder, tmp_path / "run", once, init=tmp_path / "m.safetensors")
+    assert [record.getMessage() for record in caplog.records if "to begin from" in record.getMessage()] == [
+        "validation cases whose patients the model to begin from was trained on: 1. They choose the epoch by what it "
+        "remembers of them",
+        "test cases whose patients the model to begin from was trained or chosen on: 2. `zonate evaluate` will refuse "
+        "them",
+    ]
+    assert "patient1" not in caplog.text
+    with pytest.raises(LeakageError, match="of the cases case3, case4: "):
+        evaluate(tmp_path / "run", folder, tmp_path / "figures")
+    caplog.clear()
+    a_model(tmp_path / "m.safetensors", **learnt("A", "CC0-1.0", ("elsewhere",)))
+    train(folder, tmp_path / "other", once, init=tmp_path / "m.safetensors")
+    assert "to begin from" not in caplog.text
+
+
+def test_nothing_is_advised_before_a_training_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train",), slices=1)
+    wider = SETTINGS.override(["slicing.spacing_mm=0.75"])
+    torch.manual_seed(0)
+    statistics = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
+    Model(Generator(wider.network).eval(), wider, statistics, ALL_ZONE_CODES, {}).save(tmp_path / "m.safetensors")
+    with pytest.raises(ConfigError, match=r"prepare the dataset with --set slicing.spacing_mm=0.75"):
+        train(folder, tmp_path / "run", wider, init=tmp_path / "m.safetensors")
+    assert not caplog.records
 
 
 def test_a_training_begins_there_and_answers_for_both(tmp_path: Path) -> None:
@@ -170,3 +210,37 @@ def test_a_training_begins_there_and_answers_for_both(tmp_path: Path) -> None:
     assert provenance["began_from"]["sha256"] == hashlib.sha256(begun.read_bytes()).hexdigest()
     assert provenance["training_slices"] == 2
     assert "(before): what the model unet learnt from" in (tmp_path / "second" / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_tuned_run_is_resumed_from_where_it_began_or_not_at_all(tmp_path: Path) -> None:
+    """Without --init the first model's terms and patients would no longer be known of the second."""
+    folder = a_dataset(tmp_path / "ds", ("train", "validation"), slices=1)
+    first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
+    a_model(first, **learnt("A", "CC BY-NC 4.0", ("P1", "P2")))
+    a_model(other, **learnt("B", "CC0-1.0", ("P3",)))
+    names = [hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in (first, other)]
+    run, once, twice = tmp_path / "run", *(SETTINGS.override([f"training.epochs={n}"]) for n in (1, 2))
+    best = train(folder, run, once, init=first)
+    written = {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()}
+    for init, where in ((None, "fresh weights"), (other, f"the weights of zonate (sha256 {names[1]})")):
+        with pytest.raises(ConfigError) as refused:
+            train(folder, run, twice, init=init, resume=True)
+        assert str(refused.value) == (
+            f"the run {run} began from the weights of zonate (sha256 {names[0]}), not from {where}: resume with the "
+            "same --init, or begin a new run"
+        )
+    assert {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()} == written
+    train(folder, run, twice, init=first, resume=True)
+    provenance = Model.load(best).provenance
+    assert provenance["licences"] == ["CC BY-NC 4.0", "CC0-1.0"]
+    assert provenance["training_patients"] == ["P1", "P2", "patient0"]
+    assert "non-commercial use only" in (run / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_run_from_fresh_weights_does_not_go_on_from_others(tmp_path: Path) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train",), slices=1)
+    a_model(tmp_path / "first.safetensors", **learnt("A", "CC BY-NC 4.0", ("P1",)))
+    once = SETTINGS.override(["training.epochs=1"])
+    train(folder, tmp_path / "run", once)
+    with pytest.raises(ConfigError, match="run began from fresh weights, not from the weights of zonate"):
+        train(folder, tmp_path / "run", once, init=tmp_path / "first.safetensors", resume=True)

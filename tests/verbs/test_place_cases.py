@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
-from zonate.dataset.cases import CaseRecord
+from zonate.dataset.cases import CaseRecord, Use
 from zonate.dataset.importers import Source
 from zonate.dataset.splits import Side
 from zonate.dataset.store import write_index
@@ -16,12 +17,21 @@ COARSE = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
 
 
 def case(
-    root: Path, case_id: str, patient: str, side: Side | None = None, *, level: float, fine: bool = False
+    root: Path,
+    case_id: str,
+    patient: str,
+    side: Side | None = None,
+    *,
+    level: float,
+    fine: bool = False,
+    derived_from: tuple[str, ...] = (),
+    use: Use = "any",
 ) -> tuple[Source, CaseRecord]:
     """A case of which no network need know more than its codes; two of one level hold the same image."""
     codes = ALL_ZONE_CODES if fine else COARSE
-    record = store(root, labelled_case(case_id, level), patient, codes=codes)
-    return Source(case_id, patient, {Sequence.T2W: root}, (), "made here", "CC0", root, "here", side=side), record
+    record = store(root, labelled_case(case_id, level), patient, codes=codes, derived_from=derived_from, use=use)
+    source = Source(case_id, patient, {Sequence.T2W: root}, (), "made here", "CC0", root, "here", use=use, side=side)
+    return replace(source, derived_from=derived_from), record
 
 
 def test_zones_that_nobody_who_trains_has_are_said(tmp_path: Path) -> None:
@@ -60,3 +70,41 @@ def test_one_image_on_two_sides_is_a_leak_and_says_why(tmp_path: Path) -> None:
     ]
     with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\).*case b: its T2W image is also one of"):
         place_cases(cases, SETTINGS.split, {})
+
+
+def test_a_made_case_whose_source_tests_is_refused(tmp_path: Path) -> None:
+    cases = [
+        case(tmp_path, "a", "P1", "test", level=1.0),
+        case(tmp_path, "m", "made", "train", level=2.0, derived_from=("P1",)),
+    ]
+    with pytest.raises(LeakageError, match=r"P1 \(train: case m made from this patient, test: case a\)"):
+        place_cases(cases, SETTINGS.split, {})
+
+
+def test_the_source_of_a_made_case_is_known_by_its_other_name_too(tmp_path: Path) -> None:
+    cases = [
+        case(tmp_path, "a", "P1", "train", level=1.0),
+        case(tmp_path, "b", "P2", "train", level=1.0),
+        case(tmp_path, "m", "made", "train", level=2.0, derived_from=("P2", "P1", "P3")),
+    ]
+    placed, _ = place_cases(cases, SETTINGS.split, {})
+    assert placed[2].derived_from == ("P1", "P3")
+
+
+def test_made_cases_that_stand_aside_are_counted_and_seen_sources_named(tmp_path: Path) -> None:
+    cases = [case(tmp_path, f"c{i}", f"P{i}", level=float(i)) for i in range(1, 4)]
+    cases += [
+        case(tmp_path, f"m{i}", f"made-{i}", "train", level=10.0 + i, derived_from=(f"P{i}", "P9")) for i in range(1, 4)
+    ]
+    cases.append(case(tmp_path, "e", "P9", level=20.0, use="evaluation"))
+    settings = SETTINGS.override(["split.folds=3", "split.fold=0", "split.validation_fraction=0"]).split
+    placed, said = place_cases(cases, settings, {})
+    sides = {one.record.case_id: one.split for one in placed}
+    (tested,) = (number for number in "123" if sides[f"c{number}"] == "test")
+    assert [sides[f"m{number}"] for number in "123" if number != tested] == ["train", "train"]
+    assert sides[f"m{tested}"] == "evaluation"
+    assert said == [
+        "case e: it is for evaluation, but other cases of its patient, made from them, train, so that a score on it is "
+        "not one of an unseen patient",
+        "made cases that stand aside in this fold, in which a patient that they were made from is on another side: 1",
+    ]

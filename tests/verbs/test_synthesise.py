@@ -1,4 +1,5 @@
 import csv
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ from tests.simulation.glands import grid, t2w, zones
 from zonate.config import Settings
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.store import Dataset
-from zonate.errors import DatasetError, OutputError
+from zonate.errors import DatasetError, LeakageError, OutputError
+from zonate.geometry import Volume
 from zonate.io.nifti import read_volume, write_volume
+from zonate.simulation.from_shapes import Synthetic, synthesise_image
+from zonate.verbs import synthesise as verb
 from zonate.verbs.prepare import prepare
 from zonate.verbs.synthesise import About, SynthesiseResult, synthesise
 from zonate.zones import LabelCode
@@ -78,6 +82,7 @@ def test_the_manifest_says_whose_the_parts_are_and_that_they_only_train(
     assert {row["licence"] for row in rows} == {"CC BY 3.0; CC BY 4.0"}
     assert {row["citation"] for row in rows} == {"Drawn by hand; Lent by P1"}  # P2 is for evaluation, P0 left out
     assert {row["label_codes"] for row in rows} == {FILE_CODES}
+    assert [row["derived_from"] for row in rows] == ["P1;A-01", "P1;A-02;A-02_corrected"]  # host, and shape
     assert {source.side for source in read_manifest(tmp_path / "out/manifest.csv")} == {"train"}
 
 
@@ -89,6 +94,49 @@ def test_patients_to_leave_out_lend_neither_image_nor_shape(tmp_path: Path, shap
         made(tmp_path / "none", shapes, hosts, leave_out=["P0", "P1"])
     with pytest.raises(DatasetError, match="no label volume to use"):
         made(tmp_path / "none", shapes, hosts, leave_out=["A-01", "A-02"])
+
+
+def test_a_shape_is_of_the_patient_whom_its_name_names_up_to_the_first_dot(
+    tmp_path: Path, shapes: Path, hosts: Path
+) -> None:
+    drawn = read_volume(shapes / "A-01.nrrd")
+    for name in ("ProstateX-0104.zones", "MSD-prostate_00", "ProstateDx-01-0006_correctedLabels"):
+        write_volume(tmp_path / f"named/{name}.nrrd", drawn)
+    _, rows = made(tmp_path / "out", tmp_path / "named", hosts, n=1, leave_out=["P0"])
+    assert {row["case_id"]: row["derived_from"] for row in rows} == {
+        "synthetic-ProstateX-0104.zones-1": "P1;ProstateX-0104",
+        "synthetic-MSD-prostate_00-1": "P1;MSD-prostate;MSD-prostate_00",
+        "synthetic-ProstateDx-01-0006_correctedLabels-1": "P1;ProstateDx-01-0006;ProstateDx-01-0006_correctedLabels",
+    }
+
+
+def test_a_host_that_was_made_names_those_that_it_was_made_from(tmp_path: Path, shapes: Path, hosts: Path) -> None:
+    first, _ = made(tmp_path / "first", shapes / "A-01.nrrd", hosts, n=1, leave_out=["P0"])
+    _, rows = made(tmp_path / "second", shapes / "A-02_corrected.nrrd", first.manifest, n=1)
+    assert [row["derived_from"] for row in rows] == ["synthetic-A-01-1;P1;A-01;A-02;A-02_corrected"]
+    with pytest.raises(DatasetError, match="nowhere to put the shapes"):
+        made(tmp_path / "third", shapes / "A-02_corrected.nrrd", first.manifest, leave_out=["P1"])
+
+
+def test_a_host_whose_name_cannot_be_told_from_two_is_refused(tmp_path: Path, shapes: Path, hosts: Path) -> None:
+    hosts.write_text(hosts.read_text(encoding="utf-8").replace("H1,P1,", "H1,P1;x,"), encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"cases\.csv, line 3, column patient_id: 'P1;x' has a ';'"):
+        made(tmp_path / "out", shapes, hosts)
+
+
+def test_no_image_is_drawn_from_the_numbers_that_chose_the_hosts(
+    tmp_path: Path, shapes: Path, hosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsts = []
+
+    def listening(shape: Volume, t2w: Volume, zones: Volume, rng: np.random.Generator, *, drawn: bool) -> Synthetic:
+        firsts.append(rng.random())
+        return synthesise_image(shape, t2w, zones, rng, drawn=drawn)
+
+    monkeypatch.setattr(verb, "synthesise_image", listening)
+    made(tmp_path / "out", shapes / "A-01.nrrd", hosts, n=2, seed=4)
+    of_hosts = np.random.default_rng((4, zlib.crc32(b"A-01"))).random()
+    assert len({*firsts, of_hosts}) == 3
 
 
 def test_the_same_seed_gives_the_same_bits_and_a_case_does_not_depend_on_the_others(
@@ -129,10 +177,40 @@ def test_two_shapes_of_one_name_and_wrong_arguments_are_refused(tmp_path: Path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_prepared_they_train_in_every_fold(tmp_path: Path, shapes: Path, hosts: Path) -> None:
-    result, _ = made(tmp_path / "out", shapes, hosts, n=1)
-    settings = Settings().override(["split.folds=2", "split.fold=0"])
+def test_a_case_whose_host_or_shape_tests_is_refused(tmp_path: Path, shapes: Path, hosts: Path) -> None:
+    drawn = read_volume(shapes / "A-01.nrrd")
+    write_volume(tmp_path / "named/P0.zones.nrrd", drawn)
+    result, _ = made(tmp_path / "out", tmp_path / "named", hosts, n=1, leave_out=["P1"])
+    of_host, _ = made(tmp_path / "other", shapes / "A-01.nrrd", hosts, n=1, leave_out=["P1"])
+    lines = hosts.read_text(encoding="utf-8").splitlines()
+    tests = hosts.with_name("split.csv")
+    tests.write_text(f"{lines[0]},split\n{lines[1]},test\n{lines[2]},train\n", encoding="utf-8")
+    for manifest, name in ((result.manifest, "P0.zones"), (of_host.manifest, "A-01")):
+        leak = rf"P0 \(train: case synthetic-{name}-1 made from this patient, test: case H0\).*--leave-out PATIENT"
+        with pytest.raises(LeakageError, match=leak):
+            prepare(tmp_path / "dataset", manifests=[tests, manifest])
+    assert not (tmp_path / "dataset").exists()  # before anything was prepared
+
+
+def test_made_once_they_train_in_each_fold_whose_tests_they_do_not_show(
+    tmp_path: Path, shapes: Path, hosts: Path
+) -> None:
+    result, _ = made(tmp_path / "out", shapes, hosts, n=2)
+    settings = Settings().override(["split.folds=2", "split.fold=0", "split.validation_fraction=0"])
     prepare(tmp_path / "dataset", manifests=[hosts, result.manifest], settings=settings)
-    sides = {entry.case_id: entry.split for entry in Dataset.open(tmp_path / "dataset").entries}
-    assert {sides[case_id] for case_id in result.done} == {"train"}
-    assert "test" in {sides["H0"], sides["H1"]}
+    dataset = Dataset.open(tmp_path / "dataset")
+    for fold in range(2):
+        view = dataset.folded(fold)
+        (tested,) = (entry.patient_id for entry in view.split("test"))
+        assert {entry.case_id: tested in entry.derived_from for entry in view.split("train") if entry.derived_from} == {
+            case_id: False for case_id in result.done if tested not in dataset.entry(case_id).derived_from
+        }
+        aside = [entry.case_id for entry in view.entries if entry.stands_aside]
+        assert aside == [case_id for case_id in result.done if tested in dataset.entry(case_id).derived_from]
+        assert len(aside) == 2
+    again = prepare(tmp_path / "dataset", manifests=[hosts, result.manifest], settings=settings)
+    assert again.done == ()
+    text = result.manifest.read_text(encoding="utf-8").replace("P1;A-01", "P1;A-01;P9")
+    result.manifest.write_text(text, encoding="utf-8")
+    changed = prepare(tmp_path / "dataset", manifests=[hosts, result.manifest], settings=settings)
+    assert [case_id[:-2] for case_id in changed.done] == ["synthetic-A-01"]

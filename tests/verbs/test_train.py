@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings, load_recipe
 from zonate.dataset.slices import slice_case
-from zonate.dataset.store import Dataset
+from zonate.dataset.store import Dataset, PlacedRecord, write_index
 from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, OutputError
 from zonate.io import weights
 from zonate.learner import Learner
@@ -301,7 +301,10 @@ def test_slices_that_the_recipe_does_not_ask_for_are_warned_of(
     dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train(dataset, tmp_path / "run", TINY.override(["slicing.spacing_mm=0.75", "training.epochs=1"]))
-    assert "slices of 256 px at 0.5 mm, the recipe pix2pix asks for 256 px at 0.75 mm" in caplog.text
+    assert (
+        "slices of 256 px at 0.5 mm, the recipe pix2pix asks for 256 px at 0.75 mm: it learns from what the dataset "
+        "has; `zonate prepare --set slicing.size_px=256 --set slicing.spacing_mm=0.75` makes one that fits"
+    ) in caplog.text
 
 
 def test_losses_that_are_no_longer_finite_stop_the_run(
@@ -330,6 +333,23 @@ def test_the_recipes_are_the_described_method_and_its_plain_comparison() -> None
     assert (pix2pix.training.epochs, pix2pix.training.batch_size) == (300, 1)
     same = {"name": "", "loss": pix2pix.loss, "training": pix2pix.training}
     assert pix2pix.model_copy(update=same) == unet.model_copy(update=same)
+
+
+def test_a_model_has_learnt_from_those_whom_its_made_cases_show(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path / "data", ["train", "train", "validation", "evaluation"], slices=1)
+    opened = Dataset.open(dataset)
+    lent = {"case1": ("patient3", "elsewhere"), "case2": ("beyond",)}
+    placed = [
+        PlacedRecord(opened.record(entry.case_id), entry.split, derived_from=lent.get(entry.case_id))
+        for entry in opened.entries
+    ]
+    write_index(dataset, placed, Settings())
+    train(dataset, tmp_path / "run", TINY.override(["training.epochs=1"]))
+    provenance = Model.load(tmp_path / "run").provenance
+    assert provenance["training_patients"] == ["elsewhere", "patient0", "patient1", "patient3"]
+    assert provenance["validation_patients"] == ["beyond", "patient2"]
+    with pytest.raises(LeakageError, match="of the cases case3: "):
+        evaluate(tmp_path / "run", dataset, tmp_path / "figures", split="evaluation")
 
 
 def test_a_fold_is_left_out_and_evaluated_on(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def augment(
 
     A slice's neighbours and its labels move along with it, and images and labels are each interpolated once. With
     every strength 0 the patch is cut out as it is. Quarter turns and flips, which interpolate nothing, belong to
-    `zonate.dataset.augmentation`.
+    `zonate.dataset.quarter_turns`.
 
     Args:
         images: (B, (2n + 1) · 3, H, W) float32 of mean 0 and standard deviation 1 or thereabouts, NaN where nothing

@@ -123,7 +123,8 @@ def _cut(planes: Planes, labels: Tensor, size_px: int) -> tuple[Planes, Tensor]:
     before = [max(-first, 0) for first in firsts]
     after = [max(first + size_px - n, 0) for first, n in zip(firsts, labels.shape[1:], strict=True)]
     margins = (before[1], after[1], before[0], after[0])
-    values = functional.pad(planes.values[:, rows, columns], margins, mode="replicate").contiguous()
+    # A channel of its own, for without one no planes at all would be refused.
+    values = functional.pad(planes.values[:, None, rows, columns], margins, mode="replicate")[:, 0].contiguous()
     measured = functional.pad(planes.measured[:, rows, columns], margins).contiguous()
     cut_labels = functional.pad(labels[:, rows, columns], margins, value=LabelCode.BACKGROUND).contiguous()
     return Planes(values, measured, planes.slices, planes.channels, planes.shape), cut_labels

@@ -51,6 +51,7 @@ class Origin:
         citation: How the data set wants to be cited; may be empty.
         reader: Who drew it, where the image was read several times; else empty.
         image_id: The same for all readings of one image; empty where there is one.
+        derived_from: Of a made case, the patients whose image or labels it was made from.
     """
 
     patient_id: str
@@ -63,16 +64,23 @@ class Origin:
     citation: str = ""
     reader: str = ""
     image_id: str = ""
+    derived_from: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The origin as JSON values."""
-        return {**vars(self), "codes": [code.name for code in self.codes], "provenance": dict(self.provenance)}
+        return {
+            **vars(self),
+            "codes": [code.name for code in self.codes],
+            "provenance": dict(self.provenance),
+            "derived_from": list(self.derived_from),
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; further values are left aside."""
-        named = {field.name: value[field.name] for field in fields(cls)}
-        return cls(**{**named, "codes": tuple(LabelCode[name] for name in value["codes"])})
+        """The inverse of `to_json`; further values are left aside, and an earlier one names nobody in derived_from."""
+        named = {field.name: value[field.name] for field in fields(cls) if field.name != "derived_from"}
+        named["codes"] = tuple(LabelCode[name] for name in value["codes"])
+        return cls(**named, derived_from=tuple(value.get("derived_from", ())))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from zonate.config import AugmentationSettings
-from zonate.dataset.augmentation import augment
+from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import neighbour_places
-from zonate.dataset.statistics import Statistics, of_images, region, scaled
+from zonate.dataset.statistics import Statistics, scaled, statistics_of
 from zonate.dataset.store import Dataset, Entry
 from zonate.zones import ZONES_OF_CODE, LabelCode
 
@@ -99,7 +99,7 @@ class SliceLoader:
             around = scaled_known(self._with_neighbours(entry, s, place), self._statistics(entry), self._channels)
             image = around.reshape(-1, *around.shape[2:])  # ((2n + 1) · 3, H, W)
             label = self._dataset.slice_labels(entry.case_id, s)
-            image, label = augment(image, label, self._augmentation, visit=place)
+            image, label = turn_and_flip(image, label, self._augmentation, visit=place)
             images.append(torch.from_numpy(image))
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
@@ -118,7 +118,12 @@ class SliceLoader:
             return self._dataset.statistics if self._normalisation == "dataset" else entry.statistics
         if entry.case_id not in self._of_region:
             images = self._dataset.images(entry.case_id, 0, entry.slices)
-            self._of_region[entry.case_id] = of_images([region(images, self._dataset.slicing.spacing_mm)])
+            self._of_region[entry.case_id] = statistics_of(
+                images,
+                self._normalisation,
+                spacing_mm=self._dataset.slicing.spacing_mm,
+                of_dataset=self._dataset.statistics,
+            )
         return self._of_region[entry.case_id]
 
 

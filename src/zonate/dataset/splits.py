@@ -30,6 +30,7 @@ class Candidate:
         side: Where its source wants it; None leaves that to the split.
         dataset: The public name of its data set.
         case_id: For messages.
+        derived_from: Of a made case, the patients whose image or labels it was made from.
     """
 
     patient_id: str
@@ -38,6 +39,7 @@ class Candidate:
     side: Side | None = None
     dataset: str = ""
     case_id: str = ""
+    derived_from: tuple[str, ...] = ()
 
 
 def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]:
@@ -48,10 +50,11 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     are in. The other patients are divided among themselves, each by the mean gland volume of their cases: by the
     fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests. Where
     there is a fold, it tests alone, so that the folds together test each patient once: whoever would test in every
-    fold is for evaluation instead.
+    fold is for evaluation instead. There, a made case stands aside, for evaluation, where a patient that it was made
+    from is on another side.
 
     Raises:
-        LeakageError: A patient would stand on two sides.
+        LeakageError: A patient would stand on two sides, as whose case it is or as whom a case was made from.
         DatasetError: No case is of a test set that is named.
     """
     ordinary = [case for case in cases if not case.evaluation]
@@ -73,7 +76,20 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     else:
         kept: dict[str, Split] = {patient: "evaluation" if s == "test" else s for patient, s in given.items()}
         sides = {**_leave_out(means, settings, settings.fold), **kept}
-    return ["evaluation" if case.evaluation else sides[case.patient_id] for case in cases]
+    splits: list[Split] = ["evaluation" if case.evaluation else sides[case.patient_id] for case in cases]
+    if settings.fold is not None:
+        splits = [_beside_its_sources(case, split, sides) for case, split in zip(cases, splits, strict=True)]
+    check_no_leakage(
+        Placed(case.patient_id, split, case.case_id, case.derived_from)
+        for case, split in zip(cases, splits, strict=True)
+    )
+    return splits
+
+
+def _beside_its_sources(case: Candidate, split: Split, sides: Mapping[str, Split]) -> Split:
+    """The split of a case in a fold: its own, unless a patient that it was made from is on another side."""
+    others = {sides[patient] for patient in case.derived_from if patient in sides} - {split, "evaluation"}
+    return "evaluation" if others else split
 
 
 def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Side]:
@@ -84,7 +100,7 @@ def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Si
         side: Side | None = "test" if case.dataset in test_sets else case.side
         if side is not None:
             given[case.patient_id] = side
-            placed.append(Placed(case.patient_id, side, case.case_id))
+            placed.append(Placed(case.patient_id, side, case.case_id, case.derived_from))
     check_no_leakage(placed)
     return given
 
@@ -145,39 +161,51 @@ def split_patients(gland_volumes_ml: Mapping[str, float | None], settings: Split
 
 
 class Placed(NamedTuple):
-    """A case on a side."""
+    """A case on a side, with the patients that it was made from where it is a made one."""
 
     patient_id: str
     side: Split
     case_id: str = ""
+    derived_from: tuple[str, ...] = ()
 
 
 def check_no_leakage(cases: Iterable[Placed]) -> None:
-    """Refuse a patient on two sides of a split.
+    """Refuse a patient on two sides of a split: with cases of their own, or with cases that were made from them.
 
     `evaluation` is no side: a patient may have rows for evaluation beside others, since those rows are never
     trained, validated or tested on. A score on them is then not one of an unseen patient; `prepare` says so.
 
     Args:
-        cases: Every case with its patient and side.
+        cases: Every case with its patient, side, and the patients that it was made from.
 
     Raises:
         LeakageError: Names each such patient, the sides, and a case on each.
     """
     found: defaultdict[str, dict[Split, str]] = defaultdict(dict)
-    for patient, side, case_id in cases:
+    for patient, side, case_id, derived_from in cases:
         if side != "evaluation":
             found[patient].setdefault(side, case_id)
+            for source in derived_from:
+                found[source].setdefault(side, f"{case_id}{_MADE}")
     leaks = [
         f"{patient} ({', '.join(f'{side}: case {found[patient][side]}' for side in SIDES if side in found[patient])})"
         for patient in sorted(found)
         if len(found[patient]) > 1
     ]
     if leaks:
+        made = any(_MADE in leak for leak in leaks)
         raise LeakageError(
             f"a patient may stand on one side of the split only, but {'; '.join(leaks)}: "
-            "give all cases of a patient the same split, or none"
+            f"give all cases of a patient the same split, or none{_WHAT_OF_MADE_ONES if made else ''}"
         )
+
+
+_MADE = " made from this patient"
+_WHAT_OF_MADE_ONES = (
+    ". A made case shows the patients that its column `derived_from` names: make it without them (`zonate synthesise "
+    "--leave-out PATIENT`), give them the split `train`, or, where their side is drawn, prepare for a cross-validation "
+    "(`--set split.fold=0`), in which it stands aside where they test or validate"
+)
 
 
 def joined_patients(cases: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -54,6 +54,7 @@ class Entry:
         image_id: The same for all readings of one image; empty where there is one.
         slice_codes: The label codes that each slice holds, ascending.
         given_side: The side that its source asked for.
+        derived_from: Of a made case, the patients whose image or labels it was made from.
     """
 
     case_id: str
@@ -72,6 +73,17 @@ class Entry:
     image_id: str = ""
     slice_codes: tuple[tuple[int, ...], ...] = ()
     given_side: Side | None = None
+    derived_from: tuple[str, ...] = ()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Everybody whom the case shows: its own patient, and those that it was made from."""
+        return self.patient_id, *self.derived_from
+
+    @property
+    def stands_aside(self) -> bool:
+        """Whether it is a made case for learning which a fold put on `evaluation`: no score on it says anything."""
+        return self.split == "evaluation" and bool(self.derived_from) and self.given_side is not None
 
     @classmethod
     def of_record(cls, placed: "PlacedRecord") -> Self:
@@ -95,17 +107,22 @@ class Entry:
             image_id=origin.image_id,
             slice_codes=record.slice_codes,
             given_side=placed.given_side,
+            derived_from=origin.derived_from if placed.derived_from is None else placed.derived_from,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The entry as JSON values."""
-        return {
+        value = {
             **vars(self),
             "codes": [code.name for code in self.codes],
             "channels_present": list(self.channels_present),
             "statistics": self.statistics.to_json(),
             "slice_codes": [list(codes) for codes in self.slice_codes],
+            "derived_from": list(self.derived_from),
         }
+        if not self.derived_from:  # so that a dataset without made cases keeps its fingerprint
+            del value["derived_from"]
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -116,6 +133,7 @@ class Entry:
             "channels_present": (t2w, dwi, adc),
             "statistics": Statistics.from_json(value["statistics"]),
             "slice_codes": tuple(tuple(codes) for codes in value["slice_codes"]),
+            "derived_from": tuple(value.get("derived_from", ())),
         }
         return cls(**{**value, **read})
 
@@ -129,12 +147,14 @@ class PlacedRecord:
         split: Its side.
         patient_id: The one name of its patient, where the case itself knows another; None: the case's own.
         given_side: The side that its source asked for.
+        derived_from: The one name of each patient that it was made from; None: those that the case itself knows.
     """
 
     record: CaseRecord
     split: Split
     patient_id: str | None = None
     given_side: Side | None = None
+    derived_from: tuple[str, ...] | None = None
 
 
 class Dataset:
@@ -179,7 +199,7 @@ class Dataset:
                 f"the dataset {path} has lost or changed the cases {', '.join(missing)} since its index was "
                 "written: run `zonate prepare` again, it makes only what is missing"
             )
-        check_no_leakage(Placed(entry.patient_id, entry.split, entry.case_id) for entry in dataset.entries)
+        check_no_leakage(_placed(entry) for entry in dataset.entries)
         return dataset
 
     def folded(self, fold: int) -> "Dataset":
@@ -187,7 +207,8 @@ class Dataset:
 
         Its patients test, and they alone: those who test in the dataset's own split because their source or
         `test_sets` says so are for evaluation here. The statistics are those of the patients who then train. Cases for
-        evaluation, and patients whose source wants them to train or validate, stay where they are.
+        evaluation, and patients whose source wants them to train or validate, stay where they are. A made case is for
+        evaluation where a patient that it was made from tests or validates.
 
         Args:
             fold: From 0; there are `splitting.folds`.
@@ -314,7 +335,7 @@ def write_index(path: Path, placed: Items[PlacedRecord], settings: Settings) -> 
         LeakageError: A patient stands on two sides.
     """
     entries = [Entry.of_record(item) for item in placed]
-    check_no_leakage(Placed(entry.patient_id, entry.split, entry.case_id) for entry in entries)
+    check_no_leakage(_placed(entry) for entry in entries)
     moments = pooled(item.record.moments for item in placed if item.split == "train")
     index: dict[str, Any] = {
         "format": FORMAT,
@@ -333,14 +354,19 @@ def write_index(path: Path, placed: Items[PlacedRecord], settings: Settings) -> 
     write_json(path / INDEX_NAME, index)
 
 
+def _placed(entry: Entry) -> Placed:
+    return Placed(entry.patient_id, entry.split, entry.case_id, entry.derived_from)
+
+
 def _candidate(entry: Entry) -> Candidate:
     return Candidate(
         entry.patient_id,
         entry.gland_volume_ml,
-        entry.split == "evaluation",
+        entry.split == "evaluation" and not entry.stands_aside,  # it may train in another fold
         entry.given_side,
         entry.dataset,
         entry.case_id,
+        entry.derived_from,
     )
 
 

@@ -64,7 +64,8 @@ def _centres(gland: Mask, grid: Grid, behind_mm: float, rng: np.random.Generator
     for k, s in enumerate(held):
         points = np.argwhere(gland[s]) * grid.spacing_mm[1:]
         back[k] = np.percentile(points[:, 0], 99) + behind_mm, points[:, 1].mean()
-    course = np.column_stack([np.polyval(np.polyfit(held, one, 1), np.arange(len(gland))) for one in back.T])
+    degree = min(1, len(held) - 1)  # one slice gives no direction
+    course = np.column_stack([np.polyval(np.polyfit(held, one, degree), np.arange(len(gland))) for one in back.T])
     course[:, 1] += rng.normal(0, 2)
     # Where the gland bulges over the straight line the balloon gives way.
     course[held, 0] = np.maximum(course[held, 0], back[:, 0] - 2)

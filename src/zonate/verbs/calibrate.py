@@ -26,8 +26,8 @@ from zonate.progress import Progress, silent
 from zonate.shipped import SHIPPED, model_path
 from zonate.validation import structure_dice
 from zonate.verbs.card import card
-from zonate.verbs.evaluate import folded
-from zonate.verbs.fold_models import HeldOut, fold_models, refuse_known
+from zonate.verbs.fold_models import HeldOut, fold_models, folded
+from zonate.verbs.known_patients import NOT_RECORDED, known_cases, refuse_known
 from zonate.zonemap import structure_volumes_ml
 from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
 
@@ -102,7 +102,8 @@ def calibrate(
         DatasetError: The split, or a fold, is empty, or no case of it shows the gland.
         LeakageError: The model was trained on a patient, or the very image, of the split, or one of a fold run on its.
         ModelError: The model cannot be read, has no dropout, or does not say whom it was trained on; or a fold run is
-            of no fold, of the fold of another, or of another recipe.
+            of no fold, of the fold of another, of another recipe, or did not begin from the same weights.
+        ConfigError: The dataset has no such fold as a fold run left out.
         OutputError: The output, or a calibration in place, is there already; or what ships would be changed in place.
     """
     if split is not None and fold_runs:
@@ -164,7 +165,10 @@ def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
     entries = view.split(split)
     if not entries:
         raise DatasetError(f"the dataset {dataset.path} has no case in the split {split!r}: choose another")
-    refuse_known(model.provenance, view, entries, chosen_too=False)
+    known = known_cases(model.provenance, view, entries, chosen_too=False)
+    if known is None:
+        raise ModelError(NOT_RECORDED)
+    refuse_known(known, chosen_too=False, remedy="Calibrate on patients that it was not trained on")
     return HeldOut(model, view, entries)
 
 

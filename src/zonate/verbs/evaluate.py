@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, get_args
 from zonate.config import EvaluationSettings
 from zonate.dataset.slices import restore_slices
 from zonate.dataset.store import Dataset, Entry
-from zonate.errors import DatasetError, LeakageError, why_set_aside
+from zonate.errors import DatasetError, why_set_aside
 from zonate.geometry import Volume
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.metrics import Score, StructureSummary, measure_names, score_case, summarise
@@ -23,6 +23,8 @@ from zonate.pictures.worst import draw_worst
 from zonate.progress import Progress, silent
 from zonate.shipped import model_path
 from zonate.verbs.compare_readers import compare_readers, comparisons_csv, comparisons_json, read_more_than_once
+from zonate.verbs.fold_models import folded
+from zonate.verbs.known_patients import known_cases, refuse_known
 from zonate.verbs.model_json import model_to_json
 from zonate.zones import LabelCode
 
@@ -79,7 +81,8 @@ def evaluate(
     """Compare a model's zones with the references of one side of a dataset.
 
     Each structure is compared that both the reference and the model can express; `zonate.metrics` says how, and
-    what an empty reference or prediction gives. A patient of several cases counts once, with their mean. The output
+    what an empty reference or prediction gives. What is compared is what `predict` gives, cleaned up where the model's
+    settings say so (`prediction.clean_up`). A patient of several cases counts once, with their mean. The output
     appears whole when everything is done, or not at all.
 
     Args:
@@ -88,7 +91,8 @@ def evaluate(
         output: Folder for the results.
         split: `train`, `validation`, `test` or `evaluation`.
         fold: The fold of cross-validation, from 0; None: the one that the model left out, where it was trained on a
-            fold of this dataset, else the dataset's own split. In a fold, patients of a test set are on `evaluation`.
+            fold of this dataset, else the dataset's own split. In a fold, patients of a test set are on `evaluation`;
+            made cases that stand aside in it are not measured.
         readers: Whether model and readers are compared on the images that were read more than once.
         settings: None: those that the model carries.
         overwrite: Whether an output that holds something may be replaced.
@@ -100,19 +104,20 @@ def evaluate(
             image was read twice, or one image_id stands in cases of several patients.
         LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
         ModelError: The model cannot be read, or none ships with this installation.
+        ConfigError: The dataset has no such fold.
         OutputError: The output holds something already.
     """
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
-    file = model_path(model)
-    check_output_folder(output, overwrite=overwrite, inputs=[file, dataset])
-    opened, trained = Dataset.open(dataset), Model.load(file)
+    model_file = model_path(model)
+    check_output_folder(output, overwrite=overwrite, inputs=[model_file, dataset])
+    opened, trained = Dataset.open(dataset), Model.load(model_file)
     settings = settings or trained.settings.evaluation
     opened = folded(opened, trained, fold)
-    entries = opened.split(cast("Split", split))
+    entries = tuple(entry for entry in opened.split(cast("Split", split)) if not entry.stands_aside)
     if not entries:
         raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
-    seen = _seen_patients(trained.provenance, opened, entries, split)
+    seen = _seen_patients(trained, opened, entries, split)
     if readers and not read_more_than_once(entries):
         raise DatasetError(
             f"no image of the split {split!r} was read by two readers: choose another split, or say in the manifest's "
@@ -145,47 +150,29 @@ def evaluate(
     )
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_text(folder / "metrics.csv", scores_csv(scores, settings.surface_tolerance_mm))
-        about = _summary_json(summary, model_to_json(trained, file), trained.codes, opened, measured, seen, settings)
+        about_model = model_to_json(trained, model_file)
+        about = _summary_json(summary, about_model, trained.codes, opened, measured, seen, settings)
         if readers:
             about["readers"] = comparisons_json(comparisons, settings)
             write_text(folder / "readers.csv", comparisons_csv(comparisons, settings))
         write_json(folder / "summary.json", about)
         _draw_boxplots(folder / "boxplots.png", scores, summary, measured, settings)
         for rank, case in enumerate(worst, start=1):
-            file = folder / f"worst-{rank}-{case.case_id}.png"
-            draw_worst(file, case.t2w, case.reference, case.prediction, case.scores, rank)
+            picture = folder / f"worst-{rank}-{case.case_id}.png"
+            draw_worst(picture, case.t2w, case.reference, case.prediction, case.scores, rank)
     return summary
 
 
-def folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
-    """The dataset as one fold divides it, where one is asked for or is the one that the model was trained by."""
-    if fold is not None:
-        return dataset.folded(fold)
-    own = model.settings.split.fold
-    if own is None or own >= dataset.splitting.folds:
-        return dataset
-    view = dataset.folded(own)
-    return view if view.fingerprint == model.provenance.get("dataset_fingerprint") else dataset
-
-
-def _seen_patients(provenance: Mapping[str, Any], dataset: Dataset, entries: Iterable[Entry], split: str) -> int | None:
-    """How many patients of the split the model was trained or chosen on; None where the model does not say.
-
-    A patient is known by name, and by T2W image where another dataset gives another name.
-    """
-    if "training_patients" not in provenance:
+def _seen_patients(model: Model, dataset: Dataset, entries: Iterable[Entry], split: str) -> int | None:
+    """How many patients of the split the model was trained or chosen on; None where the model does not say."""
+    known = known_cases(model.provenance, dataset, entries)
+    if known is None:
         _LOG.warning("the model does not say whom it was trained on: whether it has seen this split is unknown")
         return None
-    known = {*provenance["training_patients"], *provenance.get("validation_patients", ())}
-    images = set(provenance.get("images_sha256", ()))
-    cases = [entry for entry in entries if entry.patient_id in known or dataset.image_digest(entry.case_id) in images]
-    if cases and split in ("test", "evaluation"):
-        raise LeakageError(
-            f"the model was trained or chosen on patients, or the very images, of the split {split!r} (cases "
-            f"{', '.join(sorted(entry.case_id for entry in cases))}): its figures would not hold for a patient it has "
-            "never seen. Evaluate on the dataset that it was trained on, or prepare one without these patients"
-        )
-    return len({entry.patient_id for entry in cases})
+    if split in ("test", "evaluation"):
+        remedy = "Evaluate on the dataset that it was trained on, or prepare one without these patients"
+        refuse_known(known, chosen_too=True, remedy=remedy)
+    return len({entry.patient_id for entry in known})
 
 
 def _measure(model: Model, dataset: Dataset, entry: Entry, settings: EvaluationSettings) -> _Shown:

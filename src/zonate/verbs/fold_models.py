@@ -1,16 +1,15 @@
 """The models of a cross-validation, each with the patients that it left out: who may stand in for a model of all."""
 
-from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from zonate.config import Settings
 from zonate.dataset.store import Dataset, Entry
 from zonate.differing_settings import differing_settings, in_words
-from zonate.errors import DatasetError, LeakageError, ModelError
+from zonate.errors import DatasetError, ModelError
 from zonate.model import Model
+from zonate.verbs.known_patients import NOT_RECORDED, known_cases, refuse_known
 
 _NOT_OF_THE_RECIPE = ("split", "prediction", "output", "evaluation")
 """Sections that say who trains, and what is done with the model afterwards."""
@@ -37,16 +36,17 @@ def fold_models(runs: Items[Path], of: Model, dataset: Dataset) -> list[HeldOut]
 
     Args:
         runs: Run folders or model files, each of another fold of the dataset.
-        of: The model of all patients. Its recipe must be theirs but for who trained, epochs and seed, and they are used
-            as it is used (`prediction`).
+        of: The model of all patients. Its recipe must be theirs but for who trained, epochs and seed, they must have
+            begun from the same weights, and they are used as it is used (`prediction`).
         dataset: That they were trained on.
 
     Returns:
         Each with the test patients of the fold that it left out.
 
     Raises:
-        ModelError: A model cannot be read, was not trained on a fold or by another recipe, does not say whom it was
-            trained on, or left out the same fold as another.
+        ModelError: A model cannot be read, was not trained on a fold, or by another recipe or from other weights, does
+            not say whom it was trained on, or left out the same fold as another.
+        ConfigError: The dataset has no such fold as one left out.
         DatasetError: No case lies in a fold that one left out.
         LeakageError: One was trained or chosen on a patient, or the very image, of that fold.
     """
@@ -59,51 +59,39 @@ def fold_models(runs: Items[Path], of: Model, dataset: Dataset) -> list[HeldOut]
         if fold in found:
             raise ModelError(f"{run} left out fold {fold}, as a run before it did: give one run a fold")
         _refuse_another_recipe(run, model.settings, of.settings)
+        if model.provenance.get("began_from") != of.provenance.get("began_from"):
+            raise ModelError(
+                f"{run} did not begin from the weights that the model began from: train it with the same --init"
+            )
         view = dataset.folded(fold)
         entries = view.split("test")
         if not entries:
             raise DatasetError(f"the dataset {dataset.path} has no case in fold {fold}, which {run} left out")
-        refuse_known(model.provenance, view, entries, chosen_too=True)
+        known = known_cases(model.provenance, view, entries)
+        if known is None:
+            raise ModelError(NOT_RECORDED)
+        remedy = (
+            f"Train {run} again by `zonate train --fold {fold}` on {dataset.path}, from weights that do not know them"
+        )
+        refuse_known(known, chosen_too=True, remedy=remedy)
         used = model.settings.model_copy(update={"prediction": of.settings.prediction})
         found[fold] = HeldOut(replace(model, settings=used), view, entries)
     return list(found.values())
 
 
-def refuse_known(
-    provenance: Mapping[str, Any], dataset: Dataset, entries: Iterable[Entry], *, chosen_too: bool
-) -> None:
-    """Refuse patients that a model knows: by name, and by T2W image where another dataset gives another name.
-
-    Args:
-        provenance: Of the model.
-        dataset: That the cases lie in.
-        entries: The cases.
-        chosen_too: Whether patients who only chose the epoch are refused, too.
+def folded(dataset: Dataset, model: Model, fold: int | None) -> Dataset:
+    """The dataset as one fold divides it, where one is asked for or is the one that the model was trained by.
 
     Raises:
-        ModelError: The model does not say whom it was trained on.
-        LeakageError: It was trained, or chosen where that counts, on one of them.
+        ConfigError: The dataset has no such fold as is asked for.
     """
-    if "training_patients" not in provenance:
-        raise ModelError(
-            "the model does not say whom it was trained on, so that nobody can tell whether a calibration would "
-            "flatter it: train it again"
-        )
-    trained, chose = set(provenance["training_patients"]), set(provenance.get("validation_patients", ()))
-    images, earlier = (set(provenance.get(key, ())) for key in ("images_sha256", "earlier_images_sha256"))
-
-    def known(entry: Entry) -> bool:
-        if entry.patient_id in trained or (chosen_too and entry.patient_id in chose):
-            return True
-        digest = dataset.image_digest(entry.case_id)
-        return digest in earlier or (entry.patient_id not in chose and digest in images)
-
-    if seen := sorted(entry.case_id for entry in entries if known(entry)):
-        raise LeakageError(
-            f"the model was trained {'or chosen ' if chosen_too else ''}on patients, or the very images, of the cases "
-            f"{', '.join(seen)}: on them it is better than on anybody else. Calibrate on patients that it was not "
-            f"trained {'or chosen ' if chosen_too else ''}on"
-        )
+    if fold is not None:
+        return dataset.folded(fold)
+    own = model.settings.split.fold
+    if own is None or own >= dataset.splitting.folds:
+        return dataset
+    view = dataset.folded(own)
+    return view if view.fingerprint == model.provenance.get("dataset_fingerprint") else dataset
 
 
 def _refuse_another_recipe(run: Path, there: Settings, here: Settings) -> None:

@@ -52,9 +52,9 @@ def shipped_model() -> dict[str, Any]:
     try:
         file = shipped_model_path()
         model = Model.load(file)
+        about = model_to_json(model, file)
     except ModelError as error:
         return {"problem": str(error)}
-    about = model_to_json(model, file)
     sources = about["provenance"].get("sources", [])
     return {
         **about,

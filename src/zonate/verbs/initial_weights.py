@@ -1,7 +1,6 @@
 """Begin a training from the weights of a model, and answer for what that model learnt from."""
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +14,6 @@ from zonate.model import BEST_NAME, Model
 from zonate.shipped import model_path
 from zonate.zones import LabelCode
 
-_LOG = logging.getLogger(__name__)
-
 _OF_RECIPE = (
     "network.architecture",
     "network.base_channels",
@@ -26,6 +23,7 @@ _OF_RECIPE = (
     "normalisation",
 )
 _OF_DATASET = ("slicing.size_px", "slicing.spacing_mm")
+_COUNTS = ("training_cases", "training_slices", "validation_cases")
 _TUNED = "-tuned"
 
 
@@ -74,8 +72,10 @@ def initial_settings(path: Path | str) -> Settings:
 def joined_provenance(own: Mapping[str, Any], of_init: Mapping[str, Any]) -> dict[str, Any]:
     """What a model learnt from that began from another: from its own data, and from all that the other learnt from.
 
-    Terms of use and the refusal of patients that a model knows go by what is given here. What the first model does not
-    record is not recorded of the second either: it is left out, so that nothing is taken for free or for unseen.
+    Terms of use and the refusal of patients that a model knows go by what is given here. Data sets, licences, sources,
+    training patients and counts that the first model does not record are not recorded of the second either: they are
+    left out, so that nothing is taken for free or for unseen. The own images and validation patients stay, since a
+    model is refused on each of them that is known.
 
     Args:
         own: As `zonate.verbs.train` writes it of its dataset. Its `not_validated` stands where it has one; else the
@@ -84,28 +84,26 @@ def joined_provenance(own: Mapping[str, Any], of_init: Mapping[str, Any]) -> dic
 
     Returns:
         The same, with `began_from` (name and hash of the first model) and `earlier_images_sha256`, the images that the
-        first model knew. Its sources follow those of the own data as `inherited`.
+        first model knew (left out where it does not record them). Its sources follow those of the own data as
+        `inherited`.
     """
-    known = set(of_init.get("training_patients", ())) & set(own.get("validation_patients", ()))
-    if known:
-        _LOG.warning(
-            "%d of the validation patients are among those that the model to begin from learnt from: they choose the "
-            "epoch by what it remembers of them",
-            len(known),
-        )
     joined = dict(own)
     for key in ("datasets", "licences", "training_patients", "validation_patients", "images_sha256"):
         joined[key] = _union(own.get(key, ()), of_init.get(key, ()))
-    for key in ("training_cases", "training_slices", "validation_cases"):
+    for key in _COUNTS:
         joined[key] = own.get(key, 0) + of_init.get(key, 0)
     inherited = [{**source, "inherited": True} for source in of_init.get("sources", ())]
     joined["sources"] = [*own.get("sources", ()), *inherited]
-    joined["earlier_images_sha256"] = _union(of_init.get("images_sha256", ()))
+    if "images_sha256" in of_init:
+        joined["earlier_images_sha256"] = _union(of_init["images_sha256"])
     joined["began_from"] = of_init.get("model")
     if "not_validated" not in own and "not_validated" in of_init:
         joined["not_validated"] = of_init["not_validated"]
     for key in ("sources", "licences", "datasets", "training_patients"):
         if not of_init.get(key):
+            del joined[key]
+    for key in _COUNTS:
+        if key not in of_init:
             del joined[key]
     return joined
 

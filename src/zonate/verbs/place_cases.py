@@ -8,7 +8,7 @@ from zonate.config import SplitSettings
 from zonate.dataset.cases import CaseRecord
 from zonate.dataset.importers import Source
 from zonate.dataset.splits import Candidate, joined_patients, split_cases
-from zonate.dataset.store import Dataset, PlacedRecord
+from zonate.dataset.store import Dataset, Entry, PlacedRecord
 from zonate.errors import LabelError, LeakageError, ZonateError
 from zonate.zones import told_apart
 
@@ -18,6 +18,8 @@ def place_cases(
 ) -> tuple[list[PlacedRecord], list[str]]:
     """Give each case its side.
 
+    A patient who goes by two names counts as one, also among those that a case was made from.
+
     Args:
         records: The cases with their sources.
         settings: How they are divided.
@@ -25,10 +27,11 @@ def place_cases(
 
     Returns:
         The cases with their sides; and, each a sentence, what a person should know: patients who go by two names,
-        cases for evaluation whose patients train, zones that nobody who trains has, cases that changed sides.
+        cases for evaluation whose patients train, made cases that stand aside in a fold, zones that nobody who trains
+        has, cases that changed sides.
 
     Raises:
-        LeakageError: A patient is wanted on two sides.
+        LeakageError: A patient is wanted on two sides, as whose case it is or as whom a case was made from.
         DatasetError: There is no case of a test set.
     """
     names = joined_patients((record.origin.patient_id, record.image_digest) for _, record in records)
@@ -38,16 +41,17 @@ def place_cases(
         for _, record in records
         if names[record.origin.patient_id] != record.origin.patient_id
     ]
-    candidates = [_candidate(source, record, names[record.origin.patient_id]) for source, record in records]
+    candidates = [_candidate(source, record, names) for source, record in records]
     try:
         splits = split_cases(candidates, settings)
     except LeakageError as error:
         raise LeakageError("; ".join([str(error), *warnings])) from None
     placed = [
-        PlacedRecord(record, split, candidate.patient_id, candidate.side)
+        PlacedRecord(record, split, candidate.patient_id, candidate.side, candidate.derived_from)
         for (_, record), candidate, split in zip(records, candidates, splits, strict=True)
     ]
-    return placed, [*warnings, *_seen_in_training(placed), *_not_taught(placed), *_moved(placed, before)]
+    said = [*_seen_in_training(placed), *_standing_aside(placed), *_not_taught(placed), *_moved(placed, before)]
+    return placed, [*warnings, *said]
 
 
 def sides_of(output: Path) -> dict[str, str]:
@@ -58,25 +62,40 @@ def sides_of(output: Path) -> dict[str, str]:
         return {}
 
 
-def _candidate(source: Source, record: CaseRecord, patient_id: str) -> Candidate:
+def _candidate(source: Source, record: CaseRecord, names: Mapping[str, str]) -> Candidate:
+    evaluation = source.use == "evaluation"
     return Candidate(
-        patient_id,
+        names[record.origin.patient_id],
         record.gland_volume_ml,
-        source.use == "evaluation",
-        source.side,
+        evaluation,
+        None if evaluation else source.side,
         record.origin.dataset,
         record.case_id,
+        tuple(dict.fromkeys(names.get(patient, patient) for patient in source.derived_from)),
     )
 
 
 def _seen_in_training(placed: Items[PlacedRecord]) -> list[str]:
     """Evaluation rows of patients who train: allowed, but no score of an unseen patient."""
     trained = {case.patient_id for case in placed if case.split == "train"}
+    lent = {patient for case in placed if case.split == "train" for patient in case.derived_from or ()}
     return [
-        f"case {case.record.case_id}: it is for evaluation, but other cases of its patient train, so that a score on "
-        "it is not one of an unseen patient"
+        f"case {case.record.case_id}: it is for evaluation, but other cases of its patient"
+        f"{'' if case.patient_id in trained else ', made from them,'} train, so that a score on it is not one of an "
+        "unseen patient"
         for case in placed
-        if case.split == "evaluation" and case.patient_id in trained
+        if case.split == "evaluation" and case.patient_id in trained | lent
+    ]
+
+
+def _standing_aside(placed: Items[PlacedRecord]) -> list[str]:
+    """Made cases that do not train in this fold: allowed, but fewer than were made."""
+    aside = sum(Entry.of_record(case).stands_aside for case in placed)
+    if not aside:
+        return []
+    return [
+        "made cases that stand aside in this fold, in which a patient that they were made from is on another side: "
+        f"{aside}"
     ]
 
 

@@ -84,7 +84,8 @@ def prepare(
         ValueError: A negative number of jobs.
         DatasetError: There is nothing to prepare, a manifest or layout is not what it should be, or two cases have one
             id.
-        LeakageError: Manifests put a patient on two sides of the split.
+        LeakageError: Manifests put a patient on two sides of the split; or, where there is no fold, the split puts a
+            made case on another side than a patient that it was made from.
         OutputError: The output holds something else, or cases that this call does not name.
     """
     sources, left_out = _sources(
@@ -140,7 +141,9 @@ def _sources(
             places = "; ".join(case.where for case in sources if case.case_id == case_id)
             raise DatasetError(f"the case id {case_id} is given {count} times: {places}. Give each case its own")
     check_no_leakage(
-        Placed(case.patient_id, case.side, case.case_id) for case in sources if case.side and case.use != "evaluation"
+        Placed(case.patient_id, case.side, case.case_id, case.derived_from)
+        for case in sources
+        if case.side and case.use != "evaluation"
     )
     return sources, left_out
 

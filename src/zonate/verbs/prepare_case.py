@@ -64,6 +64,7 @@ def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord
         citation=source.citation,
         reader=source.reader,
         image_id=source.image_id,
+        derived_from=source.derived_from,
     )
     return write_case(output, slices, reference, origin, image_digest=image_digest(case.t2w))
 

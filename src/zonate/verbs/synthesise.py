@@ -2,7 +2,7 @@
 
 <case_id>/t2w.nii.gz     the image
 <case_id>/zones.nii.gz   the zones, as they were drawn
-manifest.csv             for `prepare`; every case trains, under a patient of its own
+manifest.csv             for `prepare`; every case trains, under a patient of its own, and names those it was made from
 """
 
 import zlib
@@ -33,7 +33,10 @@ NCI_ISBI_CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL
 CANDIDATES = 6
 """A shape goes into hosts drawn from so many whose glands are most like it."""
 
-_COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence", "use", "split", "citation")
+_COLUMNS = (
+    *("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence", "use", "split", "citation"),
+    "derived_from",
+)
 _NOTE = "synthetic: an expert's zones on an image made for them"
 
 
@@ -86,12 +89,15 @@ def synthesise(
 ) -> SynthesiseResult:
     """Put each shape in the place of the gland of n patients who have an image and zones.
 
-    A score is only one of unseen patients where none of them lent an image: give those who validate or test as
-    `leave_out`. A case depends on the seed, its shape's name, its number and the hosts, and on nothing else.
+    A score is only one of unseen patients where none of them lent image or shape: give those who validate or test as
+    `leave_out`. The manifest's `derived_from` names host and shape of each case, so that `prepare` refuses a case whose
+    host or shape tests, and has it stand aside in a fold where they do. A case depends on the seed, its shape's name,
+    its number and the hosts, and on nothing else.
 
     Args:
         output: A folder.
-        shapes: Label volumes, or folders of them (not nested).
+        shapes: Label volumes, or folders of them (not nested), each named by its patient: up to the first `.`, or up to
+            a `_` before it; patients of all these names are taken for its own.
         hosts: Manifests of patients with T2W and zones; rows for evaluation, and rows whose labels do not tell PZ from
             the rest of the gland, are passed over.
         about: The data set of the shapes.
@@ -105,7 +111,7 @@ def synthesise(
 
     Raises:
         ValueError: n, seed or drawn_share is out of range.
-        DatasetError: There is no shape, or no host; or a name occurs twice.
+        DatasetError: There is no shape, or no host; a name occurs twice, or a host's has a `;` in it.
         OutputError: The folder holds something and may not be emptied.
     """
     if n < 1 or seed < 0 or not 0 <= drawn_share <= 1:
@@ -126,11 +132,11 @@ def synthesise(
             continue
         for k, host in enumerate(_hosts_for(shape, lent, n, (seed, _key(name)))):
             drawn = int((k + 1) * drawn_share) > int(k * drawn_share)
-            rng = np.random.default_rng((seed, _key(name), k))
+            rng = np.random.default_rng((seed, _key(name), k + 1))  # (a, b, 0) gives what (a, b) gives: the hosts
             made = synthesise_image(shape, host.t2w, host.zones, rng, drawn=drawn)
             case_id = f"synthetic-{name}-{k + 1}"
             _write(output / case_id, made)
-            rows.append(_row(case_id, codes, about, host.source))
+            rows.append(_row(case_id, codes, about, host.source, _patients_of(name)))
             filled[case_id] = made.filled
     progress(len(files), len(files), "synthesised")
     manifest = output / "manifest.csv"
@@ -183,11 +189,24 @@ def _is_of(name: str, patients: set[str]) -> bool:
     return any(name == patient or name.startswith((f"{patient}_", f"{patient}.")) for patient in patients)
 
 
+def _patients_of(name: str) -> list[str]:
+    """The names that a shape's patient may go by: what follows a `_` may be of the name, or a note behind it."""
+    parts = name.partition(".")[0].split("_")
+    return ["_".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
 def _read_hosts(manifests: Sequence[Path], leave_out: set[str]) -> list[_Host]:
     hosts = []
     for source in (row for manifest in manifests for row in read_manifest(manifest)):
-        if source.use == "evaluation" or not source.labels or source.patient_id in leave_out:
+        if source.use == "evaluation" or not source.labels:
             continue
+        if not leave_out.isdisjoint((source.patient_id, *source.derived_from)):
+            continue
+        if ";" in source.patient_id:
+            raise DatasetError(
+                f"{source.where}, column patient_id: {source.patient_id!r} has a ';', which parts the names in "
+                "`derived_from`: give the patient another name"
+            )
         place = source.inputs[Role.T2W] if isinstance(source.inputs, Mapping) else source.inputs
         t2w = load_case({Role.T2W: place}, case_id=source.case_id).t2w
         zones, _ = read_annotation(source, t2w.grid)
@@ -214,7 +233,9 @@ def _read_shape(file: Path, name: str, table: Mapping[int, LabelCode]) -> Volume
     return codes
 
 
-def _row(case_id: str, codes: Mapping[int, LabelCode], about: About, host: Source) -> tuple[str, ...]:
+def _row(
+    case_id: str, codes: Mapping[int, LabelCode], about: About, host: Source, shape_of: Sequence[str]
+) -> tuple[str, ...]:
     licences, citations = (
         dict.fromkeys(one) for one in ((about.licence, host.licence), (about.citation, host.citation))
     )
@@ -229,4 +250,5 @@ def _row(case_id: str, codes: Mapping[int, LabelCode], about: About, host: Sourc
         "any",
         "train",
         "; ".join(one for one in citations if one),
+        ";".join(dict.fromkeys((host.patient_id, *host.derived_from, *shape_of))),
     )

@@ -28,7 +28,8 @@ from zonate.progress import Progress, silent
 from zonate.run_folder import RunState, begin_run, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
 from zonate.verbs.card import card, sources_of, terms_of_use
-from zonate.verbs.initial_weights import initial_weights, joined_provenance
+from zonate.verbs.initial_weights import Beginning, initial_weights, joined_provenance
+from zonate.verbs.known_patients import known_cases
 from zonate.zones import LabelCode, told_apart
 
 _LOG = logging.getLogger(__name__)
@@ -62,10 +63,11 @@ def train(
         settings: Such as `load_recipe` gives.
         fold: The fold of cross-validation, from 0, that is left out for testing; None: the dataset's own split.
         init: A model file or run folder, or `shipped`, whose weights are the beginning; the model then tells apart what
-            that one does, and counts as having learnt from its data, too. A run that is resumed goes on from its own
-            weights.
+            that one does, and counts as having learnt from its data, too. A run that is resumed needs the same one, to
+            answer for its data, and goes on from its own weights.
         resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
-            differ.
+            differ: the learning rate then follows its schedule over the new number, so that it may jump up. After 60
+            epochs of `zonate` it is all but 0; prolonged to 80, the run goes on at 2.9e-4.
         overwrite: Whether a folder that holds something may be emptied.
         progress: Told of each step, with the losses and the last validation Dice.
 
@@ -75,33 +77,33 @@ def train(
 
     Raises:
         DatasetError: The dataset is not complete, has nobody to train on, or is not the one that the run began with.
-        ConfigError: The settings do not fit the dataset, or are not those that the run began with.
-        ModelError: The checkpoint cannot be read, or the losses are no longer finite.
+        ConfigError: The settings do not fit the dataset or the weights to begin from, or are not those that the run
+            began with; or it began from other weights.
+        ModelError: The checkpoint or the model to begin from cannot be read, or the losses are no longer finite.
         OutputError: The run folder holds something already.
     """
     opened = Dataset.open(dataset)
     if fold is not None:
         opened = opened.folded(fold)
+    asked = settings
     settings, taught = _resolve(settings, opened)
-    weights = None
-    if init is not None:
-        weights, earlier, codes = initial_weights(init, settings)
+    beginning = None if init is None else initial_weights(init, settings)
+    if beginning is not None:
         taught = replace(
             taught,
-            codes=told_apart({*taught.codes, *codes}),
-            provenance=joined_provenance(taught.provenance, earlier),
+            codes=told_apart({*taught.codes, *beginning.codes}),
+            provenance=joined_provenance(taught.provenance, beginning.provenance),
         )
-    terms = terms_of_use(taught.provenance)
-    if terms is not None:
-        _LOG.warning("%s", terms)
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
     fabric = Fabric(accelerator=accelerator, devices=1, precision=settings.training.precision)
     with torch.random.fork_rng(devices=range(min(torch.cuda.device_count(), 1))):
         torch.manual_seed(settings.training.seed)
         learner = Learner(settings, fabric)
-        if weights is not None:
-            learner.begin_from(weights)
-        start = begin_run(run, settings, opened, learner, resume=resume, overwrite=overwrite)
+        if beginning is not None:
+            learner.begin_from(beginning.weights)
+        began_from = taught.provenance.get("began_from")
+        start = begin_run(run, settings, opened, learner, began_from=began_from, resume=resume, overwrite=overwrite)
+        _warn(asked, opened, taught, beginning)  # of a run that is refused nothing else need be known
         write_text(run / "card.md", card(_model(learner, settings, opened, taught)))
         with SummaryWriter(str(run / "tensorboard"), purge_step=start.epoch + 1) as board:
             _learn(run, opened, settings, taught, learner, start, board, progress)
@@ -115,6 +117,36 @@ class _Taught:
     codes: tuple[LabelCode, ...]
     channels: tuple[bool, bool, bool]
     provenance: Mapping[str, Any]
+
+
+def _warn(asked: Settings, dataset: Dataset, taught: _Taught, beginning: Beginning | None) -> None:
+    """Say what is allowed and may not be what was meant: other slices, terms of use, patients that are known."""
+    if dataset.slicing != asked.slicing:
+        _LOG.warning(
+            "the dataset has slices of %d px at %g mm, the recipe %s asks for %d px at %g mm: it learns from what the "
+            "dataset has; `zonate prepare --set slicing.size_px=%d --set slicing.spacing_mm=%g` makes one that fits",
+            *(dataset.slicing.size_px, dataset.slicing.spacing_mm, asked.name),
+            *(asked.slicing.size_px, asked.slicing.spacing_mm) * 2,
+        )
+    terms = terms_of_use(taught.provenance)
+    if terms is not None:
+        _LOG.warning("%s", terms)
+    if beginning is None:
+        return
+    for_validation = known_cases(beginning.provenance, dataset, dataset.split("validation"), chosen_too=False)
+    if for_validation:
+        _LOG.warning(
+            "validation cases whose patients the model to begin from was trained on: %d. They choose the epoch by what "
+            "it remembers of them",
+            len(for_validation),
+        )
+    for_test = known_cases(beginning.provenance, dataset, dataset.split("test"))
+    if for_test:
+        _LOG.warning(
+            "test cases whose patients the model to begin from was trained or chosen on: %d. `zonate evaluate` will "
+            "refuse them",
+            len(for_test),
+        )
 
 
 def _learn(
@@ -173,7 +205,8 @@ def _learn(
         seconds = time.perf_counter() - began
         note_epoch(run, board, epoch, means, measured, seconds, learner.learning_rate)
         # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
-        write_state(run, settings, dataset, learner, RunState(epoch, best, scores))
+        state = RunState(epoch, best, scores)
+        write_state(run, settings, dataset, learner, state, began_from=taught.provenance.get("began_from"))
 
 
 def _augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
@@ -199,13 +232,6 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
     entries = dataset.split("train")
     if not entries:
         raise DatasetError(f"the dataset {dataset.path} has no training patient: prepare it with more cases")
-    if dataset.slicing != settings.slicing:
-        _LOG.warning(
-            "the dataset has slices of %d px at %g mm, the recipe %s asks for %d px at %g mm: it learns from what the "
-            "dataset has; `zonate prepare --recipe %s` makes one that fits",
-            *(dataset.slicing.size_px, dataset.slicing.spacing_mm, settings.name),
-            *(settings.slicing.size_px, settings.slicing.spacing_mm, settings.name),
-        )
     check_size(settings.network, dataset.slicing.size_px)
     if settings.training.patch_px is not None:
         check_size(settings.network, settings.training.patch_px)
@@ -230,9 +256,9 @@ def _resolve(settings: Settings, dataset: Dataset) -> tuple[Settings, _Taught]:
         "sources": sources_of(used),
         "training_cases": len(entries),
         "training_slices": sum(entry.slices for entry in entries),
-        "training_patients": sorted({entry.patient_id for entry in entries}),
+        "training_patients": sorted({patient for entry in entries for patient in entry.patients}),
         "validation_cases": len(validation),
-        "validation_patients": sorted({entry.patient_id for entry in validation}),
+        "validation_patients": sorted({patient for entry in validation for patient in entry.patients}),
         "images_sha256": sorted({dataset.image_digest(entry.case_id) for entry in used}),
         "dataset_fingerprint": dataset.fingerprint,
     }

@@ -58,6 +58,14 @@ def test_the_columns_may_come_in_any_order_and_the_optional_ones_be_absent(tmp_p
     assert (source.case_id, source.use, source.side) == ("c", "any", "test")
 
 
+def test_a_made_case_names_whom_it_was_made_from_and_trains_where_nothing_else_is_said(tmp_path: Path) -> None:
+    rows = [ROW + ",P1; P2;;P1,", ROW.replace("a,", "b,", 1) + ",P3,test", ROW.replace("a,", "c,", 1) + ",,"]
+    first, second, third = read_manifest(write(tmp_path, HEADER + ",derived_from,split", *rows))
+    assert (first.derived_from, first.side) == (("P1", "P2"), "train")
+    assert (second.derived_from, second.side) == (("P3",), "test")
+    assert (third.derived_from, third.side) == ((), None)
+
+
 def test_a_spreadsheet_s_byte_order_mark_and_blank_lines_are_nothing(tmp_path: Path) -> None:
     assert len(read_manifest(write(tmp_path, HEADER, ROW, "", ",,,,,,,,,", encoding="utf-8-sig"))) == 1
 

@@ -35,6 +35,8 @@ def source_key(source: Source, settings: Settings) -> str:
         "settings": settings_json(settings),
         "files": {name: _stamps(path) for name, path in source.files.items()},
     }
+    if source.derived_from:  # so that other cases keep the key that they had before there were made ones
+        said["derived_from"] = source.derived_from
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

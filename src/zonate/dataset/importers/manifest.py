@@ -7,7 +7,8 @@ zip of DICOM. A row with a study in `t2w` and nothing in `dwi` and `adc` takes a
 reads `0=BACKGROUND;1=PZ;2=CENTRAL_GLAND`. `use` is `any` (also where empty) or `evaluation`. The columns `dwi`, `adc`
 and `use` may be left out. Further columns that may be there: `split` (`train`, `validation`, `test` or empty) fixes
 the side of a patient; `reader` names who drew the row's labels, and `image_id`, the same in every row of one image,
-says what they were drawn on; `citation` says how the data set wants to be cited.
+says what they were drawn on; `citation` says how the data set wants to be cited; `derived_from` names the patients,
+joined by `;`, whose images or labels a made case was made from: it trains where `split` says nothing else.
 """
 
 import csv
@@ -22,7 +23,7 @@ from zonate.study import Component, Sequence
 from zonate.zones import LabelCode, parse_label_codes
 
 REQUIRED_COLUMNS = ("case_id", "patient_id", "t2w", "labels", "label_codes", "dataset", "licence")
-OPTIONAL_COLUMNS = ("dwi", "adc", "use", "split", "reader", "image_id", "citation")
+OPTIONAL_COLUMNS = ("dwi", "adc", "use", "split", "reader", "image_id", "citation", "derived_from")
 
 
 def read_manifest(manifest: Path) -> list[Source]:
@@ -84,6 +85,9 @@ def _source(cells: dict[str, str], manifest: Path, where: str) -> Source:
     side = next((side for side in get_args(Side) if side == cells.get("split")), None)
     if cells.get("split") and side is None:
         raise DatasetError(f"{where}, column split: {cells['split']!r} is not one of {', '.join(get_args(Side))}")
+    derived_from = _names(cells.get("derived_from", ""))
+    if derived_from and side is None:
+        side = "train"  # a fold that a made case is drawn into would have it test beside its sources
     root = manifest.parent
     return Source(
         case_id=cells["case_id"],
@@ -101,7 +105,13 @@ def _source(cells: dict[str, str], manifest: Path, where: str) -> Source:
         image_id=cells.get("image_id", ""),
         use=use,
         side=side,
+        derived_from=derived_from,
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """What `;` parts, each once."""
+    return tuple(dict.fromkeys(name for part in text.split(";") if (name := part.strip())))
 
 
 def _label_codes(text: str, where: str) -> dict[int, LabelCode]:

@@ -61,6 +61,7 @@ class Source:
         rest: What a voxel is that a coarser layer holds and no finer one; None leaves it as coarse as it is.
         use: `evaluation` where nothing may be trained on it.
         side: The side of the split that the source asks for; None leaves that to `prepare`.
+        derived_from: Of a made case, the patients whose image or labels it was made from.
         lenient_grid: Whether labels of the T2W's own shape are taken voxel for voxel where their header says a
             place that is off, with a warning; for data sets whose label headers are known to be wrong.
         lenient_channels: Whether DWI and ADC were found by their names alone, so that one which turns out to be
@@ -82,6 +83,7 @@ class Source:
     rest: LabelCode | None = None
     use: Use = "any"
     side: Side | None = None
+    derived_from: tuple[str, ...] = ()
     lenient_grid: bool = False
     lenient_channels: bool = False
     notes: tuple[str, ...] = ()

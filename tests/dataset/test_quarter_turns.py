@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zonate.config import AugmentationSettings
-from zonate.dataset.augmentation import augment
+from zonate.dataset.quarter_turns import turn_and_flip
 
 IMAGE = np.arange(3 * 4, dtype=np.float32).reshape(3, 2, 2)
 LABELS = np.array([[0, 1], [2, 3]], dtype=np.uint8)
@@ -12,7 +12,7 @@ OFF = AugmentationSettings(rotate_90=False, flip_horizontal=False, flip_vertical
 
 
 def _seen(settings: AugmentationSettings, visits: int = 800) -> Counter[tuple[int, ...]]:
-    drawn = (augment(IMAGE, LABELS, settings, visit=(0, epoch, 0))[1] for epoch in range(visits))
+    drawn = (turn_and_flip(IMAGE, LABELS, settings, visit=(0, epoch, 0))[1] for epoch in range(visits))
     return Counter(tuple(labels.ravel().tolist()) for labels in drawn)
 
 
@@ -39,14 +39,18 @@ def test_image_and_labels_move_together_and_no_value_is_made_up() -> None:
     image[1, 0, 0] = np.nan
     labels = np.arange(36, dtype=np.uint8).reshape(6, 6)
     for index in range(20):
-        turned, turned_labels = augment(image, labels, AugmentationSettings(), visit=(3, 1, index))
+        turned, turned_labels = turn_and_flip(image, labels, AugmentationSettings(), visit=(3, 1, index))
         assert np.array_equal(turned[0], turned_labels)
         assert np.isnan(turned).sum() == 1
         assert turned.flags.c_contiguous
 
 
 def test_the_same_visit_gives_the_same_and_another_epoch_another() -> None:
-    visits = [augment(IMAGE, LABELS, AugmentationSettings(), visit=(0, epoch, 5))[1].tobytes() for epoch in range(9)]
-    again = [augment(IMAGE, LABELS, AugmentationSettings(), visit=(0, epoch, 5))[1].tobytes() for epoch in range(9)]
+    visits = [
+        turn_and_flip(IMAGE, LABELS, AugmentationSettings(), visit=(0, epoch, 5))[1].tobytes() for epoch in range(9)
+    ]
+    again = [
+        turn_and_flip(IMAGE, LABELS, AugmentationSettings(), visit=(0, epoch, 5))[1].tobytes() for epoch in range(9)
+    ]
     assert visits == again
     assert len(set(visits)) > 2

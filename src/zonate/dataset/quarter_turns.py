@@ -8,7 +8,7 @@ import numpy.typing as npt
 from zonate.config import AugmentationSettings
 
 
-def augment(
+def turn_and_flip(
     image: npt.NDArray[Any], labels: npt.NDArray[Any], settings: AugmentationSettings, *, visit: tuple[int, int, int]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Turn and flip a square slice and its labels together; no pixel is resampled.
