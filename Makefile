@@ -38,7 +38,7 @@ programs:       ## Debian's programs that some tests drive, dciodvfy and Chromiu
 demo: $(READY)  ## the whole way on simulated studies, in minutes on a CPU
 	$(BIN)/zonate demo -o demo --overwrite
 
-accuracy: $(READY) ## every method on the same folds and wall time, two runs at a time: DATA=FOLDER [WORK=FOLDER] [MINUTES=18]
+accuracy: $(READY) ## every method on the same folds and time of a core, two runs at a time: DATA=FOLDER [WORK=FOLDER] [MINUTES=18]
 	@test -n "$(DATA)" || { echo "give the folder of the data sets: make accuracy DATA=FOLDER" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --work $(or $(WORK),runs/accuracy) \
 	  --minutes $(or $(MINUTES),18) --parallel 2

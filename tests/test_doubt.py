@@ -104,6 +104,19 @@ def test_a_calibrated_model_says_what_readers_gave() -> None:
     assert poor.interval_ml == {}  # it was learnt from results that were not doubtful
 
 
+def test_a_zone_that_is_expected_to_be_poor_is_warned_of_though_the_gland_is_not() -> None:
+    """The agreement of PZ is 0.9 on average, which stands for 0.6 here."""
+    learnt = replace(CALIBRATION, maps={**CALIBRATION.maps, "PZ": MonotoneMap((0.0, 1.0), (0.6, 0.6))})
+    found = judged(Sampler((0, 4), learnt))
+    assert found.uncertainty is not None
+    assert not found.uncertainty.doubtful
+    assert found.warnings == (
+        "the peripheral zone is expected to agree with a reader by a Dice of 0.60 only: check it, and what is measured "
+        "on it",
+    )
+    assert judged(Sampler((4, 4), learnt)).warnings == ()  # the doubt says more
+
+
 def test_a_calibration_of_another_sampling_is_not_used_and_that_is_said() -> None:
     learnt = replace(CALIBRATION, about={"samples": 10, "clean_up": "none"})
     few = judged(Sampler((0, 4), learnt))

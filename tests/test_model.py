@@ -146,13 +146,13 @@ def test_normalisation_by_region_ignores_what_lies_far_from_the_middle() -> None
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
     brighter = images.copy()
     brighter[..., :20, :] = 5000
-    assert np.array_equal(model._normalised(images)[..., 20:, :], model._normalised(brighter)[..., 20:, :])
+    assert np.array_equal(model._normalised(images, None)[..., 20:, :], model._normalised(brighter, None)[..., 20:, :])
 
 
 def test_neighbours_are_shown_beside_each_slice() -> None:
     model = _model(SETTINGS.override(["network.neighbours=1"]))
     images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
-    shown = model._normalised(images)
+    shown = model._normalised(images, None)
     assert shown.shape == (3, 9, 256, 256)
     assert np.array_equal(shown[0, 0:3], shown[0, 3:6])  # below the lowest lies itself
     assert np.array_equal(shown[1, 6:9], shown[2, 3:6])

@@ -46,8 +46,10 @@ def test_the_card_is_of_this_file() -> None:
 
 def test_it_was_made_by_the_recipe_that_ships(model: Model) -> None:
     recipe = load_recipe("zonate")
-    for section in ("network", "loss", "slicing", "augmentation", "prediction", "normalisation"):
+    for section in ("network", "loss", "optimiser", "slicing", "augmentation", "prediction", "normalisation"):
         assert getattr(model.settings, section) == getattr(recipe, section), section
+    same_length = {"epochs": recipe.training.epochs}
+    assert model.settings.training.model_copy(update=same_length) == recipe.training
 
 
 def test_it_learnt_from_data_that_permit_it_and_names_them(model: Model) -> None:
@@ -56,6 +58,9 @@ def test_it_learnt_from_data_that_permit_it_and_names_them(model: Model) -> None
     assert {"NCI-ISBI 2013", "PROSTATEx-Seg-Zones"} <= set(provenance["datasets"])
     assert all("PROMISE12" not in name and "PI-CAI" not in name for name in provenance["datasets"])
     assert all(source["citation"] for source in provenance["sources"])
+    evaluated = {"Prostate3T-01-0019", *(f"ProstateX-{number:04}" for number in (0, 1, 2, 3, 5, 227))}
+    assert not evaluated & set(provenance["training_patients"])
+    assert {"ProstateX-0104", "ProstateX-0107"} <= set(provenance["training_patients"])  # shapes of made images
     assert zonate.info()["shipped_model"]["terms_of_use"] is None
 
 

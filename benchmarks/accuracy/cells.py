@@ -10,6 +10,8 @@ from benchmarks.accuracy.compare import Difference
 from benchmarks.accuracy.figures import EVALUATION
 from zonate.metrics import mean_interval
 
+FEW_PATIENTS = "A bootstrap interval over few patients is too narrow: of four it holds the mean in about 80 of 100."
+
 
 def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True) -> str:
     """The mean over patients, with its interval where asked for; and how many had no figure, where some had none."""
@@ -24,11 +26,16 @@ def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True
     return _with_interval(mean, found, digits) + (f", {missing} without" if missing else "")
 
 
-def difference_cell(found: Difference, adjusted: float | None, digits: int) -> str:
-    """The mean difference with its interval, and p, adjusted and as it was."""
+def difference_cell(found: Difference, adjusted: float | None, digits: int, *, of: int) -> str:
+    """The mean difference with its interval, and p, adjusted and as it was; and the patients where not all of `of`."""
     if found.p is None or adjusted is None:
         return "–"
-    return f"{interval_cell(found, digits)} p {adjusted:.3f} ({found.p:.3f})"
+    missing = f", {found.n} patients" if found.n != of else ""
+    return f"{interval_cell(found, digits)} p {_chance(adjusted)} ({_chance(found.p)}){missing}"
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def interval_cell(found: Difference, digits: int) -> str:

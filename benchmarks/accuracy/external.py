@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.accuracy.__main__ import write_page
-from benchmarks.accuracy.figures import AI, GLANDS
+from benchmarks.accuracy.figures import AI, GLANDS, SAME_SOURCE
 from benchmarks.accuracy.images import Image, read_images
 from benchmarks.accuracy.job import RUN_NAME, Job, is_done
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
@@ -37,7 +37,8 @@ NAME = "external"
 """Of the kept results."""
 SETS: Mapping[str, tuple[tuple[str, str], ...]] = {
     AI: (("picai-ai-reference", "evaluation"),),
-    GLANDS: (("promise12-gland", "evaluation"), ("nci-isbi-2013", "evaluation")),
+    GLANDS: (("promise12-gland", "evaluation"),),
+    SAME_SOURCE: (("nci-isbi-2013", "evaluation"),),
 }
 """By name, the folders of DATA, and which of their rows."""
 

@@ -1,7 +1,7 @@
 """The part of benchmarks/accuracy.md on patients of other sources."""
 
 from benchmarks.accuracy.cells import conditions, mean_cell, number, values_of
-from benchmarks.accuracy.figures import AI, FIGURES, GLANDS, Figure
+from benchmarks.accuracy.figures import AI, FIGURES, GLANDS, SAME_SOURCE, Figure
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 from zonate.shipped import SHIPPED
@@ -21,7 +21,8 @@ def external_section(results: Results) -> list[str]:
     ]
     for name, about, figures in (
         (AI, "PROSTATEx patients (another scanner) against the zones of two AI models of PI-CAI", FIGURES),
-        (GLANDS, "patients of PROMISE12 and of Prostate-3T against an expert's gland", _of_gland()),
+        (GLANDS, "patients of PROMISE12 against an expert's gland", _of_gland()),
+        (SAME_SOURCE, "a patient of the collection that was learnt from, against an expert's gland", _of_gland()),
     ):
         part = of_set(results, name)
         if part.rows:

@@ -45,5 +45,5 @@ FIGURES = (
 )
 COMPARED = FIGURES[:4]
 """Those that are tested."""
-AI, GLANDS = "PI-CAI AI references", "expert glands"
-"""The two sets of patients of other sources."""
+AI, GLANDS, SAME_SOURCE = "PI-CAI AI references", "expert glands", "one more of Prostate-3T"
+"""The sets of patients whom no fold tested: two of other sources, and one of the source that was learnt from."""

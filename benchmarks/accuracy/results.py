@@ -88,9 +88,15 @@ def read_results(name: str, folder: Path = RESULTS) -> Results:
 
 
 def read_longest(folder: Path = RESULTS) -> Results:
-    """The cross-validation of the recipe that ships with as much time as it was given."""
-    longer = read_results(LONGER, folder)
-    return longer if longer.runs else read_results(COMPARISON, folder)
+    """The cross-validation of the recipe that ships with as much time as it was given, where that is complete."""
+    comparison, longer = read_results(COMPARISON, folder), read_results(LONGER, folder)
+    return longer if covers(longer, comparison) else comparison
+
+
+def covers(longer: Results, comparison: Results) -> bool:
+    """Whether the longer runs tested every patient whom the recipe was tested on in the comparison."""
+    tested, known = ({row["patient_id"] for row in r.rows if row["name"] in longer.names} for r in (comparison, longer))
+    return bool(longer.runs) and tested == known
 
 
 def _mean(values: Sequence[float]) -> float:

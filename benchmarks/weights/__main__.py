@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.accuracy.folds import dataset_folder
+from benchmarks.accuracy.job import RUN_NAME, is_done
 from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
 from benchmarks.weights.cases import write_cases
 from benchmarks.weights.unlabelled import annotate
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="manifests of further cases, which train")
     parser.add_argument("--work", type=Path, required=True, help="what is kept between steps")
     parser.add_argument("--epochs", type=int, default=None, help="in place of the recipe's")
-    parser.add_argument("--copies", type=int, default=6, help="worse copies of each case to calibrate on")
+    parser.add_argument("--copies", type=int, default=2, help="worse copies of each case to calibrate on")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
@@ -46,7 +47,12 @@ def main() -> None:
     settings = load_recipe("zonate").override(["split.validation_fraction=0", "split.test_fraction=0"])
     if given.epochs is not None:
         settings = settings.override([f"training.epochs={given.epochs}"])
-    folds = sorted(given.accuracy.glob("runs/zonate-fold*/run"))
+    folds = [folder / RUN_NAME for folder in sorted(given.accuracy.glob("runs/zonate-fold*")) if is_done(folder)]
+    if len(folds) < settings.split.folds:
+        parser.error(
+            f"{given.accuracy} holds {len(folds)} finished models of {settings.split.folds} folds: run "
+            "`python -m benchmarks.accuracy --methods zonate` to its end first"
+        )
     annotated = given.work / "unlabelled"
     if not (annotated / "manifest.csv").is_file():
         annotate(given.data / UNLABELLED, folds, annotated)
@@ -78,6 +84,8 @@ def write(trained: Path, output: Path) -> None:
     model = Model.load(trained)
     model = replace(model, provenance={**model.provenance, "not_validated": list(NOT_VALIDATED)})
     model.generator.to(torch.float16)
+    if not all(torch.isfinite(tensor).all() for tensor in model.generator.state_dict().values()):
+        sys.exit("a weight is too large for half precision: train again, or keep it in single precision")
     model.save(output)
 
 

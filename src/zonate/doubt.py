@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from zonate.dataset.slices import Slices
 from zonate.measurements import Uncertainty
-from zonate.measures.calibration import JUDGED
+from zonate.measures.calibration import BAD_DICE, JUDGED
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import SampleFigures, agreement, entropy, intervals_ml, sample_figures
 from zonate.model import Model
 from zonate.zonemap import ZoneMap
+from zonate.zones import CODE_OF_STRUCTURE, code_name
 
 LEAST_AGREEMENT = 0.95
 """Without a calibration, a gland whose samples agree with it less than this is doubtful: a rule of thumb that held for
@@ -48,7 +49,8 @@ def with_uncertainty(
 
     Returns:
         The result with `uncertainty` and `sample_entropy`; with a warning where the model's calibration does not hold
-        for how the samples were drawn, and is not used.
+        for how the samples were drawn, and is not used, and for each zone that is expected to agree badly with a reader
+        though the gland is not.
 
     Raises:
         ValueError: Less than one sample.
@@ -61,17 +63,18 @@ def with_uncertainty(
     calibration = None if obstacle else model.calibration
     doubt = _least_agreement(scores) if calibration is None else calibration.doubt(scores)
     reason = "; ".join([*disqualifying, *([doubt] if doubt else [])])
+    expected = {} if calibration is None else calibration.expected_dice(scores)
     uncertainty = Uncertainty(
         samples=samples,
         interval_ml=calibration.widened(ranges) if calibration is not None and not reason else {},
         agreement=scores,
-        expected_dice={} if calibration is None else calibration.expected_dice(scores),
+        expected_dice=expected,
         calibrated=calibration is not None,
         doubtful=bool(reason),
         reason=reason,
         range_ml=ranges,
     )
-    warnings = (*zones.warnings, *([obstacle] if obstacle else []))
+    warnings = (*zones.warnings, *([obstacle] if obstacle else []), *([] if reason else _weak_zones(expected)))
     return replace(zones, uncertainty=uncertainty, sample_entropy=entropy(drawn.mean), warnings=warnings)
 
 
@@ -110,6 +113,16 @@ def _why_not_calibrated(model: Model, samples: int) -> str:
                 f"the model's calibration was learnt with prediction.{name} = {about[name]}, not {now}: it is not used"
             )
     return ""
+
+
+def _weak_zones(expected_dice: dict[str, float]) -> list[str]:
+    """A sentence for each structure besides the gland that is expected to agree badly with a reader."""
+    return [
+        f"the {code_name(CODE_OF_STRUCTURE[name])} is expected to agree with a reader by a Dice of {dice:.2f} only: "
+        "check it, and what is measured on it"
+        for name, dice in expected_dice.items()
+        if name != JUDGED and dice < BAD_DICE
+    ]
 
 
 def _least_agreement(scores: dict[str, float]) -> str:

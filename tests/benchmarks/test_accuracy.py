@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.__main__ import Conditions, compare
+from benchmarks.accuracy.__main__ import PAGE, Conditions, compare
 from benchmarks.accuracy.budget import Pace, Plan, plan, validation_interval
 from benchmarks.accuracy.compare import difference, holm, signed_rank_p
 from benchmarks.accuracy.curve import best, read_curve, unfinished
 from benchmarks.accuracy.folds import check_same_folds, sides
 from benchmarks.accuracy.job import Job, known_job, steps_per_epoch, write_job
 from benchmarks.accuracy.methods import OWN, methods
-from benchmarks.accuracy.results import Results, collect, read_longest, read_results, write_results
+from benchmarks.accuracy.results import COMPARISON, LONGER, Results, collect, read_longest, read_results, write_results
 from benchmarks.accuracy.table import page
 from tests.dataset_factory import a_case, a_dataset
 from zonate.config import EvaluationSettings, Settings, SplitSettings
@@ -188,6 +188,11 @@ def test_results_are_kept_and_read_again(tmp_path: Path) -> None:
     assert read_results("nothing", tmp_path) == Results([], [])
 
 
+def test_the_page_is_what_the_kept_results_give() -> None:
+    kept = [read_results(name) for name in (COMPARISON, "external", "doubt", LONGER)]
+    assert PAGE.read_text(encoding="utf-8") == page(*kept)
+
+
 def test_more_time_stands_beside_the_comparison_and_is_what_was_reached(tmp_path: Path) -> None:
     short = some_results()
     long = Results(
@@ -220,7 +225,7 @@ def test_the_page_states_what_was_found() -> None:
     assert against.endswith("| unfinished |")
     assert "| gland Dice | ≥ 0.91 | 0.900 | **no** |" in text
     assert "| PZ Dice | ≥ 0.72 | 0.900 | yes |" in text
-    assert "| gland HD95 mm | ≤ 6 | 4.0 | yes |" in text
+    assert "| gland HD95 mm | ≤ 6 | 4.0, 1 without | **no** |" in text  # nothing was found in one
 
 
 def test_a_page_of_nothing_says_so() -> None:

@@ -1,7 +1,7 @@
 """How results look on a terminal."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,11 +202,19 @@ def show_shipped_model(about: Mapping[str, Any]) -> None:
         ["format", f"{about['format']} {about['format_version']}"],
         ["parameters", f"{about['parameters'] / 1e6:.1f} million"],
         ["channels", ", ".join(name for name, known in about["channels"].items() if known)],
-        ["learnt from", f"{about['training_patients']} patients"],
-        ["epoch chosen by", f"{about['validation_patients']} further patients"],
+        ["learnt from", _cases(about["provenance"]["sources"])],
+        [
+            "epoch chosen by",
+            f"{about['validation_patients']} further patients" if about["validation_patients"] else "none",
+        ],
     ]
     show_table("Model that ships", ["what", "value"], rows)
     console.print(Markdown(about["card"]))
+
+
+def _cases(sources: Iterable[Mapping[str, Any]]) -> str:
+    """How many cases of which data set."""
+    return ", ".join(f"{source['cases']} {source['dataset']}" for source in sources)
 
 
 _SHOWN = ("hd95_mm", "volume_error_ml")
