@@ -164,12 +164,12 @@ def _failures(results: Results) -> list[str]:
     return [
         "## Failures",
         "",
-        f"PZ Dice lay below {LEAST_PZ_DICE} in {_listed(FIGURES[2].of(results, OWN), LEAST_PZ_DICE)}: mostly where the "
-        "central gland is large and PZ a thin rim. Doubt is about the gland alone; where PZ is expected to agree badly, a "
-        "warning says so.",
+        f"PZ Dice lay below {LEAST_PZ_DICE} in {_listed(FIGURES[2].of(results, OWN), LEAST_PZ_DICE)}: mostly where "
+        "the central gland is large and PZ a thin rim. Doubt is about the gland alone; where PZ is expected to agree "
+        "badly, a warning says so.",
         "",
-        f"In the cross-validation the gland's Dice lay below {LEAST_DICE} in {found}. The worst three by it: the "
-        "reference above, the result below.",
+        f"The gland's Dice lay below {LEAST_DICE} in {found}. The worst three, by the mean Dice of gland, central "
+        "gland and PZ: the reference above, the result below.",
         "",
         "![The worst patients of the cross-validation](pictures/model-card-failures.png)",
         "",

@@ -8,6 +8,7 @@ WORK is that of `benchmarks.accuracy`.
 import argparse
 import math
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
@@ -28,9 +29,9 @@ N_WORST = 3
 
 
 def draw_failures(work: Path, picture: Path = PICTURE) -> None:
-    """One picture of the patients with the lowest gland Dice, the worst first."""
-    gland = FIGURES[0].of(read_longest(), OWN)
-    worst = sorted(gland, key=lambda patient: gland[patient])[:N_WORST]
+    """One picture of the patients with the lowest mean Dice over gland, central gland and PZ, the worst first."""
+    gland, *others = (figure.of(read_longest(), OWN) for figure in FIGURES if figure.measure == "dice")
+    worst = sorted(gland, key=lambda patient: fmean(of[patient] for of in (gland, *others)))[:N_WORST]
     with TemporaryDirectory() as folder:
         files = [_draw(work, patient, rank, Path(folder)) for rank, patient in enumerate(worst, start=1)]
         images = [plt.imread(file) for file in files]
