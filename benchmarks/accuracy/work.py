@@ -26,11 +26,10 @@ from benchmarks.accuracy.pace import measure_pace
 from benchmarks.machine import machine
 from zonate.config import Settings
 from zonate.differing_settings import differing_settings
-from zonate.errors import ModelError
 from zonate.io.files import write_json, write_text
 from zonate.metrics.tables import scores_csv
 from zonate.model import Model
-from zonate.verbs.known_patients import NOT_RECORDED, known_cases, refuse_known
+from zonate.verbs.known_patients import require_unknown
 from zonate.verbs.train import train
 
 
@@ -53,10 +52,8 @@ def work(folder: Path) -> None:
         trained = _trained(job, folder)
         dataset = job.opened()
         entries = dataset.split("test")
-        known = known_cases(trained.provenance, dataset, entries)
-        if known is None:
-            raise ModelError(NOT_RECORDED)
-        refuse_known(known, chosen_too=True, remedy="Begin from a model that did not learn from them")
+        remedy = "Begin from a model that did not learn from them"
+        require_unknown(trained.provenance, dataset, entries, chosen_too=True, remedy=remedy)
         measured = [
             measure_case(trained.segment, dataset, entry, job.clean_up, t2w_alone=job.t2w_alone) for entry in entries
         ]

@@ -30,7 +30,8 @@ N_WORST = 3
 
 def draw_failures(work: Path, picture: Path = PICTURE) -> None:
     """One picture of the patients with the lowest mean Dice over gland, central gland and PZ, the worst first."""
-    gland, *others = (figure.of(read_longest(), OWN) for figure in FIGURES if figure.measure == "dice")
+    results = read_longest()
+    gland, *others = (figure.of(results, OWN) for figure in FIGURES if figure.measure == "dice")
     worst = sorted(gland, key=lambda patient: fmean(of[patient] for of in (gland, *others)))[:N_WORST]
     with TemporaryDirectory() as folder:
         files = [_draw(work, patient, rank, Path(folder)) for rank, patient in enumerate(worst, start=1)]

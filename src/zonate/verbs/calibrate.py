@@ -27,7 +27,7 @@ from zonate.shipped import SHIPPED, model_path
 from zonate.validation import structure_dice
 from zonate.verbs.card import card
 from zonate.verbs.fold_models import HeldOut, fold_models, folded
-from zonate.verbs.known_patients import NOT_RECORDED, known_cases, refuse_known
+from zonate.verbs.known_patients import require_unknown
 from zonate.zonemap import structure_volumes_ml
 from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
 
@@ -165,10 +165,8 @@ def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
     entries = view.split(split)
     if not entries:
         raise DatasetError(f"the dataset {dataset.path} has no case in the split {split!r}: choose another")
-    known = known_cases(model.provenance, view, entries, chosen_too=False)
-    if known is None:
-        raise ModelError(NOT_RECORDED)
-    refuse_known(known, chosen_too=False, remedy="Calibrate on patients that it was not trained on")
+    remedy = "Calibrate on patients that it was not trained on"
+    require_unknown(model.provenance, view, entries, chosen_too=False, remedy=remedy)
     return HeldOut(model, view, entries)
 
 

@@ -9,7 +9,7 @@ from zonate.dataset.store import Dataset, Entry
 from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import DatasetError, ModelError
 from zonate.model import Model
-from zonate.verbs.known_patients import NOT_RECORDED, known_cases, refuse_known
+from zonate.verbs.known_patients import require_unknown
 
 _NOT_OF_THE_RECIPE = ("split", "prediction", "output", "evaluation")
 """Sections that say who trains, and what is done with the model afterwards."""
@@ -67,13 +67,10 @@ def fold_models(runs: Items[Path], of: Model, dataset: Dataset) -> list[HeldOut]
         entries = view.split("test")
         if not entries:
             raise DatasetError(f"the dataset {dataset.path} has no case in fold {fold}, which {run} left out")
-        known = known_cases(model.provenance, view, entries)
-        if known is None:
-            raise ModelError(NOT_RECORDED)
         remedy = (
             f"Train {run} again by `zonate train --fold {fold}` on {dataset.path}, from weights that do not know them"
         )
-        refuse_known(known, chosen_too=True, remedy=remedy)
+        require_unknown(model.provenance, view, entries, chosen_too=True, remedy=remedy)
         used = model.settings.model_copy(update={"prediction": of.settings.prediction})
         found[fold] = HeldOut(replace(model, settings=used), view, entries)
     return list(found.values())

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zonate.dataset.store import Dataset, Entry
-from zonate.errors import LeakageError
+from zonate.errors import LeakageError, ModelError
 
-NOT_RECORDED = (
+_NOT_RECORDED = (
     "the model does not say whom it was trained on, so that nobody can tell whether a calibration would flatter it: "
     "train it again"
 )
-"""Why a model is refused of which `known_cases` cannot say anything."""
+"""Why `require_unknown` refuses a model of which `known_cases` cannot say anything."""
 
 
 def known_cases(
@@ -43,6 +43,28 @@ def known_cases(
         return digest in earlier or (entry.patient_id not in chose and digest in images)
 
     return tuple(entry for entry in entries if known(entry))
+
+
+def require_unknown(
+    provenance: Mapping[str, Any], dataset: Dataset, entries: Iterable[Entry], *, chosen_too: bool, remedy: str
+) -> None:
+    """Refuse a model that knows one of the cases, or does not say whom it knows.
+
+    Args:
+        provenance: As in `known_cases`, like `dataset`, `entries` and `chosen_too`.
+        dataset: That the cases lie in.
+        entries: The cases.
+        chosen_too: Whether patients who only chose the epoch count, too.
+        remedy: As in `refuse_known`.
+
+    Raises:
+        ModelError: The model does not say whom it was trained on.
+        LeakageError: It was trained, or chosen where that counts, on one of them.
+    """
+    known = known_cases(provenance, dataset, entries, chosen_too=chosen_too)
+    if known is None:
+        raise ModelError(_NOT_RECORDED)
+    refuse_known(known, chosen_too=chosen_too, remedy=remedy)
 
 
 def refuse_known(cases: Iterable[Entry], *, chosen_too: bool, remedy: str) -> None:
