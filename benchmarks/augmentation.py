@@ -19,9 +19,10 @@ from torch import Tensor
 
 from benchmarks.machine import machine
 from zonate.augmentation.augment import augment
-from zonate.config import AugmentationSettings, Settings, load_recipe
+from zonate.config import Settings, load_recipe
 from zonate.dataset.loader import Batch
 from zonate.learner import Learner
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import ALL_ZONE_CODES
 
 RECIPE = "zonate"

@@ -20,10 +20,11 @@ from benchmarks.anatomy import with_images
 from benchmarks.augmentation import OFF, PARTS, RECIPE
 from zonate.augmentation.augment import augment
 from zonate.case import Case
-from zonate.config import AugmentationSettings, Settings, load_recipe
+from zonate.config import Settings, load_recipe
 from zonate.dataset.slices import beside_neighbours, slice_case
 from zonate.dataset.statistics import of_images, region, scaled
 from zonate.pictures.zones import outline
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "concepts" / "pictures" / "augmentation.png"

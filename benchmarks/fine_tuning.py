@@ -16,8 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.accuracy.work import commit
-from benchmarks.machine import machine
+from benchmarks.machine import commit, machine
 from zonate.config import Settings, load_recipe
 from zonate.io.files import write_text
 from zonate.shipped import SHIPPED

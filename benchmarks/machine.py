@@ -1,6 +1,7 @@
-"""What a figure was measured on."""
+"""What a figure was measured on, and by what."""
 
 import platform
+import subprocess
 from pathlib import Path
 
 from zonate.verbs.machine import usable_cores
@@ -12,3 +13,17 @@ def machine() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{usable_cores()} cores of {names[0] if names else platform.machine()}"
+
+
+def commit() -> str:
+    """The commit that is checked out, with `+` where files of it were changed since; `unknown` outside a checkout."""
+    here = Path(__file__).parent
+    calls = (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    try:
+        head, changed = (
+            subprocess.run(["git", *call], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
+            for call in calls
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")

@@ -27,9 +27,11 @@ from benchmarks.machine import machine
 from zonate.case import Case
 from zonate.config import Settings, load_recipe
 from zonate.dataset.cases import CaseRecord, Origin, write_case
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
 from zonate.simulation.study import draw_study

@@ -10,12 +10,12 @@ import json
 import sys
 from pathlib import Path
 
-from zonate.config import EvaluationSettings
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.importers.source import Source
 from zonate.io.nifti import read_volume
 from zonate.metrics.scoring import Score, score_case
+from zonate.settings.results import EvaluationSettings
 from zonate.zones import LabelCode
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.budget import Pace, plan
 from benchmarks.accuracy.folds import check_same_folds, prepare_cases
-from benchmarks.accuracy.job import Job, is_done, known_job, steps_per_epoch, write_job
+from benchmarks.accuracy.job import Job, finished_jobs, is_done, job_folder, known_job, steps_per_epoch, write_job
 from benchmarks.accuracy.methods import OWN, Method, methods
 from benchmarks.accuracy.results import COMPARISON, LONGER, RESULTS, Results, collect, read_results, write_results
 from benchmarks.accuracy.schedule import probe, run_jobs
@@ -76,7 +76,7 @@ def compare(chosen: Sequence[Method], own: Method, how: Conditions) -> Iterator[
         path = datasets[method.settings.slicing]
         folds = how.folds or method.folds or range(Dataset.open(path).splitting.folds)
         jobs = {
-            how.work / "runs" / f"{method.name}-fold{fold}": Job(
+            job_folder(how.work, method.name, fold): Job(
                 name=method.name,
                 fold=fold,
                 dataset=path.resolve(),
@@ -90,7 +90,7 @@ def compare(chosen: Sequence[Method], own: Method, how: Conditions) -> Iterator[
             for fold in folds
         }
         failed += run_jobs(planned(jobs, method, how), how.parallel)
-        yield collect(sorted((how.work / "runs").glob("*-fold*")))
+        yield collect(finished_jobs(how.work))
     if failed:
         raise RuntimeError(f"failed: {', '.join(folder.name for folder in failed)}; see log.txt in their folders")
 

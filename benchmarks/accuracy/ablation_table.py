@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean, median
 
 from benchmarks.accuracy.cells import conditions, interval_cell, mean_cell
-from benchmarks.accuracy.compare import Difference, difference, holm
+from benchmarks.accuracy.compare import LEAST_PAIRS, Difference, difference, holm
 from benchmarks.accuracy.figures import COMPARED, EVALUATION, Figure
 from benchmarks.accuracy.results import Results
 from benchmarks.accuracy.variants import BASE, GROUPS, VARIANTS, Variant, compared_with
@@ -17,7 +17,7 @@ def ablation_page(results: Results) -> str:
     if not results.runs:
         return f"{TITLE}\n\nNothing has been measured yet: `python -m benchmarks.accuracy.ablation`.\n"
     adjusted = _adjusted(results)
-    lines = [TITLE, "", *_head(results)]
+    lines = [TITLE, "", *_head(results, adjusted)]
     for title, variants in GROUPS.items():
         measured = [variant for variant in variants if variant.name in results.names]
         if measured:
@@ -25,7 +25,7 @@ def ablation_page(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(results: Results) -> list[str]:
+def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) -> list[str]:
     runs = results.runs
     folds, seeds = sorted({run["fold"] for run in runs}), sorted({run["seed"] for run in runs})
     n_patients = len({row["patient_id"] for row in results.rows if not VARIANTS[row["name"]].simulated})
@@ -37,10 +37,24 @@ def _head(results: Results) -> list[str]:
         "seeds.",
         "Every training has as many steps as the recipe's, to within an epoch. Beneath a mean over the patients stands "
         "the difference to what the variant changes, with its",
-        "95 % bootstrap interval over the patients. Few patients: what is not larger than its interval says nothing; "
-        "after Holm's correction over this page, p is below 0.05 "
-        f"{sum(p is not None and p < 0.05 for p in _adjusted(results).values())} times.",
+        "95 % bootstrap interval over the patients. Few patients: what is not larger than its interval says nothing.",
+        _tests(adjusted),
     ]
+
+
+def _tests(adjusted: Mapping[tuple[str, str], float | None]) -> str:
+    """A sentence on how many of the differences are no chance."""
+    tested = [p for p in adjusted.values() if p is not None]
+    if not tested:
+        return (
+            f"None is tested: below {LEAST_PAIRS} patients the p of Wilcoxon's signed-rank test cannot reach 0.05, "
+            "whatever it is given."
+        )
+    return (
+        f"Of the {len(tested)} differences over at least {LEAST_PAIRS} patients, with fewer of whom Wilcoxon's "
+        f"signed-rank test cannot reach 0.05, p is below it {sum(p < 0.05 for p in tested)} times after Holm's "
+        "correction over them."
+    )
 
 
 def _table(results: Results, variants: list[Variant], adjusted: Mapping[tuple[str, str], float | None]) -> list[str]:
@@ -68,7 +82,7 @@ def _change(results: Results, variant: Variant, figure: Figure) -> Difference:
 
 
 def _adjusted(results: Results) -> dict[tuple[str, str], float | None]:
-    """By variant and figure, the p after Holm's correction over all of them."""
+    """By variant and figure, the p after Holm's correction over all that are tested; None of those that are not."""
     pairs = [
         (variant, figure)
         for variant in VARIANTS.values()

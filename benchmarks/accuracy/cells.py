@@ -27,11 +27,21 @@ def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True
 
 
 def difference_cell(found: Difference, adjusted: float | None, digits: int, *, of: int) -> str:
-    """The mean difference with its interval, and p, adjusted and as it was; and the patients where not all of `of`."""
-    if found.p is None or adjusted is None:
+    """The mean difference with its interval, and p, adjusted and as it was.
+
+    Args:
+        found: The difference; a dash stands for one of no patient, words for the p of one that is not tested.
+        adjusted: Its p after Holm's correction; None where it is not tested.
+        digits: Behind the point.
+        of: The patients that there could be: where there are fewer, their number is added.
+    """
+    if found.n == 0:
         return "–"
+    chance = ", too few pairs to test"
+    if found.p is not None and adjusted is not None:
+        chance = f" p {_chance(adjusted)} ({_chance(found.p)})"
     missing = f", {found.n} patients" if found.n != of else ""
-    return f"{interval_cell(found, digits)} p {_chance(adjusted)} ({_chance(found.p)}){missing}"
+    return f"{interval_cell(found, digits)}{chance}{missing}"
 
 
 def _chance(p: float) -> str:

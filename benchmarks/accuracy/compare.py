@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from zonate.config import EvaluationSettings
 from zonate.metrics import mean_interval
+from zonate.settings.results import EvaluationSettings
 
+LEAST_PAIRS = 6
+"""Of n pairs that all differ to one side the two-sided p is 2 / 2ⁿ: with fewer pairs it is never below 0.05."""
 ByPatient = Mapping[str, float]
 """From patient to a measure; NaN where it is undefined."""
 
@@ -23,7 +25,7 @@ class Difference:
         n: Those patients.
         mean: Of their differences; NaN where there is no patient.
         interval_95: Bootstrap interval of the mean, by patient; None below two patients.
-        p: Of the signed-rank test, two-sided; None where there is no patient.
+        p: Of the signed-rank test, two-sided; None below LEAST_PAIRS patients, which are not tested.
     """
 
     n: int
@@ -45,7 +47,8 @@ def difference(one: ByPatient, other: ByPatient, settings: EvaluationSettings) -
         return Difference(0, math.nan, None, None)
     values = np.array([one[patient] - other[patient] for patient in patients])
     interval = mean_interval(values, patients, samples=settings.bootstrap_samples, seed=settings.seed)
-    return Difference(len(patients), float(values.mean()), interval, signed_rank_p(values))
+    p = signed_rank_p(values) if len(patients) >= LEAST_PAIRS else None
+    return Difference(len(patients), float(values.mean()), interval, p)
 
 
 def signed_rank_p(differences: npt.NDArray[np.float64]) -> float:
@@ -67,7 +70,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust the p of several comparisons so that all of them together err with the chance that one alone would.
 
     Args:
-        p_values: None where there was nothing to compare, which stays None and counts for nothing.
+        p_values: None where nothing was tested, which stays None and counts for nothing.
 
     Returns:
         In the same order, each at least as large as before, at most 1.

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.accuracy.__main__ import write_page
-from benchmarks.accuracy.job import RUN_NAME, Job, is_done
+from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, write_results
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
@@ -73,13 +73,14 @@ def judge(rows: Sequence[Row]) -> list[Row]:
 def _observed(model: Model, slices: Slices, job: Job, samples: int) -> Iterator[Row]:
     if slices.labels is None:
         return
-    zones = model.segment(slices)
+    segmentation = model.begin(slices)
+    zones = segmentation.result()
     said = "; ".join(disqualifying(implausibilities(zones, slices)))  # before clean-up, as in prediction
     labels, _ = clean_up(zones.labels, zones.codes, job.clean_up)
     zones = replace(zones, labels=labels)
     dice = structure_dice(slices.labels, zones.labels.values, JUDGED)
     if dice is not None:
-        score = agreement(draw(model, slices, zones, samples).figures)[JUDGED]
+        score = agreement(draw(segmentation, zones, samples).figures)[JUDGED]
         yield {"agreement": f"{score:.5f}", "dice": f"{dice:.5f}", "said": said}
 
 
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    folders = [folder for folder in sorted((given.work / "runs").glob(f"{OWN}-fold*")) if is_done(folder)]
+    folders = finished_jobs(given.work, OWN)
     if len(folders) < 2:
         parser.error(
             f"{given.work} holds models of {len(folders)} folds of {OWN}: two are the least, one judges another"

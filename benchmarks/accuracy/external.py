@@ -21,7 +21,7 @@ import torch
 from benchmarks.accuracy.__main__ import write_page
 from benchmarks.accuracy.figures import AI, GLANDS, SAME_SOURCE
 from benchmarks.accuracy.images import Image, read_images
-from benchmarks.accuracy.job import RUN_NAME, Job, is_done
+from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.results import Results, write_results
 from benchmarks.accuracy.work import circumstances
@@ -29,8 +29,8 @@ from zonate.dataset.image_digest import image_digest
 from zonate.errors import ZonateError
 from zonate.metrics import score_case
 from zonate.metrics.tables import score_columns, score_row
-from zonate.model import Model
 from zonate.shipped import SHIPPED, model_path
+from zonate.verbs.known_patients import KnownPatients
 from zonate.verbs.segment import Segmenter
 
 NAME = "external"
@@ -65,16 +65,20 @@ def evaluate_external(candidates: Sequence[Candidate], data: Path, samples: int)
         candidates: The models.
         data: Folder of the data sets; a folder that is not there is passed over.
         samples: How many `predict` draws, by which it calls results doubtful; 0: it judges by shape alone.
+
+    Raises:
+        ModelError: A model cannot be read, or does not say whom it was trained on.
     """
     runs: list[Mapping[str, Any]] = []
     rows: list[Mapping[str, str]] = []
     images = {name: list(_images(data, name)) for name in SETS}
     for candidate in candidates:
         segmenter = Segmenter.load(candidate.path, [f"prediction.samples={samples}"])
+        known = KnownPatients.of(segmenter.model.provenance)
         cases: list[dict[str, Any]] = []
         for name, of_set in images.items():
             for image in of_set:
-                if not _is_known(segmenter.model, image):
+                if not known.include([image.patient_id], image_digest(image.case.t2w)):
                     case, scores = _measure(segmenter, image)
                     cases.append({**case, "set": name})
                     rows += [{**_about_row(candidate, name, image), **score} for score in scores]
@@ -85,8 +89,7 @@ def evaluate_external(candidates: Sequence[Candidate], data: Path, samples: int)
 
 def trained_models(work: Path, names: Sequence[str] | None) -> list[Candidate]:
     """The models that lie in a work folder, of slices."""
-    folders = [folder for folder in sorted((work / "runs").glob("*-fold*")) if is_done(folder)]
-    jobs = [(folder, Job.read(folder)) for folder in folders]
+    jobs = [(folder, Job.read(folder)) for folder in finished_jobs(work)]
     return [
         Candidate(job.name, job.fold, folder / RUN_NAME)
         for folder, job in jobs
@@ -97,14 +100,6 @@ def trained_models(work: Path, names: Sequence[str] | None) -> list[Candidate]:
 def _images(data: Path, name: str) -> list[Image]:
     manifests = [(data / folder / "manifest.csv", use) for folder, use in SETS[name]]
     return [image for manifest, use in manifests if manifest.is_file() for image in read_images(manifest, (use,))]
-
-
-def _is_known(model: Model, image: Image) -> bool:
-    """Whether a model was trained or chosen on a patient, under whatever name."""
-    about = model.provenance
-    known = {*about.get("training_patients", ()), *about.get("validation_patients", ())}
-    images = {*about.get("images_sha256", ()), *about.get("earlier_images_sha256", ())}
-    return image.patient_id in known or image_digest(image.case.t2w) in images
 
 
 def _measure(segmenter: Segmenter, image: Image) -> tuple[dict[str, Any], list[dict[str, str]]]:

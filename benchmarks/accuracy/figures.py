@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.accuracy.results import Results
-from zonate.config import EvaluationSettings
+from zonate.settings.results import EvaluationSettings
 
 EVALUATION = EvaluationSettings()
 LEAST_DICE = 0.75

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from zonate.config import AlignmentSettings, Settings, SlicingSettings, SplitSettings
+from zonate.config import Settings
 from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
 from zonate.io.files import write_text
 from zonate.metrics.tables import csv_text
+from zonate.settings.data import AlignmentSettings, SlicingSettings, SplitSettings
 from zonate.verbs.prepare import prepare
 
 COMPARED, ALWAYS_TRAINS = "nci-isbi-2013", "prostatex-seg-zones"

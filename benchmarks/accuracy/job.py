@@ -79,9 +79,24 @@ class Job:
         return Dataset.open(self.dataset).folded(self.fold)
 
 
+def job_folder(work: Path, name: str, fold: int) -> Path:
+    """Where the job of a method and a fold lies in a work folder."""
+    return work / "runs" / f"{name}-fold{fold}"
+
+
 def is_done(folder: Path) -> bool:
     """Whether a job has been trained and measured."""
     return (folder / RESULT_NAME).is_file()
+
+
+def finished_jobs(work: Path, name: str = "*") -> list[Path]:
+    """The folders of the jobs in a work folder that are done, by name; none where there is no such folder.
+
+    Args:
+        work: Of a comparison.
+        name: Of a method; all where left out.
+    """
+    return [folder for folder in sorted((work / "runs").glob(f"{name}-fold*")) if is_done(folder)]
 
 
 def known_job(folder: Path, wanted: Job) -> Job | None:

@@ -9,12 +9,13 @@ import torch
 from benchmarks.accuracy import volumetric
 from benchmarks.accuracy.budget import Pace
 from benchmarks.accuracy.job import RUN_NAME, Job
+from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.model import Model
 from zonate.networks.factory import make_generator
 from zonate.validation import validate
+from zonate.verbs.taught import taught_by
 from zonate.verbs.train import train
-from zonate.zones import told_apart
 
 _WARM_UP = 2  # steps, which are slower
 _LEAST = 3  # steps that are timed, however long they take
@@ -64,19 +65,25 @@ def measure_pace(job: Job, seconds: float) -> Pace:
                 train(job.dataset, run, settings, fold=job.fold, init=job.init, progress=clock)
         except _EnoughError:
             pass
+    return Pace(clock.seconds_per_step, _seconds_per_validation(job, settings))
+
+
+def _seconds_per_validation(job: Job, settings: Settings) -> float:
+    """By a model with fresh weights."""
     dataset = job.opened()
-    began = time.process_time()
     if job.volumetric:
-        volumetric.validate(volumetric.untrained(dataset, settings), dataset)
+        stacks = volumetric.untrained(dataset, settings)
+        began = time.process_time()
+        volumetric.validate(stacks, dataset)
     else:
-        list(validate(_untrained(dataset, job), dataset, dataset.split("validation")))
-    return Pace(clock.seconds_per_step, time.process_time() - began)
+        model = _untrained(dataset, settings)
+        began = time.process_time()
+        list(validate(model, dataset, dataset.split("validation")))
+    return time.process_time() - began
 
 
-def _untrained(dataset: Dataset, job: Job) -> Model:
-    entries = dataset.split("train")
-    codes = told_apart({code for entry in entries for code in entry.codes})
-    t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
-    settings = job.settings.model_copy(update={"slicing": dataset.slicing})
+def _untrained(dataset: Dataset, settings: Settings) -> Model:
+    taught = taught_by(dataset)
+    settings = settings.model_copy(update={"slicing": dataset.slicing})
     network = make_generator(settings.network)
-    return Model(network.eval(), settings, dataset.statistics, codes, {}, (t2w, dwi, adc))
+    return Model(network.eval(), settings, dataset.statistics, taught.codes, {}, taught.channels)

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.accuracy.job import RESULT_NAME, SCORES_NAME
+from benchmarks.accuracy.job import RESULT_NAME, SCORES_NAME, is_done
 from zonate.io.files import write_text
 from zonate.metrics.tables import csv_text
 
@@ -54,11 +54,11 @@ class Results:
 
 
 def collect(folders: Iterable[Path]) -> Results:
-    """The results of all job folders that are done."""
+    """The results of those job folders that are done."""
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, str]] = []
     for folder in folders:
-        if not (folder / RESULT_NAME).is_file():
+        if not is_done(folder):
             continue
         run = json.loads((folder / RESULT_NAME).read_text(encoding="utf-8"))
         patients = {case["case_id"]: case["patient_id"] for case in run["cases"]}

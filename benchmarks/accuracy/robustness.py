@@ -19,7 +19,7 @@ import torch
 from benchmarks.accuracy.folds import COMPARED
 from benchmarks.accuracy.images import Image, read_images
 from benchmarks.accuracy.imitations import IMITATIONS, canonical
-from benchmarks.accuracy.job import RUN_NAME, Job, is_done
+from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, read_results, write_results
@@ -128,8 +128,7 @@ def main() -> None:
 
 
 def _run(data: Path, work: Path, methods: Sequence[str], folds: Sequence[str] | None) -> None:
-    found = [folder for folder in sorted((work / "runs").glob("*-fold*")) if is_done(folder)]
-    jobs = [(folder, Job.read(folder)) for folder in found]
+    jobs = [(folder, Job.read(folder)) for folder in finished_jobs(work)]
     folders = [
         folder
         for folder, job in jobs

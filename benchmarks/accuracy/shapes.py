@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.budget import Plan, validation_interval
 from benchmarks.accuracy.folds import ALWAYS_TRAINS, COMPARED, dataset_folder
-from benchmarks.accuracy.job import Job, is_done, known_job, steps_per_epoch, write_job
+from benchmarks.accuracy.job import Job, is_done, job_folder, known_job, steps_per_epoch, write_job
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.schedule import run_jobs
 from zonate.dataset.importers.nci_isbi import NCI_ISBI
@@ -77,7 +77,7 @@ def add_shapes(data: Path, work: Path, fold: int, n: int) -> Path:
     Raises:
         DatasetError: The run without them is not there, or the patients cannot be prepared.
     """
-    without = work / "runs" / f"{OWN}-fold{fold}"
+    without = job_folder(work, OWN, fold)
     if not is_done(without):
         raise DatasetError(f"{without} is not done: run `python -m benchmarks.accuracy` first")
     job = Job.read(without)
@@ -94,7 +94,7 @@ def add_shapes(data: Path, work: Path, fold: int, n: int) -> Path:
     wanted = replace(job, name=NAME, dataset=folder.resolve())
     steps = job.settings.training.epochs * steps_per_epoch(job.opened(), job.settings)
     epochs = max(1, round(steps / steps_per_epoch(wanted.opened(), job.settings)))
-    output = work / "runs" / f"{NAME}-fold{fold}"
+    output = job_folder(work, NAME, fold)
     if known_job(output, wanted) is None:
         write_job(output, wanted.with_settings(Plan(epochs, validation_interval(epochs)).assignments()))
     return output

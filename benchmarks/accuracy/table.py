@@ -6,7 +6,7 @@ from statistics import fmean, median
 from typing import Any
 
 from benchmarks.accuracy.cells import FEW_PATIENTS, conditions, difference_cell, mean_cell, mean_of, number, values_of
-from benchmarks.accuracy.compare import difference, holm
+from benchmarks.accuracy.compare import LEAST_PAIRS, difference, holm
 from benchmarks.accuracy.doubt_table import doubt_section
 from benchmarks.accuracy.external_table import external_section
 from benchmarks.accuracy.figures import COMPARED, EVALUATION, FIGURES, LEAST_DICE
@@ -29,18 +29,20 @@ def page(
     if not results.runs:
         return "# How accurate, and better than what?\n\nNothing has been measured yet: `make accuracy`.\n"
     lines = ["# How accurate, and better than what?", "", *_head(results), "", *_means(results), ""]
+    runs = list(results.runs)
     if OWN in results.names:
         lines += [*_differences(results), ""]
         longest = results
         if longer is not None and covers(longer, results):
             longest = longer
+            runs += longer.runs
             lines += [*longer_section(results, longer), ""]
         lines += [*_targets(longest), "", *_patients(longest), ""]
     if doubt is not None and doubt.rows:
         lines += [*doubt_section(doubt), ""]
     if external is not None and external.runs:
         lines += [*external_section(external), ""]
-    lines += _runs([*results.runs, *(longer.runs if longer is not None else ())])
+    lines += _runs(runs)
     return "\n".join(lines) + "\n"
 
 
@@ -100,8 +102,10 @@ def _differences(results: Results) -> list[str]:
         f"## {OWN} minus each other method",
         "",
         "Mean of the paired differences over the patients of both, its 95 % bootstrap interval, and p of Wilcoxon's "
-        f"signed-rank test after Holm's correction over all {sum(one.p is not None for one in found)} comparisons here "
-        "(before it in brackets).",
+        f"signed-rank test after Holm's correction over the {sum(one.p is not None for one in found)} comparisons here "
+        "that are tested (before it in",
+        f"brackets). Below {LEAST_PAIRS} patients the test cannot reach 0.05, whatever it is given: such a comparison "
+        "is not tested, and does not count in the correction.",
         "",
         "| against | patients | " + " | ".join(figure.title for figure in COMPARED) + " | |",
         "|---|---|" + "---|" * (len(COMPARED) + 1),

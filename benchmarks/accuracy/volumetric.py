@@ -19,12 +19,13 @@ from torch.optim import AdamW
 
 from zonate import losses
 from zonate.augmentation.augment import augment
-from zonate.config import NetworkSettings, Settings
+from zonate.config import Settings
+from zonate.dataset.entry import Entry
 from zonate.dataset.loader import normalise_known, scaled_known
 from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import Slices, restore_slices
 from zonate.dataset.statistics import Statistics, statistics_of
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.io.files import atomic_path
 from zonate.learner import learning_rate
@@ -32,9 +33,11 @@ from zonate.networks.averaging import Average
 from zonate.networks.generator import probabilities
 from zonate.progress import Progress, silent
 from zonate.run_folder import METRICS_NAME
+from zonate.settings.learning import NetworkSettings
 from zonate.validation import compared_structures, mean_dice, structure_dice
+from zonate.verbs.taught import taught_by
 from zonate.zonemap import ZoneMap
-from zonate.zones import N_ZONES, LabelCode, membership, told_apart
+from zonate.zones import N_ZONES, LabelCode, membership
 
 DEPTH_MULTIPLE = 4
 """Slices are halved twice."""
@@ -104,17 +107,12 @@ def make_network(settings: NetworkSettings) -> nn.Module:
 
 def untrained(dataset: Dataset, settings: Settings) -> VolumetricModel:
     """A model with fresh weights."""
-    entries, chosen_by = dataset.split("train"), dataset.split("validation")
-    t2w, dwi, adc = (any(entry.channels_present[c] for entry in entries) for c in range(3))
-    provenance = {
-        "training_patients": sorted({patient for entry in entries for patient in entry.patients}),
-        "validation_patients": sorted({patient for entry in chosen_by for patient in entry.patients}),
-        "images_sha256": sorted({dataset.image_digest(entry.case_id) for entry in (*entries, *chosen_by)}),
-    }
-    codes = told_apart({code for entry in entries for code in entry.codes})
+    taught = taught_by(dataset)
     settings = settings.model_copy(update={"slicing": dataset.slicing})
     network = make_network(settings.network)
-    return VolumetricModel(network, settings, dataset.statistics, codes, (t2w, dwi, adc), provenance)
+    return VolumetricModel(
+        network, settings, dataset.statistics, taught.codes, taught.channels, dict(taught.provenance)
+    )
 
 
 def train(dataset: Dataset, run: Path, settings: Settings, *, progress: Progress = silent) -> VolumetricModel:

@@ -6,7 +6,6 @@ python -m benchmarks.accuracy.work FOLDER [--probe SECONDS]
 import argparse
 import fcntl
 import logging
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from benchmarks.accuracy.curve import best, read_curve, unfinished
 from benchmarks.accuracy.job import JOB_NAME, RESULT_NAME, RUN_NAME, SCORES_NAME, Job, is_done, steps_per_epoch
 from benchmarks.accuracy.measure import TOLERANCE_MM, Measured, Segment, measure_case
 from benchmarks.accuracy.pace import measure_pace
-from benchmarks.machine import machine
+from benchmarks.machine import commit, machine
 from zonate.config import Settings
 from zonate.differing_settings import differing_settings
 from zonate.io.files import write_json, write_text
@@ -140,20 +139,6 @@ def circumstances(threads: int, beside: int = 1) -> dict[str, Any]:
         "beside": beside,
         "commit": commit(),
     }
-
-
-def commit() -> str:
-    """The commit that is checked out, with `+` where files of it were changed since; `unknown` outside a checkout."""
-    here = Path(__file__).parent
-    calls = (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-    try:
-        head, changed = (
-            subprocess.run(["git", *call], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
-            for call in calls
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if changed else "")
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from benchmarks.alignment.truth import Points, target_errors_mm
 from zonate.alignment.elastix import register
 from zonate.alignment.quality import Calibration, Evidence, Judge, estimated_error_mm, terms
 from zonate.alignment.region import gland_region
-from zonate.config import AlignmentSettings
 from zonate.errors import AlignmentError
+from zonate.settings.data import AlignmentSettings
 
 BAD_MM = 3.0
 """A mean error in the gland above this must not be called good."""

@@ -28,9 +28,9 @@ from zonate.alignment import align_to_t2w, elastix
 from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_mm, displacement_transform, jacobian_determinant
 from zonate.alignment.region import gland_region
-from zonate.config import AlignmentSettings
 from zonate.errors import AlignmentError
 from zonate.io.nifti import write_volume
+from zonate.settings.data import AlignmentSettings
 
 RESULT_FILE = Path(__file__).with_name("compare.json")
 SETTINGS = AlignmentSettings()

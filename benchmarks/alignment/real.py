@@ -19,9 +19,9 @@ from zonate.alignment import Alignment, align_to_t2w
 from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_transform
 from zonate.alignment.quality import Judge, estimated_error_mm
-from zonate.config import AlignmentSettings
 from zonate.geometry import Grid, Volume
 from zonate.load import open_study, read_acquisition
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
 SETTINGS = AlignmentSettings()

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import torch
 
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
+from zonate.dataset.entry import Entry
 from zonate.dataset.slices import Slices
 from zonate.dataset.splits import Split
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.store import Dataset
 from zonate.doubt import Drawn, draw
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.measures.gland import label_pieces
@@ -78,8 +79,9 @@ def unseen(model: Model, sides: Sequence[str]) -> Iterator[tuple[Dataset, Entry]
 def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -> Iterator[dict[str, Any]]:
     if slices.labels is None:
         return
-    zones = model.segment(slices)
-    drawn = draw(model, slices, zones, samples)
+    segmentation = model.begin(slices)
+    zones = segmentation.result()
+    drawn = draw(segmentation, zones, samples)
     scores, volumes = agreement(drawn.figures), zones.volumes_ml()
     intervals = intervals_ml(drawn.figures, volumes)
     reference = reader_volumes_ml(slices, entry.codes)

@@ -38,8 +38,9 @@ def unfit(work: Path, name: str, run: Path, sides: Sequence[str], samples: int, 
             slices = degrade(dataset.slices(entry.case_id), AS_IT_IS, seed=0)
             for what, paint in UNFIT.items():
                 painted = paint(slices, np.random.default_rng(number))
-                zones = model.segment(painted)
-                found = agreement(draw(model, painted, zones, samples).figures)["GLAND"]
+                segmentation = model.begin(painted)
+                zones = segmentation.result()
+                found = agreement(draw(segmentation, zones, samples).figures)["GLAND"]
                 said = " | ".join(disqualifying(implausibilities(zones, painted)))
                 line = {"what": what, "gland_ml": zones.volumes_ml()["GLAND"], "agreement": found, "said": said}
                 writer.writerow(line)

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.accuracy.folds import dataset_folder
-from benchmarks.accuracy.job import RUN_NAME, is_done
+from benchmarks.accuracy.job import RUN_NAME, finished_jobs
+from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
 from benchmarks.weights.cases import write_cases
 from benchmarks.weights.unlabelled import annotate
@@ -44,10 +45,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
 
-    settings = load_recipe("zonate").override(["split.validation_fraction=0", "split.test_fraction=0"])
+    settings = load_recipe(OWN).override(["split.validation_fraction=0", "split.test_fraction=0"])
     if given.epochs is not None:
         settings = settings.override([f"training.epochs={given.epochs}"])
-    folds = [folder / RUN_NAME for folder in sorted(given.accuracy.glob("runs/zonate-fold*")) if is_done(folder)]
+    folds = [folder / RUN_NAME for folder in finished_jobs(given.accuracy, OWN)]
     if len(folds) < settings.split.folds:
         parser.error(
             f"{given.accuracy} holds {len(folds)} finished models of {settings.split.folds} folds: run "

@@ -3,6 +3,7 @@
 python -m benchmarks.weights.card
 """
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -55,20 +56,24 @@ _LIMITS = """
 """
 
 
-def card() -> str:
+def card(about: Mapping[str, Any], results: Results, external: Results, written: date) -> str:
     """The page.
+
+    Args:
+        about: As `shipped_model` gives it.
+        results: Of the cross-validation.
+        external: Of the weights that ship, on patients of other sources.
+        written: The day that it bears.
 
     Raises:
         ValueError: There are no weights, or nothing was measured.
     """
-    about = shipped_model()
-    results, external = read_longest(), read_results("external")
     if "problem" in about or not results.runs_of(OWN):
         raise ValueError(about.get("problem", "run `make accuracy` first"))
     lines = [
         "# Model card: the weights that ship",
         "",
-        f"*Written by `python -m benchmarks.weights.card`, {date.today().isoformat()}, from the file and from "
+        f"*Written by `python -m benchmarks.weights.card`, {written.isoformat()}, from the file and from "
         "[what was measured](../benchmarks/accuracy.md).*",
         "",
         *_file(about),
@@ -84,7 +89,7 @@ def card() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _file(about: dict[str, Any]) -> list[str]:
+def _file(about: Mapping[str, Any]) -> list[str]:
     calibration = about["calibration"]
     return [
         "| | |",
@@ -102,7 +107,7 @@ def _file(about: dict[str, Any]) -> list[str]:
     ]
 
 
-def _learnt(about: dict[str, Any]) -> list[str]:
+def _learnt(about: Mapping[str, Any]) -> list[str]:
     lines = [
         "## What it learnt from",
         "",
@@ -185,5 +190,5 @@ def _listed(dice: dict[str, float], least: float) -> str:
 
 
 if __name__ == "__main__":
-    write_text(PAGE, card())
+    write_text(PAGE, card(shipped_model(), read_longest(), read_results("external"), date.today()))
     print(PAGE.read_text(encoding="utf-8"))

@@ -14,25 +14,23 @@ from tempfile import TemporaryDirectory
 import matplotlib.pyplot as plt
 
 from benchmarks.accuracy.figures import FIGURES
-from benchmarks.accuracy.job import RUN_NAME, Job
+from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.methods import OWN
-from benchmarks.accuracy.results import read_longest
-from zonate.config import EvaluationSettings
+from benchmarks.accuracy.results import Results, read_longest
 from zonate.dataset.slices import restore_slices
 from zonate.geometry import Volume
 from zonate.metrics import score_case
 from zonate.model import Model
 from zonate.pictures.worst import draw_worst
+from zonate.settings.results import EvaluationSettings
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "model-card-failures.png"
 N_WORST = 3
 
 
 def draw_failures(work: Path, picture: Path = PICTURE) -> None:
-    """One picture of the patients with the lowest mean Dice over gland, central gland and PZ, the worst first."""
-    results = read_longest()
-    gland, *others = (figure.of(results, OWN) for figure in FIGURES if figure.measure == "dice")
-    worst = sorted(gland, key=lambda patient: fmean(of[patient] for of in (gland, *others)))[:N_WORST]
+    """One picture of the patients on whom it did worst, the worst first."""
+    worst = worst_patients(read_longest())[:N_WORST]
     with TemporaryDirectory() as folder:
         files = [_draw(work, patient, rank, Path(folder)) for rank, patient in enumerate(worst, start=1)]
         images = [plt.imread(file) for file in files]
@@ -49,8 +47,14 @@ def draw_failures(work: Path, picture: Path = PICTURE) -> None:
     figure.savefig(picture, dpi=100, pil_kwargs={"optimize": True})
 
 
+def worst_patients(results: Results) -> list[str]:
+    """All patients, those first on whom the mean Dice over gland, central gland and PZ is lowest."""
+    gland, *others = (figure.of(results, OWN) for figure in FIGURES if figure.measure == "dice")
+    return sorted(gland, key=lambda patient: fmean(of[patient] for of in (gland, *others)))
+
+
 def _draw(work: Path, patient: str, rank: int, folder: Path) -> Path:
-    for run in sorted((work / "runs").glob(f"{OWN}-fold*")):
+    for run in finished_jobs(work, OWN):
         dataset = Job.read(run).opened()
         for entry in dataset.split("test"):
             if entry.patient_id == patient:

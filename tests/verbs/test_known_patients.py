@@ -4,8 +4,8 @@ import pytest
 
 from tests.verbs.standins import StandInDataset, entry
 from zonate.dataset.store import Dataset
-from zonate.errors import LeakageError
-from zonate.verbs.known_patients import known_cases, refuse_known
+from zonate.errors import LeakageError, ModelError
+from zonate.verbs.known_patients import KnownPatients, known_cases, refuse_known
 
 ENTRIES = (
     entry("a", patient_id="P1"),
@@ -60,6 +60,18 @@ def test_an_image_that_was_known_before_a_tuning_is_known_even_of_those_who_chos
 def test_a_model_that_does_not_say_is_not_taken_for_one_that_knows_nobody() -> None:
     assert names({}) is None
     assert names({"images_sha256": ["the image of a"], "validation_patients": ["P1"]}) is None
+
+
+def test_an_image_of_no_dataset_is_known_as_a_case_would_be() -> None:
+    known = KnownPatients.of(trained("P1", chose=("P2",), images_sha256=["of P1", "of P2"]))
+    assert known.include(["P1"], "another")
+    assert known.include(["P2"], "another")
+    assert known.include(["P9"], "of P2")
+    assert not known.include(["P9"], "of P9")
+    assert not known.include(["P2"], "of P2", chosen_too=False)
+    assert known.include(["P9"], "of P2", chosen_too=False)
+    with pytest.raises(ModelError, match="does not say whom it was trained on"):
+        KnownPatients.of({"validation_patients": ["P1"]})
 
 
 def test_cases_that_are_known_are_refused_by_name() -> None:

@@ -1,16 +1,65 @@
 """Whom a model knows: by name, and by T2W image where another dataset gives another name."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.errors import LeakageError, ModelError
 
 _NOT_RECORDED = (
-    "the model does not say whom it was trained on, so that nobody can tell whether a calibration would flatter it: "
+    "the model does not say whom it was trained on, so that nobody can tell on whom its figures would flatter it: "
     "train it again"
 )
-"""Why `require_unknown` refuses a model of which `known_cases` cannot say anything."""
+
+
+@dataclass(frozen=True)
+class KnownPatients:
+    """Whom a model knows.
+
+    Attributes:
+        trained: The patients whom it was trained on.
+        chose: Those who only chose the epoch.
+        images: Digests of the images of both.
+        earlier: Digests of those that it knew before it was tuned.
+    """
+
+    trained: frozenset[str]
+    chose: frozenset[str]
+    images: frozenset[str]
+    earlier: frozenset[str]
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any]) -> Self:
+        """Those of a model.
+
+        Args:
+            provenance: As `zonate.verbs.train` writes it.
+
+        Raises:
+            ModelError: The model does not say whom it was trained on.
+        """
+        if "training_patients" not in provenance:
+            raise ModelError(_NOT_RECORDED)
+        keys = ("training_patients", "validation_patients", "images_sha256", "earlier_images_sha256")
+        return cls(*(frozenset(provenance.get(key, ())) for key in keys))
+
+    def include(self, patients: Sequence[str], image_sha256: str, *, chosen_too: bool = True) -> bool:
+        """Whether one of them, or the very image, is among those that the model was trained on.
+
+        The image of a patient who only chose the epoch counts as trained on where the model knows it by another name,
+        or knew it before it was tuned.
+
+        Args:
+            patients: Everybody whom the image shows, its own patient first.
+            image_sha256: As `zonate.dataset.image_digest` gives it.
+            chosen_too: Whether patients who only chose the epoch count, too.
+        """
+        named = self.trained | self.chose if chosen_too else self.trained
+        if not named.isdisjoint(patients) or image_sha256 in self.earlier:
+            return True
+        return patients[0] not in self.chose and image_sha256 in self.images
 
 
 def known_cases(
@@ -18,8 +67,7 @@ def known_cases(
 ) -> tuple[Entry, ...] | None:
     """The cases of patients that a model was trained on.
 
-    A case is of everybody whom it shows: a made one also of those that it was made from. The image of a patient who
-    only chose the epoch counts as trained on where the model knows it by another name, or knew it before it was tuned.
+    A case is of everybody whom it shows: a made one also of those that it was made from.
 
     Args:
         provenance: Of the model, as `zonate.verbs.train` writes it.
@@ -32,17 +80,12 @@ def known_cases(
     """
     if "training_patients" not in provenance:
         return None
-    trained, chose = set(provenance["training_patients"]), set(provenance.get("validation_patients", ()))
-    images, earlier = (set(provenance.get(key, ())) for key in ("images_sha256", "earlier_images_sha256"))
-    named = trained | chose if chosen_too else trained
-
-    def known(entry: Entry) -> bool:
-        if not named.isdisjoint(entry.patients):
-            return True
-        digest = dataset.image_digest(entry.case_id)
-        return digest in earlier or (entry.patient_id not in chose and digest in images)
-
-    return tuple(entry for entry in entries if known(entry))
+    known = KnownPatients.of(provenance)
+    return tuple(
+        entry
+        for entry in entries
+        if known.include(entry.patients, dataset.image_digest(entry.case_id), chosen_too=chosen_too)
+    )
 
 
 def require_unknown(

@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.accuracy.ablation import Conditions, ablate
+from benchmarks.accuracy.ablation_table import ablation_page
+from benchmarks.accuracy.job import Job
+from benchmarks.accuracy.results import collect
+from benchmarks.accuracy.variants import BASE
+from tests.benchmarks.accuracy.toy import SETTINGS
+from tests.dataset_factory import a_dataset
+
+
+@pytest.mark.slow
+def test_variants_of_a_toy(tmp_path: Path) -> None:
+    recipe = SETTINGS.override(["prediction.flips=true", "training.sampling=every"])
+    dataset = a_dataset(tmp_path / "data", ("train",) * 6, slices=3, settings=recipe)
+    how = Conditions(dataset, None, tmp_path / "work", recipe, steps=6)
+    names = ["no averaged weights", "no mirror image", "begun from other weights", "no channel dropout"]
+    assert ablate(names, how) == []
+    results = collect(sorted((tmp_path / "work" / "ablation").iterdir()))
+    assert sorted(results.names) == ["no averaged weights", "no mirror image", BASE]
+    by_name = {run["name"]: run for run in results.runs}
+    assert by_name[BASE]["steps"] == by_name["no averaged weights"]["steps"] == 6
+    assert by_name["no mirror image"]["curve"] == by_name[BASE]["curve"]
+    unmirrored = Job.read(tmp_path / "work" / "ablation" / "no-mirror-image-fold0-seed0")
+    assert unmirrored.weights_of == (tmp_path / "work" / "ablation" / "the-recipe-fold0-seed0").resolve()
+    assert "| no mirror image |" in ablation_page(results)
