@@ -8,9 +8,10 @@ import numpy as np
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
-from zonate.dataset.store import PlacedRecord, write_index
 from zonate.geometry import Grid, Volume
 from zonate.zones import LabelCode
 

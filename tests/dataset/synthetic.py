@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from zonate.case import Case
-from zonate.config import CheckingSettings, Settings, SlicingSettings
+from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
+from zonate.settings.data import CheckingSettings, SlicingSettings
 from zonate.zones import ALL_ZONE_CODES
 
 SETTINGS = Settings(slicing=SlicingSettings(size_px=8), checking=CheckingSettings(anatomy="off"))  # no anatomy

@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,20 @@ import zarr
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset import cases
-from zonate.dataset.cases import COMPLETE, case_folder, open_group, read_record, write_case
+from zonate.dataset.cases import COMPLETE, case_folder, content_of, read_record, write_case
 from zonate.dataset.slices import slice_case
-from zonate.errors import DatasetError
+
+
+def group_of(dataset: Path, case_id: str = "a") -> Any:
+    """A case as any reader of Zarr sees it."""
+    return zarr.open_group(dataset / "cases" / case_id, mode="r", zarr_format=3)
 
 
 def test_a_case_is_a_zarr_3_group_chunked_by_slice(tmp_path: Path) -> None:
     store(tmp_path, labelled_case())
-    group = zarr.open_group(tmp_path / "cases" / "a", mode="r", zarr_format=3)
+    group = group_of(tmp_path)
     images, labels, reference = group["images"], group["labels"], group["reference"]
+    assert images.shards == (2, 3, 8, 8)
     assert (images.shape, images.chunks, images.dtype) == ((2, 3, 8, 8), (1, 3, 8, 8), np.float32)
     assert (labels.shape, labels.chunks, labels.dtype) == ((2, 8, 8), (1, 8, 8), np.uint8)
     assert (reference.shape, reference.chunks, reference.dtype) == ((2, 10, 10), (1, 10, 10), np.uint8)
@@ -27,7 +31,7 @@ def test_a_case_is_a_zarr_3_group_chunked_by_slice(tmp_path: Path) -> None:
 
 def test_absent_channels_are_nan_and_labels_are_codes(tmp_path: Path) -> None:
     record = store(tmp_path, labelled_case(adc=True))
-    group = open_group(tmp_path, "a")
+    group = group_of(tmp_path)
     images = group["images"][...]
     assert np.isnan(images[:, 1]).all()
     assert images[0, 0, 0, 0] == 101.0  # the last stored slice is the most inferior, so comes first
@@ -36,11 +40,32 @@ def test_absent_channels_are_nan_and_labels_are_codes(tmp_path: Path) -> None:
     assert record.channels_present == (True, False, True)
 
 
+def test_a_case_is_seven_files_whatever_its_slices(tmp_path: Path) -> None:
+    store(tmp_path, labelled_case(slices=5))
+    folder = tmp_path / "cases" / "a"
+    assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()) == [
+        "images/c.0.0.0.0",
+        "images/zarr.json",
+        "labels/c.0.0.0",
+        "labels/zarr.json",
+        "reference/c.0.0.0",
+        "reference/zarr.json",
+        "zarr.json",
+    ]
+
+
+def test_a_shard_is_written_where_nothing_was_drawn_too(tmp_path: Path) -> None:
+    case = labelled_case()
+    assert case.labels is not None
+    store(tmp_path, replace(case, labels=case.labels.with_values(np.full((2, 10, 10), 255, dtype=np.uint8))))
+    assert (tmp_path / "cases" / "a" / "labels" / "c.0.0.0").is_file()
+
+
 def test_a_missing_chunk_is_not_background(tmp_path: Path) -> None:
     store(tmp_path, labelled_case())
-    for chunks_of_slice_0 in list((tmp_path / "cases" / "a").glob("*/c/0")):
-        shutil.rmtree(chunks_of_slice_0)
-    group = open_group(tmp_path, "a")
+    for shard in (tmp_path / "cases" / "a").glob("*/c.*"):
+        shard.unlink()
+    group = group_of(tmp_path)
     assert (group["labels"][0] == 255).all()
     assert np.isnan(group["images"][0]).all()
 
@@ -59,8 +84,9 @@ def test_the_record_says_all_that_is_known(tmp_path: Path) -> None:
     assert record.moments.statistics.mean == (100.5, 0.0, 0.0)
     assert record.moments.statistics.std == (0.5, 1.0, 1.0)
     assert record.gland_volume_ml == pytest.approx(8 * 0.75 / 1000)
-    assert record.content == written.content
-    attributes = dict(open_group(tmp_path, "a").attrs)
+    assert record.content == written.content == content_of(tmp_path, "a")
+    assert record.region_statistics == record.moments.statistics  # slices of 4 mm lie within 50 mm of their middle
+    attributes = dict(group_of(tmp_path).attrs)
     for name in (
         "case_id",
         "patient_id",
@@ -94,8 +120,7 @@ def test_damaged_metadata_are_not_there(tmp_path: Path) -> None:
     store(tmp_path, labelled_case())
     (tmp_path / "cases" / "a" / "zarr.json").write_text("{", encoding="utf-8")
     assert read_record(tmp_path, "a") is None
-    with pytest.raises(DatasetError, match="case a of the dataset"):
-        open_group(tmp_path, "a")
+    assert content_of(tmp_path, "a") is None
 
 
 @pytest.mark.parametrize("killed_at", ["images", "marker"])
@@ -121,8 +146,8 @@ def test_a_write_that_is_killed_leaves_the_old_case(
 def test_a_case_is_replaced_whole(tmp_path: Path) -> None:
     store(tmp_path, labelled_case(slices=5))
     store(tmp_path, labelled_case(slices=2))
-    assert open_group(tmp_path, "a")["images"].shape[0] == 2
-    assert len(list((case_folder(tmp_path, "a") / "labels" / "c").iterdir())) == 2
+    assert group_of(tmp_path)["images"].shape[0] == 2
+    assert sorted(file.name for file in (case_folder(tmp_path, "a") / "labels").iterdir()) == ["c.0.0.0", "zarr.json"]
 
 
 def test_the_digest_follows_the_pixels_alone(tmp_path: Path) -> None:

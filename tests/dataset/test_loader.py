@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
-from zonate.config import AugmentationSettings
 from zonate.dataset.loader import SliceLoader, chances, gland_chances, normalise_known, scaled_known
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
+from zonate.settings.learning import AugmentationSettings
 
 ALONE = (True, False, False)
 
@@ -15,7 +17,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Dataset.open(a_dataset(tmp_path_factory.mktemp("data") / "set", slices=3))
 
 
-def _loader(dataset: Dataset, batch_size: int = 4, seed: int = 0) -> SliceLoader:
+def _loader(dataset: Dataset, batch_size: int = 4, seed: int = 0, rank: int = 0, processes: int = 1) -> SliceLoader:
     return SliceLoader(
         dataset,
         dataset.split("train"),
@@ -24,6 +26,8 @@ def _loader(dataset: Dataset, batch_size: int = 4, seed: int = 0) -> SliceLoader
         normalisation="dataset",
         channels=ALONE,
         augmentation=AugmentationSettings(),
+        rank=rank,
+        processes=processes,
     )
 
 
@@ -37,6 +41,28 @@ def test_an_epoch_visits_each_slice_once_and_the_last_batch_may_be_smaller(datas
     sizes = sorted(int((labels > 0).sum()) for batch in batches for labels in batch.labels)
     stored = sorted(int((dataset.slice(e.case_id, s)[1] > 0).sum()) for e in dataset.split("train") for s in range(3))
     assert sizes == stored
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(4, [(2, 2), (1, 1)]), (5, [(3, 2), (1, 0)])])
+def test_two_processes_read_each_batch_in_order_between_them(
+    dataset: Dataset, batch_size: int, sizes: list[tuple[int, int]]
+) -> None:
+    whole = list(_loader(dataset, batch_size).epoch(1))
+    shared = list(
+        zip(*(_loader(dataset, batch_size, rank=rank, processes=2).epoch(1) for rank in range(2)), strict=True)
+    )
+    assert len(shared) == len(whole) == 2
+    for batch, shares, n in zip(whole, shared, sizes, strict=True):
+        assert [share.share for share in shares] == [size / sum(n) for size in n]
+        counted = [share for share in shares if share.share]
+        for name in ("images", "labels"):
+            joined = np.concatenate([getattr(share, name).numpy() for share in counted])
+            np.testing.assert_array_equal(joined, getattr(batch, name).numpy())
+        for share in shares:
+            assert (share.batch_codes, share.size) == (batch.codes, batch.size)
+            mine = slice(share.first, share.first + len(share.images))
+            np.testing.assert_array_equal(share.labels.numpy(), batch.labels.numpy()[mine])  # who stands in, too
+            assert share.codes == batch.codes[mine]
 
 
 def test_the_order_follows_from_seed_and_epoch(dataset: Dataset) -> None:
@@ -91,6 +117,45 @@ def test_normalisation_by_region_looks_at_the_middle_of_a_case_alone(dataset: Da
     assert middle.mean().item() == pytest.approx(0, abs=1e-4)
     assert middle.std(correction=0).item() == pytest.approx(1, abs=1e-4)
     assert batch.images[:, 0].mean().item() < -0.1  # the disc is bright, and the surroundings are not
+
+
+def test_a_case_of_before_region_statistics_were_kept_is_normalised_by_the_same(dataset: Dataset) -> None:
+    entry = dataset.split("train")[0]
+    assert entry.region_statistics is not None
+    earlier = replace(entry, region_statistics=None)
+    seen = []
+    for one in (entry, earlier):
+        (batch,) = SliceLoader(
+            dataset,
+            [one],
+            batch_size=3,
+            seed=0,
+            normalisation="region",
+            channels=ALONE,
+            augmentation=AugmentationSettings(),
+        ).epoch(1)
+        seen.append(batch.images.numpy().tobytes())
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("readers", [2, 7])
+def test_more_threads_read_the_same_in_the_same_order(dataset: Dataset, readers: int) -> None:
+    def seen(n: int) -> list[bytes]:
+        loader = SliceLoader(
+            dataset,
+            dataset.split("train"),
+            batch_size=1,
+            seed=0,
+            normalisation="dataset",
+            channels=ALONE,
+            augmentation=AugmentationSettings(),
+            neighbours=1,
+            readers=n,
+        )
+        return [batch.images.numpy().tobytes() for batch in loader.epoch(1)]
+
+    assert len(seen(1)) == 6
+    assert seen(readers) == seen(1)
 
 
 def test_a_channel_that_training_never_saw_becomes_zero() -> None:

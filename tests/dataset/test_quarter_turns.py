@@ -3,8 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from zonate.config import AugmentationSettings
 from zonate.dataset.quarter_turns import turn_and_flip
+from zonate.settings.learning import AugmentationSettings
 
 IMAGE = np.arange(3 * 4, dtype=np.float32).reshape(3, 2, 2)
 LABELS = np.array([[0, 1], [2, 3]], dtype=np.uint8)

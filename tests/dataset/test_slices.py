@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from zonate.case import Case
-from zonate.config import SlicingSettings
 from zonate.dataset.slices import beside_neighbours, neighbour_places, restore_slices, slice_case
 from zonate.geometry import Grid, Volume
+from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
 CANONICAL_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])

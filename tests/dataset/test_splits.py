@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zonate.config import SplitSettings
 from zonate.dataset.splits import (
     Candidate,
     Placed,
@@ -17,6 +16,7 @@ from zonate.dataset.splits import (
     split_patients,
 )
 from zonate.errors import DatasetError, LeakageError
+from zonate.settings.data import SplitSettings
 
 
 def patients(n: int) -> dict[str, float | None]:

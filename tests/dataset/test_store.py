@@ -12,10 +12,12 @@ import pytest
 import zarr
 
 from tests.dataset.synthetic import SETTINGS, grid, labelled_case, store
-from zonate.dataset import store as store_module
+from zonate.dataset import index as index_module
 from zonate.dataset.cases import read_record
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.splits import Split
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, LeakageError
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -78,12 +80,6 @@ def test_a_slice_is_raw_with_nan(tmp_path: Path) -> None:
         dataset.slice("a", 2)
     with pytest.raises(DatasetError, match="has no case z"):
         dataset.slice("z", 0)
-
-
-def test_a_slice_reads_only_its_own_chunks(tmp_path: Path) -> None:
-    dataset = Dataset.open(made(tmp_path))
-    shutil.rmtree(tmp_path / "cases" / "a" / "images" / "c" / "0")
-    assert (dataset.slice("a", 1)[0][0] == 100.0).all()
 
 
 def test_labels_are_read_without_the_images(tmp_path: Path) -> None:
@@ -152,7 +148,7 @@ def test_a_patient_on_two_sides_is_refused_when_written_and_when_read(
     with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\)"):
         write_index(tmp_path, records, SETTINGS)
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "check_no_leakage", lambda _: None)
+        patch.setattr(index_module, "check_no_leakage", lambda _: None)
         write_index(tmp_path, records, SETTINGS)
     with pytest.raises(LeakageError, match=r"P1 \(train: case a, test: case b\)"):
         Dataset.open(tmp_path)
@@ -185,7 +181,7 @@ def test_a_made_case_keeps_whom_it_was_made_from_and_may_not_leave_their_side(
     with pytest.raises(LeakageError, match=leak):
         write_index(tmp_path, [PlacedRecord(lent, "test"), both[1]], SETTINGS)
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "check_no_leakage", lambda _: None)
+        patch.setattr(index_module, "check_no_leakage", lambda _: None)
         write_index(tmp_path, [PlacedRecord(lent, "test"), both[1]], SETTINGS)
     with pytest.raises(LeakageError, match=leak):
         Dataset.open(tmp_path)

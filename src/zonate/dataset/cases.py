@@ -6,10 +6,12 @@
         reference   (S, H, W) uint8 label codes on the original T2W grid, chunks (1, H, W)
         attributes  the record, and last of all the marker that makes the group complete
 
-A chunk that is missing reads as "not measured" or "not annotated", never as background.
+The chunks of an array lie in one shard, so that a case is 7 files whatever its slices. A chunk that is missing reads as
+"not measured" or "not annotated", never as background.
 """
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -20,10 +22,10 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
+from zonate.dataset.arrays import SHARD_SEPARATOR
 from zonate.dataset.labels import gland_volume_ml
 from zonate.dataset.slices import Slices
-from zonate.dataset.statistics import Moments, moments_of
-from zonate.errors import DatasetError
+from zonate.dataset.statistics import Moments, Statistics, moments_of, of_images, region
 from zonate.geometry import Crop, Grid, Volume
 from zonate.io.files import atomic_path
 from zonate.zones import LabelCode
@@ -99,6 +101,8 @@ class CaseRecord:
         content: SHA-256 of the three arrays.
         slice_codes: The label codes that each slice holds, ascending.
         image_digest: SHA-256 of the T2W as it was read: the same image has the same under any name.
+        region_statistics: Of this volume's slices near their middle (`statistics.region`); None in a case of before
+            they were kept.
     """
 
     case_id: str
@@ -112,10 +116,12 @@ class CaseRecord:
     content: str
     slice_codes: tuple[tuple[int, ...], ...]
     image_digest: str
+    region_statistics: Statistics | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
         crop = self.crop
+        near = {} if self.region_statistics is None else {"region_statistics": self.region_statistics.to_json()}
         return {
             "format_version": CASE_FORMAT_VERSION,
             "case_id": self.case_id,
@@ -136,6 +142,7 @@ class CaseRecord:
             "content_sha256": self.content,
             "slice_codes": [list(codes) for codes in self.slice_codes],
             "image_sha256": self.image_digest,
+            **near,
         }
 
     @classmethod
@@ -143,6 +150,7 @@ class CaseRecord:
         """The inverse of `to_json`."""
         crop = value["grids"]["crop"]
         t2w, dwi, adc = (bool(present) for present in value["channels_present"])
+        near = value.get("region_statistics")
         return cls(
             case_id=value["case_id"],
             origin=Origin.from_json(value),
@@ -155,6 +163,7 @@ class CaseRecord:
             content=value["content_sha256"],
             slice_codes=tuple(tuple(codes) for codes in value["slice_codes"]),
             image_digest=value["image_sha256"],
+            region_statistics=None if near is None else Statistics.from_json(near),
         )
 
 
@@ -196,6 +205,7 @@ def write_case(
         content=_digest(arrays),
         slice_codes=tuple(tuple(np.unique(plane).tolist()) for plane in slices.labels),
         image_digest=image_digest or _digest({"t2w": slices.images[:, 0]}),
+        region_statistics=of_images([region(slices.images, slices.crop.spacing_mm)]),
     )
     target = case_folder(dataset, slices.case_id)
     with atomic_path(target) as temporary:
@@ -207,28 +217,30 @@ def write_case(
 
 def read_record(dataset: Path, case_id: str) -> CaseRecord | None:
     """The record of a complete case; None where the case is not there, not complete or of another format."""
+    attributes = _attributes(dataset, case_id)
+    return None if attributes is None else CaseRecord.from_json(attributes)
+
+
+def content_of(dataset: Path, case_id: str) -> str | None:
+    """The SHA-256 of a complete case's arrays, as its record has it; None as in `read_record`."""
+    attributes = _attributes(dataset, case_id)
+    return None if attributes is None else str(attributes["content_sha256"])
+
+
+def metadata_key(case_id: str, array: str = "") -> str:
+    """Where in a dataset the metadata of a case, or of one of its arrays, lies."""
+    return "/".join(part for part in (CASES_FOLDER, case_id, array, "zarr.json") if part)
+
+
+def _attributes(dataset: Path, case_id: str) -> dict[str, Any] | None:
+    """Those of a complete case's group. Read as the JSON that they are: there may be very many cases to look at."""
     try:
-        attributes = dict(open_group(dataset, case_id).attrs)
-    except (FileNotFoundError, DatasetError):
+        metadata = json.loads((dataset / metadata_key(case_id)).read_bytes())
+        attributes: dict[str, Any] = metadata["attributes"]
+        complete = attributes.get(COMPLETE) is True and attributes.get("format_version") == CASE_FORMAT_VERSION
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if attributes.get(COMPLETE) is not True or attributes.get("format_version") != CASE_FORMAT_VERSION:
-        return None
-    return CaseRecord.from_json(attributes)
-
-
-def open_group(dataset: Path, case_id: str) -> Any:
-    """The case's Zarr group, for reading.
-
-    Raises:
-        DatasetError: There is no such group, or its metadata cannot be read.
-    """
-    folder = case_folder(dataset, case_id)
-    try:
-        return zarr.open_group(folder, mode="r", zarr_format=3)
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"case {case_id} of the dataset {dataset} cannot be opened: run `zonate prepare` again"
-        ) from error
+    return attributes if complete else None
 
 
 def _write_group(folder: Path, arrays: Mapping[str, Any], record: CaseRecord) -> None:
@@ -239,9 +251,12 @@ def _write_group(folder: Path, arrays: Mapping[str, Any], record: CaseRecord) ->
             shape=values.shape,
             dtype=values.dtype,
             chunks=(1, *values.shape[1:]),
+            shards=values.shape,
+            chunk_key_encoding={"name": "default", "configuration": {"separator": SHARD_SEPARATOR}},
             compressors=ZstdCodec(level=3, checksum=True),
             fill_value=np.nan if values.dtype.kind == "f" else int(LabelCode.NOT_ANNOTATED),
             dimension_names=("S", "C", "H", "W") if values.ndim == 4 else ("S", "H", "W"),
+            config={"write_empty_chunks": True},  # so that a shard that is not there has been lost
         )
         array[...] = values
     group.update_attributes(record.to_json())

@@ -11,38 +11,56 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zonate.config import AugmentationSettings
+from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import neighbour_places
 from zonate.dataset.statistics import Statistics, scaled, statistics_of
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.store import Dataset
+from zonate.processes import share_of
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import ZONES_OF_CODE, LabelCode
 
-_AHEAD = 2  # batches that are read while the network computes
+READERS = 4
+"""Threads that read: one gives a few hundred slices a second (`benchmarks/reading.md`), and a GPU learns from more."""
+
 _GLAND_SHARE = 0.75
 _NO_GLAND = (LabelCode.BACKGROUND, LabelCode.NOT_ANNOTATED)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Slices to learn from.
+    """Slices to learn from: a whole batch, or a process's share of one.
 
     Attributes:
         images: (B, (2n + 1) · 3, H, W) float32, scaled: each slice beside its n neighbours on either side, from
             inferior to superior; within a slice T2W, DWI, ADC. NaN where nothing was measured.
         labels: (B, H, W) uint8 label codes.
         codes: Of each slice, those that its annotator could have drawn.
+        batch_codes: The same of each slice of the whole batch; None: of these.
+        first: Which slice of the whole batch the first one here is.
+        share: The part of the whole batch that is here; 0: a slice that another process has only stands in, where there
+            are fewer slices than processes, and nothing is learnt from it.
     """
 
     images: Tensor
     labels: Tensor
     codes: tuple[tuple[LabelCode, ...], ...]
+    batch_codes: tuple[tuple[LabelCode, ...], ...] | None = None
+    first: int = 0
+    share: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Slices of the whole batch."""
+        return len(self.codes if self.batch_codes is None else self.batch_codes)
 
 
 class SliceLoader:
     """The slices of some cases, in batches; a dataset need not fit in memory.
 
-    Batches are read a few ahead in one thread, which does not change what they hold.
+    Batches are read a few ahead in a few threads, which does not change what they hold. Processes that share the
+    batches draw the same ones, and each reads its own part of each, the first ones one slice more where the parts
+    cannot be as large. What is drawn for a slice does not depend on who reads it.
     """
 
     def __init__(
@@ -57,6 +75,9 @@ class SliceLoader:
         augmentation: AugmentationSettings,
         sampling: Literal["every", "gland", "balanced"] = "every",
         neighbours: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+        readers: int = READERS,
     ) -> None:
         self._dataset = dataset
         self._places = [(entry, s) for entry in entries for s in range(entry.slices)]
@@ -66,6 +87,8 @@ class SliceLoader:
         self._channels = channels
         self._augmentation = augmentation
         self._neighbours = neighbours
+        self._rank, self._processes = rank, processes
+        self._readers = readers
         self._of_region: dict[str, Statistics] = {}
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
         weigh = {"every": None, "gland": gland_chances, "balanced": chances}[sampling]
@@ -83,17 +106,25 @@ class SliceLoader:
         visits = order if self._chances is None else np.arange(n, 2 * n)
         pairs = np.stack([order, visits], axis=1)  # (N, 2)
         chunks = [pairs[first : first + self._batch_size] for first in range(0, n, self._batch_size)]
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            waiting = [reader.submit(self._batch, chunk, epoch) for chunk in chunks[:_AHEAD]]
+        ahead = self._readers + 1  # one that is ready, and one for each thread
+        readers = ThreadPoolExecutor(self._readers)
+        try:
+            waiting = [readers.submit(self._batch, chunk, epoch) for chunk in chunks[:ahead]]
             for number in range(len(chunks)):
                 batch = waiting.pop(0).result()
-                if number + _AHEAD < len(chunks):
-                    waiting.append(reader.submit(self._batch, chunks[number + _AHEAD], epoch))
+                if number + ahead < len(chunks):
+                    waiting.append(readers.submit(self._batch, chunks[number + ahead], epoch))
                 yield batch
+        finally:
+            readers.shutdown(cancel_futures=True)
 
     def _batch(self, chunk: npt.NDArray[np.intp], epoch: int) -> Batch:
+        mine = share_of(len(chunk), self._rank, self._processes)
+        share = (mine.stop - mine.start) / len(chunk)
+        if not share:
+            mine = slice(len(chunk) - 1, len(chunk))
         images, labels, codes = [], [], []
-        for index, visit in chunk.tolist():
+        for index, visit in chunk[mine].tolist():
             entry, s = self._places[index]
             place = (self._seed, epoch, visit)
             around = scaled_known(self._with_neighbours(entry, s, place), self._statistics(entry), self._channels)
@@ -103,7 +134,8 @@ class SliceLoader:
             images.append(torch.from_numpy(image))
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
-        return Batch(torch.stack(images), torch.stack(labels), tuple(codes))
+        batch_codes = tuple(self._places[index][0].codes for index in chunk[:, 0].tolist())
+        return Batch(torch.stack(images), torch.stack(labels), tuple(codes), batch_codes, mine.start, share)
 
     def _with_neighbours(self, entry: Entry, s: int, place: tuple[int, int, int]) -> npt.NDArray[np.float32]:
         """Slice s and those around it (2n + 1, 3, H, W), now and then from twice as far; each is read once."""
@@ -116,7 +148,9 @@ class SliceLoader:
         """What a case is normalised by; only what the index does not hold is worked out, once."""
         if self._normalisation != "region":
             return self._dataset.statistics if self._normalisation == "dataset" else entry.statistics
-        if entry.case_id not in self._of_region:
+        if entry.region_statistics is not None:
+            return entry.region_statistics
+        if entry.case_id not in self._of_region:  # prepared before they were kept
             images = self._dataset.images(entry.case_id, 0, entry.slices)
             self._of_region[entry.case_id] = statistics_of(
                 images,

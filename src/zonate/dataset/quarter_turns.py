@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 
 
 def turn_and_flip(

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
-from zonate.config import SlicingSettings
 from zonate.geometry import Crop, Grid, from_canonical, to_canonical
+from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
 
@@ -107,5 +107,7 @@ def restore_slices(
         (K, S, H, W) float32 on the original grid.
     """
     background = np.asarray(outside, dtype=np.float32)
-    maps = [crop.restore(values[:, k], float(background[k])) for k in range(values.shape[1])]
-    return from_canonical(np.stack(maps), original)
+    maps = np.empty((values.shape[1], *crop.source.shape), dtype=np.float32)  # (K, S, H, W), canonical
+    for k in range(len(maps)):
+        maps[k] = crop.restore(values[:, k], float(background[k]))
+    return from_canonical(maps, original)

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from zonate.config import SplitSettings
 from zonate.errors import DatasetError, LeakageError
+from zonate.settings.data import SplitSettings
 
 Side = Literal["train", "validation", "test"]
 Split = Literal["train", "validation", "test", "evaluation"]

@@ -158,7 +158,9 @@ def scaled(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[np.f
     """
     mean = np.array(statistics.mean, dtype=np.float32)[:, None, None]  # (C, 1, 1)
     std = np.array(statistics.std, dtype=np.float32)[:, None, None]
-    values: npt.NDArray[np.float32] = (images.astype(np.float32) - mean) / std
+    values: npt.NDArray[np.float32] = images.astype(np.float32)
+    values -= mean
+    values /= std
     values[~np.isfinite(values)] = np.nan
     return values
 

@@ -1,167 +1,41 @@
-"""The prepared dataset: complete cases, and the index that says what each is for.
-
-    DATASET/dataset.json      format version, settings, entries with their splits, statistics, fingerprint
-    DATASET/cases/<case_id>/  see zonate.dataset.cases
-
-The index is written last, so a folder without one is not a dataset (yet).
-"""
+"""The prepared dataset, opened: complete cases (`dataset.cases`), and what each is for (`dataset.index`)."""
 
 import hashlib
-import json
-from collections.abc import Sequence as Items
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from zonate.config import AlignmentSettings, ReadingSettings, Settings, SlicingSettings, SplitSettings
-from zonate.dataset.cases import CaseRecord, open_group, read_record
+from zonate.dataset.arrays import SliceArray, open_array
+from zonate.dataset.cases import CASES_FOLDER, CaseRecord, content_of, metadata_key, read_record
+from zonate.dataset.entry import Entry
+from zonate.dataset.index import INDEX_NAME, Index, read_index
 from zonate.dataset.slices import Slices
-from zonate.dataset.splits import SPLITS, Candidate, Placed, Side, Split, check_no_leakage, split_cases
-from zonate.dataset.statistics import Statistics, pooled
+from zonate.dataset.splits import SPLITS, Split, check_no_leakage, split_cases
+from zonate.dataset.statistics import pooled
+from zonate.dataset.storage import Cache, Storage, storage_of
 from zonate.errors import ConfigError, DatasetError
 from zonate.geometry import Volume
-from zonate.io.files import write_json
-from zonate.zones import LabelCode
 
-FORMAT = "zonate-dataset"
-FORMAT_VERSION = 2
-INDEX_NAME = "dataset.json"
+_OPEN_ARRAYS = 4096  # each holds where its slices lie, about 1 kB; beyond them, one is opened anew in 0.2 ms
+_AT_A_TIME = 16  # cases that are looked at when a dataset is opened: waiting for files, not for a core
 
+_NAMED = 10
 
-@dataclass(frozen=True)
-class Entry:
-    """What the index says of a case.
-
-    Attributes:
-        case_id: As in `Case`.
-        patient_id: Whose case it is, as the data set calls the patient.
-        slices: How many.
-        codes: Those that the annotator could have drawn, ascending, without NOT_ANNOTATED.
-        split: `evaluation` for a case that nothing may be trained, validated or tested on.
-        channels_present: For T2W, DWI and ADC.
-        gland_volume_ml: None where the codes cannot tell the gland.
-        dataset: The public name of the data set that it comes from.
-        licence: Of the data.
-        statistics: Of this volume alone.
-        content: SHA-256 of the case's arrays.
-        citation: How the data set wants to be cited; may be empty.
-        reader: Who drew it, where the image was read several times; else empty.
-        image_id: The same for all readings of one image; empty where there is one.
-        slice_codes: The label codes that each slice holds, ascending.
-        given_side: The side that its source asked for.
-        derived_from: Of a made case, the patients whose image or labels it was made from.
-    """
-
-    case_id: str
-    patient_id: str
-    slices: int
-    codes: tuple[LabelCode, ...]
-    split: Split
-    channels_present: tuple[bool, bool, bool]
-    gland_volume_ml: float | None
-    dataset: str
-    licence: str
-    statistics: Statistics
-    content: str = ""
-    citation: str = ""
-    reader: str = ""
-    image_id: str = ""
-    slice_codes: tuple[tuple[int, ...], ...] = ()
-    given_side: Side | None = None
-    derived_from: tuple[str, ...] = ()
-
-    @property
-    def patients(self) -> tuple[str, ...]:
-        """Everybody whom the case shows: its own patient, and those that it was made from."""
-        return self.patient_id, *self.derived_from
-
-    @property
-    def stands_aside(self) -> bool:
-        """Whether it is a made case for learning which a fold put on `evaluation`: no score on it says anything."""
-        return self.split == "evaluation" and bool(self.derived_from) and self.given_side is not None
-
-    @classmethod
-    def of_record(cls, placed: "PlacedRecord") -> Self:
-        """The entry of a stored case."""
-        record, split = placed.record, placed.split
-        origin = record.origin
-        return cls(
-            case_id=record.case_id,
-            patient_id=placed.patient_id or origin.patient_id,
-            slices=record.slices,
-            codes=origin.codes,
-            split=split,
-            channels_present=record.channels_present,
-            gland_volume_ml=record.gland_volume_ml,
-            dataset=origin.dataset,
-            licence=origin.licence,
-            statistics=record.moments.statistics,
-            content=record.content,
-            citation=origin.citation,
-            reader=origin.reader,
-            image_id=origin.image_id,
-            slice_codes=record.slice_codes,
-            given_side=placed.given_side,
-            derived_from=origin.derived_from if placed.derived_from is None else placed.derived_from,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The entry as JSON values."""
-        value = {
-            **vars(self),
-            "codes": [code.name for code in self.codes],
-            "channels_present": list(self.channels_present),
-            "statistics": self.statistics.to_json(),
-            "slice_codes": [list(codes) for codes in self.slice_codes],
-            "derived_from": list(self.derived_from),
-        }
-        if not self.derived_from:  # so that a dataset without made cases keeps its fingerprint
-            del value["derived_from"]
-        return value
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        t2w, dwi, adc = (bool(present) for present in value["channels_present"])
-        read = {
-            "codes": tuple(LabelCode[name] for name in value["codes"]),
-            "channels_present": (t2w, dwi, adc),
-            "statistics": Statistics.from_json(value["statistics"]),
-            "slice_codes": tuple(tuple(codes) for codes in value["slice_codes"]),
-            "derived_from": tuple(value.get("derived_from", ())),
-        }
-        return cls(**{**value, **read})
-
-
-@dataclass(frozen=True)
-class PlacedRecord:
-    """A prepared case and where it stands.
-
-    Attributes:
-        record: The case.
-        split: Its side.
-        patient_id: The one name of its patient, where the case itself knows another; None: the case's own.
-        given_side: The side that its source asked for.
-        derived_from: The one name of each patient that it was made from; None: those that the case itself knows.
-    """
-
-    record: CaseRecord
-    split: Split
-    patient_id: str | None = None
-    given_side: Side | None = None
-    derived_from: tuple[str, ...] | None = None
+_Pixel = TypeVar("_Pixel", np.float32, np.uint8)
 
 
 class Dataset:
     """A complete dataset, opened for reading: slice by slice, so that it need not fit in memory.
 
     Attributes:
-        path: Its folder.
+        where: The folder or URL that it was opened from.
+        path: The folder that its files are read from, which for a URL is the cache's.
         entries: Its cases, by case id.
         statistics: Of the training patients only; mean 0 and standard deviation 1 where there are none.
         slicing: How the cases were sliced.
@@ -171,35 +45,46 @@ class Dataset:
         fingerprint: SHA-256 of everything that could change what is learnt from it.
     """
 
-    def __init__(self, path: Path, index: dict[str, Any]) -> None:
-        self.path = path
-        settings = index["settings"]
-        self.entries = tuple(Entry.from_json(entry) for entry in index["entries"])
-        self.statistics = Statistics.from_json(index["statistics"])
-        self.slicing = SlicingSettings.model_validate(settings["slicing"])
-        self.alignment = AlignmentSettings.model_validate(settings["alignment"])
-        self.reading = ReadingSettings.model_validate(settings["reading"])
-        self.splitting = SplitSettings.model_validate(settings["split"])
-        self.fingerprint: str = index["fingerprint"]
-        self._cases = {entry.case_id for entry in self.entries}
-        self._arrays: dict[tuple[str, str], Any] = {}
+    def __init__(self, storage: Storage, index: Index) -> None:
+        self.where = storage.where
+        self.path = storage.folder
+        self.entries = index.entries
+        self.statistics = index.statistics
+        self.slicing = index.slicing
+        self.alignment = index.alignment
+        self.reading = index.reading
+        self.splitting = index.split
+        self.fingerprint = index.fingerprint
+        self._storage = storage
+        self._by_id = {entry.case_id: entry for entry in index.entries}
+        self._opened = lru_cache(maxsize=_OPEN_ARRAYS)(self._open_array)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, place: Path | str, cache: Cache | None = None) -> Self:
         """Open a dataset that `zonate prepare` finished.
 
+        Args:
+            place: Its folder, or where it lies in an object store: a URL that fsspec knows, such as
+                `s3://bucket/dataset`, which may need a package such as s3fs.
+            cache: Where files of a URL are kept on this machine; each is fetched when it is first needed.
+
         Raises:
+            ConfigError: A URL without a cache, or of a kind that is not installed.
             DatasetError: It is not there, not complete, damaged or of another format version.
             LeakageError: A patient stands on two sides of its split.
         """
-        dataset = cls(path, _read_index(path))
-        missing = [entry.case_id for entry in dataset.entries if not _is_whole(path, entry)]
+        storage = storage_of(place, cache)
+        storage.ensure(INDEX_NAME, anew=True)
+        dataset = cls(storage, read_index(storage.folder, storage.where))
+        with ThreadPoolExecutor(_AT_A_TIME) as threads:
+            whole = list(threads.map(lambda entry: _is_whole(storage, entry), dataset.entries))
+        missing = [entry.case_id for entry, there in zip(dataset.entries, whole, strict=True) if not there]
         if missing:
             raise DatasetError(
-                f"the dataset {path} has lost or changed the cases {', '.join(missing)} since its index was "
+                f"the dataset {dataset.where} has lost or changed the cases {_some(missing)} since its index was "
                 "written: run `zonate prepare` again, it makes only what is missing"
             )
-        check_no_leakage(_placed(entry) for entry in dataset.entries)
+        check_no_leakage(entry.placed for entry in dataset.entries)
         return dataset
 
     def folded(self, fold: int) -> "Dataset":
@@ -218,10 +103,11 @@ class Dataset:
         """
         splitting = self.splitting.model_copy(update={"fold": fold})
         if not 0 <= fold < splitting.folds:
-            raise ConfigError(f"there is no fold {fold}: the dataset {self.path} has folds 0 to {splitting.folds - 1}")
-        splits = split_cases([_candidate(entry) for entry in self.entries], splitting)
+            raise ConfigError(f"there is no fold {fold}: the dataset {self.where} has folds 0 to {splitting.folds - 1}")
+        splits = split_cases([entry.candidate for entry in self.entries], splitting)
         view = copy(self)
         view.entries = tuple(replace(entry, split=split) for entry, split in zip(self.entries, splits, strict=True))
+        view._by_id = {entry.case_id: entry for entry in view.entries}
         view.splitting = splitting
         view.statistics = pooled(self.record(entry.case_id).moments for entry in view.split("train")).statistics
         view.fingerprint = hashlib.sha256(f"{self.fingerprint} fold {fold}".encode()).hexdigest()
@@ -247,10 +133,10 @@ class Dataset:
         Raises:
             DatasetError: The dataset has no such case.
         """
-        for entry in self.entries:
-            if entry.case_id == case_id:
-                return entry
-        raise DatasetError(f"the dataset {self.path} has no case {case_id}")
+        try:
+            return self._by_id[case_id]
+        except KeyError:
+            raise DatasetError(f"the dataset {self.where} has no case {case_id}") from None
 
     def slice(self, case_id: str, s: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         """One slice, read from disk alone.
@@ -262,42 +148,43 @@ class Dataset:
         Raises:
             DatasetError: The dataset has no such case.
         """
-        return self._array(case_id, "images")[s], self._array(case_id, "labels")[s]
+        return self.images(case_id, s, s + 1)[0], self.slice_labels(case_id, s)
 
     def slice_labels(self, case_id: str, s: int) -> npt.NDArray[np.uint8]:
         """The label codes (H, W) uint8 of one slice, read without its image.
 
         Raises:
-            DatasetError: The dataset has no such case.
+            DatasetError: The dataset has no such case, or it is damaged.
         """
-        return np.asarray(self._array(case_id, "labels")[s], dtype=np.uint8)
+        labels: npt.NDArray[np.uint8] = self._read(case_id, "labels", np.uint8, s, s + 1)[0]  # (H, W)
+        return labels
 
     def images(self, case_id: str, first: int, last: int) -> npt.NDArray[np.float32]:
         """The images (S, 3, H, W) of some slices of a case, from `first` to before `last`.
 
         Raises:
-            DatasetError: The dataset has no such case.
+            DatasetError: The dataset has no such case, or it is damaged.
         """
-        return np.asarray(self._array(case_id, "images")[first:last], dtype=np.float32)
+        return self._read(case_id, "images", np.float32, first, last)
 
     def slices(self, case_id: str) -> Slices:
         """A whole case as the network sees it."""
         record = self.record(case_id)
-        images = self._array(case_id, "images")[...]
+        images = self.images(case_id, 0, record.slices)
         return Slices(case_id, images, self.labels(case_id), record.crop, record.original)
 
     def labels(self, case_id: str) -> npt.NDArray[np.uint8]:
         """The label codes (S, H, W) uint8 of a whole case as the network sees it, read without its images.
 
         Raises:
-            DatasetError: The dataset has no such case.
+            DatasetError: The dataset has no such case, or it is damaged.
         """
-        return np.asarray(self._array(case_id, "labels")[...], dtype=np.uint8)
+        return self._read(case_id, "labels", np.uint8, 0, self.entry(case_id).slices)
 
     def reference(self, case_id: str) -> Volume:
         """The label codes (S, H, W) uint8 as drawn, on the original T2W grid."""
-        record = self.record(case_id)
-        return Volume(self._array(case_id, "reference")[...], record.original)
+        original = self.record(case_id).original
+        return Volume(self._read(case_id, "reference", np.uint8, 0, original.shape[0]), original)
 
     def record(self, case_id: str) -> CaseRecord:
         """All that is stored of a case besides its pixels: grids, provenance, alignment.
@@ -308,89 +195,40 @@ class Dataset:
         self.entry(case_id)
         record = read_record(self.path, case_id)
         if record is None:
-            raise DatasetError(f"case {case_id} of the dataset {self.path} is gone: run `zonate prepare` again")
+            raise DatasetError(f"case {case_id} of the dataset {self.where} is gone: run `zonate prepare` again")
         return record
 
-    def _array(self, case_id: str, name: str) -> Any:
-        """An open array; kept, since opening costs more than reading a slice."""
-        if (case_id, name) not in self._arrays:
-            self.entry(case_id)
-            self._arrays[case_id, name] = open_group(self.path, case_id)[name]
-        return self._arrays[case_id, name]
+    def _read(self, case_id: str, name: str, dtype: type[_Pixel], first: int, last: int) -> npt.NDArray[_Pixel]:
+        return np.asarray(self._opened(case_id, name).read(first, last), dtype=dtype)
+
+    def _open_array(self, case_id: str, name: str) -> SliceArray:
+        self.entry(case_id)
+        metadata = metadata_key(case_id, name)
+        self._storage.ensure(metadata)
+        folder = metadata.rpartition("/")[0]
+        return open_array(self.path / folder, lambda file: self._storage.open(f"{folder}/{file}"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Open arrays stay behind when a dataset goes to another process."""
-        return {**vars(self), "_arrays": {}}
+        return {name: value for name, value in vars(self).items() if name != "_opened"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The inverse of `__getstate__`."""
+        vars(self).update(state)
+        self._opened = lru_cache(maxsize=_OPEN_ARRAYS)(self._open_array)
 
 
-def write_index(path: Path, placed: Items[PlacedRecord], settings: Settings) -> None:
-    """Write the index of a dataset whose cases are all complete.
-
-    Args:
-        path: The dataset's folder.
-        placed: The cases with their splits; the statistics come from those that train.
-        settings: reading, alignment, slicing and split are kept.
-
-    Raises:
-        LeakageError: A patient stands on two sides.
-    """
-    entries = [Entry.of_record(item) for item in placed]
-    check_no_leakage(_placed(entry) for entry in entries)
-    moments = pooled(item.record.moments for item in placed if item.split == "train")
-    index: dict[str, Any] = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "settings": {
-            "reading": settings.reading.model_dump(),
-            "alignment": settings.alignment.model_dump(),
-            "slicing": settings.slicing.model_dump(),
-            "split": settings.split.model_dump(mode="json"),
-        },
-        "statistics": moments.statistics.to_json(),
-        "entries": [entry.to_json() for entry in entries],
-    }
-    canonical = json.dumps(index, sort_keys=True, ensure_ascii=True)
-    index["fingerprint"] = hashlib.sha256(canonical.encode()).hexdigest()
-    write_json(path / INDEX_NAME, index)
+def _is_whole(storage: Storage, entry: Entry) -> bool:
+    """Whether a case is there, complete, and the one that the index speaks of."""
+    record = metadata_key(entry.case_id)
+    storage.ensure(record)
+    if content_of(storage.folder, entry.case_id) == entry.content:
+        return True
+    # What is kept may be of an earlier state. Pixels first: who finds the new record must not find old ones.
+    storage.forget(f"{CASES_FOLDER}/{entry.case_id}")
+    storage.ensure(record, anew=True)
+    return content_of(storage.folder, entry.case_id) == entry.content
 
 
-def _placed(entry: Entry) -> Placed:
-    return Placed(entry.patient_id, entry.split, entry.case_id, entry.derived_from)
-
-
-def _candidate(entry: Entry) -> Candidate:
-    return Candidate(
-        entry.patient_id,
-        entry.gland_volume_ml,
-        entry.split == "evaluation" and not entry.stands_aside,  # it may train in another fold
-        entry.given_side,
-        entry.dataset,
-        entry.case_id,
-        entry.derived_from,
-    )
-
-
-def _read_index(path: Path) -> dict[str, Any]:
-    file = path / INDEX_NAME
-    if not file.is_file():
-        raise DatasetError(f"{path} is not a complete dataset: it has no {INDEX_NAME}. Run `zonate prepare` (again)")
-    try:
-        index: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        form, version = index["format"], index["format_version"]
-    except (ValueError, KeyError, TypeError):
-        raise DatasetError(f"{file} is damaged: run `zonate prepare` again") from None
-    if form != FORMAT or version != FORMAT_VERSION:
-        raise DatasetError(
-            f"{file} is {form} of version {version}; this Zonate reads {FORMAT} of version {FORMAT_VERSION}: "
-            "prepare the dataset again"
-        )
-    try:
-        Dataset(path, index)
-    except (KeyError, TypeError, ValueError, ValidationError):
-        raise DatasetError(f"{file} is damaged: run `zonate prepare` again") from None
-    return index
-
-
-def _is_whole(path: Path, entry: Entry) -> bool:
-    record = read_record(path, entry.case_id)
-    return record is not None and record.content == entry.content
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -1,14 +1,17 @@
 """Writing so that a killed process leaves the old result or the new one, never half of one."""
 
 import json
+import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from zonate.errors import OutputError
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")
 
 
 @contextmanager
@@ -58,15 +61,32 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_half_written(folder: Path, names: Container[str]) -> None:
+    """Remove what processes that were killed have left of targets of these names; other hidden things are not ours.
+
+    Args:
+        folder: That the targets lie in; it need not exist.
+        names: Of targets that nobody writes now.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _TEMPORARY.match(path.name)
+        if match is None or path.name[match.end() :] not in names:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(target: Path, value: Any) -> None:
-    """Write JSON whole or not at all, indented, without NaN (which JSON does not have)."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(target: Path, value: Any, *, indent: int | None = 2) -> None:
+    """Write JSON whole or not at all, without NaN (which JSON does not have); all in one line with `indent` None."""
+    write_text(target, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:

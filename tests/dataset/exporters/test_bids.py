@@ -7,7 +7,9 @@ import pytest
 
 from tests import foreign
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
+from zonate.dataset.store import Dataset
 from zonate.io.nifti import read_volume
 from zonate.verbs.export import export
 

@@ -7,8 +7,10 @@ import SimpleITK as sitk
 
 from tests import foreign
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.importers import LAYOUTS
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.index import write_index
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
 from zonate.verbs.export import export
 from zonate.zones import ALL_ZONE_CODES, LabelCode

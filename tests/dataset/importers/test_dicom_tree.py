@@ -81,6 +81,17 @@ def test_a_series_that_lies_there_twice_counts_once(tmp_path: Path) -> None:
     assert tree.left_out == (LeftOut("b/4", "the same series lies there twice"),)
 
 
+def test_series_behind_links_are_seen_once(tmp_path: Path) -> None:
+    write(tmp_path / "store" / "t2w", number=4)
+    (tmp_path / "tree" / "a").mkdir(parents=True)
+    (tmp_path / "tree" / "a" / "4").symlink_to(tmp_path / "store" / "t2w")
+    (tmp_path / "tree" / "a" / "5").symlink_to(tmp_path / "store" / "t2w")
+    (tmp_path / "tree" / "a" / "up").symlink_to("..")
+    tree = read_tree(tmp_path / "tree", ANYBODY)
+    assert [one.path for one in tree.series] == [tmp_path / "tree" / "a" / "4"]
+    assert tree.left_out == ()
+
+
 def test_odd_header_values_are_not_warned_about(tmp_path: Path) -> None:
     write(tmp_path / "4", study="1.2.99999")
     for file in (tmp_path / "4").iterdir():

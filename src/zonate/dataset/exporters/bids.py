@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.io.nifti import write_volume
 from zonate.progress import Progress
 from zonate.zones import ZONE_INFO, ZONES_OF_CODE, LabelCode, Zone, code_name

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
 from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
@@ -40,7 +41,7 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
     """
     entries = [entry for entry in dataset.entries if entry.split in _PARTS]
     if not any(entry.split == "train" for entry in entries):
-        raise DatasetError(f"the dataset {dataset.path} has no training case: nnU-Net has nothing to learn from")
+        raise DatasetError(f"the dataset {dataset.where} has no training case: nnU-Net has nothing to learn from")
     roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
     codes = told_apart({code for entry in entries if entry.split == "train" for code in entry.codes})
     numbers = _numbers(codes)

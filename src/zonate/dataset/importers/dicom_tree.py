@@ -13,6 +13,7 @@ import pydicom
 from zonate.dataset.importers.layout import LeftOut
 from zonate.io.quiet import quiet
 from zonate.io.seg import SegHeader
+from zonate.io.walk import files_under
 from zonate.study import Sequence
 
 _TAGS = [
@@ -95,14 +96,15 @@ class Tree:
 def read_tree(root: Path, patients: re.Pattern[str]) -> Tree:
     """Look at every folder that holds DICOM files (`.dcm`): at two files of each, and at every SEG.
 
-    Hidden files and folders are passed over: a download that was killed leaves such, and so does a Mac.
+    Links are followed (`zonate.io.walk`). Hidden files and folders are passed over: a download that was killed leaves
+    such, and so does a Mac.
 
     Args:
         root: The folder.
         patients: What the data set's patients are called. Whatever is another's is left out, named by its place.
     """
     folders: dict[Path, list[Path]] = {}
-    for file in sorted(root.rglob("*.dcm")):
+    for file in sorted(files_under(root, lambda path: path.suffix == ".dcm")):
         if not any(part.startswith(".") for part in file.relative_to(root).parts):
             folders.setdefault(file.parent, []).append(file)
     found: list[SeriesFolder] = []

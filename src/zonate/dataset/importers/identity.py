@@ -8,7 +8,7 @@ from typing import Any
 from zonate.config import Settings
 from zonate.dataset.cases import CASE_FORMAT_VERSION
 from zonate.dataset.importers.source import Source
-from zonate.io.nifti import volume_files
+from zonate.io.stamps import stamps
 from zonate.study import Component
 
 
@@ -33,7 +33,7 @@ def source_key(source: Source, settings: Settings) -> str:
         "use": source.use,
         "components": _components(source),
         "settings": settings_json(settings),
-        "files": {name: _stamps(path) for name, path in source.files.items()},
+        "files": {name: stamps(path) for name, path in source.files.items()},
     }
     if source.derived_from:  # so that other cases keep the key that they had before there were made ones
         said["derived_from"] = source.derived_from
@@ -59,9 +59,3 @@ def settings_json(settings: Settings) -> dict[str, Any]:
 def _components(source: Source) -> list[int]:
     places = [] if isinstance(source.inputs, Path) else [place for _, place in sorted(source.inputs.items())]
     return [place.index for place in places if isinstance(place, Component)]
-
-
-def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else volume_files(path)
-    stats = [(file.relative_to(path.parent).as_posix(), file.stat()) for file in files]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

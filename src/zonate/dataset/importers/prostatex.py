@@ -20,6 +20,7 @@ from zonate.dataset.importers.layout import Found, Layout, LeftOut
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import Segment, read_segment_header
+from zonate.io.walk import files_under
 from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
@@ -49,7 +50,7 @@ def recognise_prostatex(folder: Path) -> bool:
     patient = "ProstateX-[0-9][0-9][0-9][0-9]"
     patients = any(True for depth in ("", "*/", "*/*/") for _ in folder.glob(f"{depth}{patient}"))
     masks = any(True for _ in folder.rglob("mask_pz")) or any(True for _ in folder.rglob("Seg-*.nrrd"))
-    return patients and not masks and any(True for _ in folder.rglob("*.dcm"))
+    return patients and not masks and any(True for _ in files_under(folder, lambda path: path.suffix == ".dcm"))
 
 
 def read_prostatex(folder: Path) -> Found:

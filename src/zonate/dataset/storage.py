@@ -1,0 +1,207 @@
+"""Where a dataset's files are read from: a folder, or an object store with a cache on this machine."""
+
+import hashlib
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from fsspec.core import url_to_fs
+
+from zonate.errors import ConfigError, DatasetError
+from zonate.io.files import atomic_path
+
+_LOG = logging.getLogger(__name__)
+
+DEFAULT_CACHE_BYTES = 100 * 10**9
+
+_KEPT = 0.9  # the share of the bound that is left when the oldest files are removed, so that it is not done each time
+_UNCOUNTED = 0.05  # the share of the bound after which files are counted anew, since other processes fetch as well
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What is kept on this machine of a dataset in an object store.
+
+    Attributes:
+        folder: Made where it does not exist; several datasets and processes may share it.
+        max_bytes: What the pixels of one dataset may take; beyond it, those that were used longest ago are removed.
+    """
+
+    folder: Path
+    max_bytes: int = DEFAULT_CACHE_BYTES
+
+
+class Storage(Protocol):
+    """The files of a dataset, by keys such as `cases/a/zarr.json`.
+
+    Attributes:
+        where: What the user called it.
+        folder: Where files lie that `ensure` was called for.
+    """
+
+    where: str
+    folder: Path
+
+    def ensure(self, key: str, *, anew: bool = False) -> None:
+        """Make sure that a small file lies in the folder, if there is such a file at all; `anew`: as it is now."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a large file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+
+    def forget(self, key: str) -> None:
+        """Keep nothing of the files in the folders of a folder, such as a case's arrays: they have changed."""
+
+
+def storage_of(place: Path | str, cache: Cache | None = None) -> Storage:
+    """The files at a place.
+
+    Args:
+        place: A folder, or a URL that fsspec knows, such as `s3://bucket/dataset`.
+        cache: For a URL.
+
+    Raises:
+        ConfigError: A URL without a cache, or one whose kind needs a package that is not installed.
+    """
+    if isinstance(place, Path) or "://" not in place:
+        return LocalFiles(Path(place))
+    if cache is None:
+        raise ConfigError(f"{place} is read through a cache on this machine: say where it may lie (--cache FOLDER)")
+    return CachedFiles(place, cache)
+
+
+class LocalFiles:
+    """A folder, see `Storage`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where = str(folder)
+        self.folder = folder
+
+    def ensure(self, key: str, *, anew: bool = False) -> None:
+        """It is there or it is not."""
+
+    def open(self, key: str) -> BinaryIO:
+        """See `Storage`."""
+        return (self.folder / key).open("rb")
+
+    def forget(self, key: str) -> None:
+        """Nothing is kept."""
+
+
+class CachedFiles:
+    """A URL whose files are fetched whole at first use, see `Storage`.
+
+    A shard holds all slices of a case, each of which an epoch visits: it is fetched once, and not slice by slice.
+    Small files stay; the pixels are bounded by `Cache.max_bytes`.
+    """
+
+    def __init__(self, url: str, cache: Cache) -> None:
+        self.where = url.rstrip("/")
+        self.folder = cache.folder / hashlib.sha256(self.where.encode()).hexdigest()[:16]
+        self._cache = cache
+        try:
+            self._remote, self._root = url_to_fs(self.where)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(f"{url} cannot be opened: {error}") from None
+        self._one_at_a_time: dict[str, threading.Lock] = defaultdict(threading.Lock)  # by key; dropped once fetched
+        self._counting = threading.Lock()
+        self._bytes = 0
+        self._uncounted = cache.max_bytes  # so that the first fetch counts
+        self._said = False
+
+    def ensure(self, key: str, *, anew: bool = False) -> None:
+        """See `Storage`."""
+        target = self.folder / key
+        if target.exists() and not anew:
+            return
+        try:
+            with atomic_path(target) as temporary:  # other processes find the old one or the new one
+                self._download(key, temporary)
+        except FileNotFoundError:
+            target.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        """See `Storage`."""
+        target = self.folder / key
+        for _ in range(3):  # another process may remove it between the two steps
+            try:
+                file = target.open("rb")
+            except FileNotFoundError:
+                self._fetch(key)
+                continue
+            with suppress(OSError):
+                target.touch()  # the time of its last use
+            return file
+        raise DatasetError(
+            f"{target} vanishes as soon as it is fetched: the cache {self._cache.folder} is too small for the "
+            "processes that share it, make it larger (--cache-gb)"
+        )
+
+    def forget(self, key: str) -> None:
+        """See `Storage`."""
+        for file in (self.folder / key).glob("*/*"):
+            file.unlink(missing_ok=True)
+
+    def _fetch(self, key: str) -> None:
+        with self._one_at_a_time[key]:
+            target = self.folder / key
+            if not target.exists():
+                with atomic_path(target) as temporary:
+                    self._download(key, temporary)
+                self._bound(target.stat().st_size)
+        self._one_at_a_time.pop(key, None)
+
+    def _download(self, key: str, target: Path) -> None:
+        try:
+            self._remote.get_file(f"{self._root}/{key}", str(target))
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each kind of store has exceptions of its own
+            raise DatasetError(f"{self.where}/{key} cannot be fetched: {type(error).__name__}: {error}") from error
+
+    def _bound(self, fetched_bytes: int) -> None:
+        """Remove the pixels that were used longest ago once there are too many."""
+        with self._counting:
+            self._bytes += fetched_bytes
+            self._uncounted += fetched_bytes
+            limit = self._cache.max_bytes
+            if self._bytes <= limit and self._uncounted <= _UNCOUNTED * limit:
+                return
+            shards = sorted(_shards(self.folder), key=lambda shard: shard[0])
+            self._bytes, self._uncounted = sum(size for _, size, _ in shards), 0
+            if self._bytes <= limit:
+                return
+            if not self._said:
+                self._said = True
+                _LOG.warning(
+                    "the cache of %.1f GB is smaller than what is read of %s: what is removed from it is fetched again",
+                    limit / 1e9,
+                    self.where,
+                )
+            for _, size, file in shards[:-1]:  # the last one was fetched just now
+                if self._bytes <= _KEPT * limit:
+                    break
+                file.unlink(missing_ok=True)
+                self._bytes -= size
+
+    def __reduce__(self) -> tuple[Callable[..., "CachedFiles"], tuple[Any, ...]]:
+        """Another process has locks and connections of its own."""
+        return CachedFiles, (self.where, self._cache)
+
+
+def _shards(folder: Path) -> list[tuple[float, int, Path]]:
+    """Time of the last use, size in bytes and path of each file of pixels."""
+    found = []
+    for file in folder.glob("cases/*/*/c*"):
+        with suppress(FileNotFoundError):  # removed by another process meanwhile
+            about = file.stat()
+            found.append((about.st_mtime, about.st_size, file))
+    return found

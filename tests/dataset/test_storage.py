@@ -1,0 +1,200 @@
+import functools
+import http.server
+import logging
+import os
+import pickle
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
+from zonate.dataset.loader import SliceLoader
+from zonate.dataset.storage import Cache, CachedFiles, storage_of
+from zonate.dataset.store import Dataset
+from zonate.errors import ConfigError, DatasetError
+from zonate.settings.learning import AugmentationSettings
+
+
+def made(folder: Path, *, cases: int = 3, level: float = 100.0) -> Path:
+    placed = [
+        PlacedRecord(store(folder, labelled_case(f"c{i}", level=level * (i + 1)), f"P{i}"), "train")
+        for i in range(cases)
+    ]
+    write_index(folder, placed, SETTINGS)
+    return folder
+
+
+def epoch(dataset: Dataset) -> bytes:
+    """All bits of an epoch."""
+    loader = SliceLoader(
+        dataset,
+        dataset.split("train"),
+        batch_size=2,
+        seed=0,
+        normalisation="region",
+        channels=(True, True, True),
+        augmentation=AugmentationSettings(),
+        neighbours=1,
+    )
+    return b"".join(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes() for batch in loader.epoch(1))
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder, and notes what was asked for."""
+
+    requests: list[str]
+
+    def do_GET(self) -> None:
+        self.requests.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A dataset on a local HTTP server: its URL, and the paths that were asked for."""
+    made(tmp_path / "remote" / "set")
+    requests: list[str] = []
+    handler = type("Handler", (_Quiet,), {"requests": requests})
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(tmp_path / "remote"))
+    )
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/set", requests
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[str]:
+    """The same in fsspec's own store in memory."""
+    remote = fsspec.filesystem("memory")
+    made(tmp_path / "local")
+    remote.put(str(tmp_path / "local"), "/set", recursive=True)
+    yield "memory://set"
+    remote.rm("/set", recursive=True)
+
+
+def test_a_dataset_by_http_gives_the_same_bits_and_is_fetched_once(
+    tmp_path: Path, served: tuple[str, list[str]]
+) -> None:
+    url, requests = served
+    dataset = Dataset.open(url, Cache(tmp_path / "cache"))
+    assert dataset.where == url
+    assert dataset.path.is_relative_to(tmp_path / "cache")
+    assert sorted(requests) == [
+        "/set/cases/c0/zarr.json",
+        "/set/cases/c1/zarr.json",
+        "/set/cases/c2/zarr.json",
+        "/set/dataset.json",
+    ]
+    first = epoch(dataset)
+    assert first == epoch(Dataset.open(tmp_path / "remote" / "set"))
+    pixels = [path for path in requests if "/c." in path]
+    assert sorted(pixels) == sorted(
+        f"/set/cases/c{i}/{name}" for i in range(3) for name in ("images/c.0.0.0.0", "labels/c.0.0.0")
+    )
+    requests.clear()
+    assert epoch(dataset) == first
+    assert requests == []
+    assert epoch(Dataset.open(url, Cache(tmp_path / "cache"))) == first  # another run
+    assert requests == ["/set/dataset.json"]
+
+
+def test_any_store_of_fsspec_gives_the_same_bits(tmp_path: Path, in_memory: str) -> None:
+    local = Dataset.open(tmp_path / "local")
+    by_url = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    by_file = Dataset.open((tmp_path / "local").as_uri(), Cache(tmp_path / "cache"))
+    assert by_url.path != by_file.path  # two places do not meet in one cache
+    for dataset in (by_url, by_file):
+        assert dataset.fingerprint == local.fingerprint
+        assert epoch(dataset) == epoch(local)
+        np.testing.assert_array_equal(dataset.reference("c1").values, local.reference("c1").values)
+        assert dataset.image_digest("c1") == local.image_digest("c1")
+
+
+def test_what_changed_at_its_place_is_fetched_anew(tmp_path: Path, in_memory: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    before = Dataset.open(in_memory, cache)
+    assert before.slice("c0", 1)[0][0, 0, 0] == 100.0
+    remote = fsspec.filesystem("memory")
+    remote.rm("/set", recursive=True)
+    remote.put(str(made(tmp_path / "changed", level=7.0)), "/set", recursive=True)
+    after = Dataset.open(in_memory, cache)
+    assert after.fingerprint != before.fingerprint
+    assert after.slice("c0", 1)[0][0, 0, 0] == 7.0
+
+
+def test_the_cache_is_bounded_and_says_once_that_it_is_small(
+    tmp_path: Path, in_memory: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = {file.name[:9]: file.stat().st_size for file in (tmp_path / "local").glob("cases/c0/*/c.*")}
+    limit = 2 * sum(sizes.values())  # two of the three cases
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache", max_bytes=limit))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert epoch(dataset) == epoch(Dataset.open(tmp_path / "local"))
+            kept = sum(file.stat().st_size for file in dataset.path.glob("cases/*/*/c.*"))
+            assert 0 < kept <= limit
+    assert [record.message for record in caplog.records] == [
+        f"the cache of 0.0 GB is smaller than what is read of {in_memory}: what is removed from it is fetched again"
+    ]
+
+
+def test_what_was_used_longest_ago_is_removed_first(tmp_path: Path, in_memory: str) -> None:
+    sizes = [(tmp_path / "local" / "cases" / f"c{i}" / "images" / "c.0.0.0.0").stat().st_size for i in range(3)]
+    files = CachedFiles(in_memory, Cache(tmp_path / "cache", max_bytes=sum(sizes) - 1))
+    shards = [f"cases/c{i}/images/c.0.0.0.0" for i in range(3)]
+    for age, key in ((20, shards[0]), (30, shards[1])):
+        files.open(key).close()
+        used = (files.folder / key).stat().st_mtime - age
+        os.utime(files.folder / key, (used, used))
+    files.open(shards[2]).close()
+    assert [(files.folder / key).exists() for key in shards] == [True, False, True]
+
+
+def test_it_can_be_read_from_other_processes(tmp_path: Path, in_memory: str) -> None:
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    dataset.slice("c0", 0)
+    again = pickle.loads(pickle.dumps(dataset))  # noqa: S301
+    assert again.slice("c2", 1)[0][0, 0, 0] == 300.0
+
+
+def test_a_url_needs_a_cache_and_a_known_kind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"memory://set is read through a cache .*--cache"):
+        Dataset.open("memory://set")
+    with pytest.raises(ConfigError, match=r"nonsense://set cannot be opened: .*nonsense"):
+        storage_of("nonsense://set", Cache(tmp_path))
+    assert storage_of("some/folder").folder == Path("some/folder")
+
+
+def test_what_is_not_a_dataset_is_refused_by_its_url(tmp_path: Path, in_memory: str) -> None:
+    with pytest.raises(DatasetError, match=r"memory://nothing is not a complete dataset: it has no dataset\.json"):
+        Dataset.open("memory://nothing", Cache(tmp_path / "cache"))
+    fsspec.filesystem("memory").rm("/set/cases/c1/zarr.json")
+    with pytest.raises(DatasetError, match=r"memory://set has lost or changed the cases c1 since"):
+        Dataset.open(in_memory, Cache(tmp_path / "cache"))
+
+
+def test_a_shard_that_is_gone_or_a_server_that_fails_is_an_error(tmp_path: Path, served: tuple[str, list[str]]) -> None:
+    url, _ = served
+    dataset = Dataset.open(url, Cache(tmp_path / "cache"))
+    shutil.rmtree(tmp_path / "remote" / "set" / "cases" / "c0" / "labels")
+    with pytest.raises(DatasetError, match="labels is damaged or gone"):
+        dataset.slice_labels("c0", 0)
+    nobody = f"http://127.0.0.1:{url.split(':')[2].split('/')[0]}0/set"  # a port that does not exist
+    with pytest.raises(DatasetError, match="cannot be fetched"):
+        Dataset.open(nobody, Cache(tmp_path / "cache"))
