@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := $(VENV)-readers
 
-.PHONY: help setup readers programs demo accuracy test test-all lint types imports check clean
+.PHONY: help setup readers programs demo accuracy bench test test-all lint types imports check clean
 
 help:           ## show this
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -42,6 +42,11 @@ accuracy: $(READY) ## every method on the same folds and time of a core, two run
 	@test -n "$(DATA)" || { echo "give the folder of the data sets: make accuracy DATA=FOLDER" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --work $(or $(WORK),runs/accuracy) \
 	  --minutes $(or $(MINUTES),18) --parallel 2
+
+bench: $(READY) readers ## seconds of each part, beside their floor and other tools: STUDY=FOLDER [T2W_ONLY=FOLDER] [REPEATS=5]
+	@test -n "$(STUDY)" || { echo "give a DICOM study: make bench STUDY=FOLDER" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.speed $(STUDY) $(if $(T2W_ONLY),--t2w-only $(T2W_ONLY)) \
+	  --repeats $(or $(REPEATS),5) --readers $(OTHERS)/bin/python
 
 test: $(READY)  ## the fast tests
 	$(BIN)/pytest -m 'not slow' -n auto --dist loadfile

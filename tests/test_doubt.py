@@ -5,18 +5,15 @@ from typing import cast
 import numpy as np
 import pytest
 
-from tests.verbs.standins import GRID, SLICING, gland, t2w
-from zonate.case import Case
+from tests.verbs.standins import GRID, gland
 from zonate.config import Settings
-from zonate.dataset.slices import Slices, slice_case
 from zonate.doubt import with_uncertainty
 from zonate.geometry import Volume
 from zonate.measures.calibration import Calibration, MonotoneMap
-from zonate.model import Model
+from zonate.model import Segmentation
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
-SLICES = slice_case(Case("c", t2w()), SLICING)
 CALIBRATION = Calibration({"GLAND": MonotoneMap((0.8, 1.0), (0.4, 0.9))}, 0.7, {"GLAND": (2.0, 1.5)})
 
 
@@ -27,14 +24,18 @@ def zone_map(labels: Volume) -> ZoneMap:
 
 @dataclass
 class Sampler:
-    """The part of `Model` that is asked, whose samples are the gland moved by so many pixels of its 40."""
+    """The parts of `Segmentation` and `Model` that are asked; a sample is the gland, moved by some of its 40 pixels."""
 
     shifts: tuple[int, ...]
     calibration: Calibration | None = None
     settings: Settings = field(default_factory=Settings)
     stray: bool = False
 
-    def sample(self, _slices: Slices, samples: int) -> Iterator[ZoneMap]:
+    @property
+    def model(self) -> "Sampler":
+        return self
+
+    def samples(self, samples: int) -> Iterator[ZoneMap]:
         for shift in self.shifts[:samples]:
             labels = gland(shift)
             if self.stray:
@@ -43,7 +44,7 @@ class Sampler:
 
 
 def judged(sampler: Sampler, *disqualifying: str) -> ZoneMap:
-    return with_uncertainty(cast("Model", sampler), SLICES, zone_map(gland()), len(sampler.shifts), disqualifying)
+    return with_uncertainty(cast("Segmentation", sampler), zone_map(gland()), len(sampler.shifts), disqualifying)
 
 
 def test_samples_that_agree() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.dataset_factory import COARSE, a_case
-from zonate.config import Settings, SlicingSettings
+from zonate.config import Settings
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
@@ -17,6 +17,7 @@ from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import FORMAT, FORMAT_VERSION, Model
 from zonate.networks.generator import Generator
+from zonate.settings.data import SlicingSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4"])
@@ -113,137 +114,6 @@ def test_zones_lie_on_the_original_grid_with_background_outside_the_slices() -> 
     assert zones.probabilities.sum(axis=0) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_the_sigmoid_head_is_scaled_to_sum_to_one() -> None:
-    settings = SETTINGS.override(["network.head=sigmoid"])
-    fixed = _Fixed([0.2, 0.2, 0.2, 0.1, 0.1], [0.9, 0.9, 0.9, 0.9, 0.9], head="sigmoid")
-    p = replace(_model(settings), generator=fixed).slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
-    assert p[0, :, 0, 0].tolist() == pytest.approx([1 / 5, 1 / 5, 3 / 5])
-
-
-def test_mass_on_zones_that_nobody_annotated_is_divided_among_the_codes() -> None:
-    model = replace(_model(codes=COARSE[:2]), generator=_Fixed([0.2, 0.2, 0.6, 0, 0], [0.3, 0.1, 0.6, 0, 0]))
-    p = model.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
-    assert p[0, :, 0, 0].tolist() == pytest.approx([0.75, 0.25])
-
-
-def test_channels_that_training_never_saw_are_not_looked_at() -> None:
-    model = _model()
-    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    bare = images.copy()
-    bare[:, 1:] = np.nan
-    assert np.array_equal(model.slice_probabilities(images), model.slice_probabilities(bare))
-
-
-def test_normalisation_by_volume_ignores_gain_and_offset() -> None:
-    model = _model(SETTINGS.override(["normalisation=volume"]))
-    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    a, b = model.slice_probabilities(images), model.slice_probabilities(images * 2 + 50)
-    assert a == pytest.approx(b, abs=1e-4)
-
-
-def test_normalisation_by_region_ignores_what_lies_far_from_the_middle() -> None:
-    model = _model(SETTINGS.override(["normalisation=region"]))
-    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    brighter = images.copy()
-    brighter[..., :20, :] = 5000
-    assert np.array_equal(model._normalised(images, None)[..., 20:, :], model._normalised(brighter, None)[..., 20:, :])
-
-
-def test_neighbours_are_shown_beside_each_slice() -> None:
-    model = _model(SETTINGS.override(["network.neighbours=1"]))
-    images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
-    shown = model._normalised(images, None)
-    assert shown.shape == (3, 9, 256, 256)
-    assert np.array_equal(shown[0, 0:3], shown[0, 3:6])  # below the lowest lies itself
-    assert np.array_equal(shown[1, 6:9], shown[2, 3:6])
-
-
-class _Columns(nn.Module):
-    """The more to the left of the slice, the more PZ."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        b, _, h, w = images.shape
-        logits = torch.zeros(b, 5, h, w)
-        logits[:, 1] = torch.linspace(2, -2, w)
-        return logits
-
-
-def test_with_flips_the_sides_are_alike() -> None:
-    images = np.full((1, 3, 256, 256), 300, np.float32)
-    for flips in (False, True):
-        settings = SETTINGS.override([f"prediction.flips={str(flips).lower()}"])
-        p = Model(_Columns(), settings, STATISTICS, COARSE, {}).slice_probabilities(images)[0, 1]
-        assert np.allclose(p, p[:, ::-1], atol=1e-6) == flips
-        assert p.mean() == pytest.approx(p[0].mean())
-
-
-class _Bright(nn.Module):
-    """PZ where T2W is above the mean of what is looked at; it counts what it was shown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[int] = []
-        self.brightest: list[float] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.sizes.append(images.shape[-1])
-        self.brightest.append(float(images[:, 0].max()))
-        logits = torch.zeros(images.shape[0], 5, *images.shape[-2:])
-        logits[:, 0] = 3.0
-        logits[:, 1] = 20 * images[:, 0]
-        return logits
-
-
-def test_the_second_pass_looks_at_a_patch_about_the_gland_alone() -> None:
-    images = np.full((2, 3, 256, 256), 100, np.float32)
-    images[:, 0, 150:190, 60:100] = 500
-    images[:, 0, 20, 20] = 500  # a stray pixel far away
-    settings = SETTINGS.override(["prediction.passes=2", "training.patch_px=64", "normalisation=volume"])
-    network = _Bright()
-    p = Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(images)
-    assert network.sizes == [256, 64]
-    found = np.array(COARSE)[p.argmax(axis=1)] == LabelCode.PZ
-    assert found[:, 150:190, 60:100].all()
-    assert found.sum() == 2 * 40 * 40
-    assert np.array_equal(p[:, 0, 20, 20], [1, 1])  # background outside the patch
-    assert network.brightest[0] == network.brightest[1] > 5  # by the whole volume both times, as in training
-
-
-def test_a_prediction_without_a_gland_is_that_of_whole_slices() -> None:
-    settings = SETTINGS.override(["prediction.passes=2", "training.patch_px=64"])
-    network = _Bright()
-    images = np.full((1, 3, 256, 256), 100, np.float32)
-    p = Model(network, settings, STATISTICS, COARSE, {}).slice_probabilities(images)
-    assert network.sizes == [256, 256]
-    assert (p.argmax(axis=1) == 0).all()
-
-
-def test_prediction_is_repeatable_whatever_the_batch_size() -> None:
-    images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
-    model = _model()
-    first = model.slice_probabilities(images)
-    assert np.array_equal(first, model.slice_probabilities(images))
-    other = replace(model, settings=SETTINGS.override(["prediction.batch_size=1"]))
-    assert first == pytest.approx(other.slice_probabilities(images), abs=1e-5)
-
-
-def test_sampling_turns_the_seeded_noise_on_and_leaves_no_trace() -> None:
-    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    model = _model(SETTINGS.override(["prediction.sampling=true"]))
-    before = {name: value.clone() for name, value in model.generator.state_dict().items()}
-    state = torch.get_rng_state()
-    noisy = model.slice_probabilities(images)
-    assert np.array_equal(noisy, model.slice_probabilities(images))
-    other = replace(model, settings=model.settings.override(["prediction.seed=1"]))
-    assert not np.array_equal(noisy, other.slice_probabilities(images))
-    still = replace(model, settings=SETTINGS)
-    assert not np.array_equal(noisy, still.slice_probabilities(images))
-    assert all(torch.equal(value, before[name]) for name, value in model.generator.state_dict().items())
-    assert all(m.track_running_stats for m in model.generator.modules() if isinstance(m, nn.BatchNorm2d))
-    assert torch.equal(state, torch.get_rng_state())
-    assert not model.generator.training
-
-
 def test_slices_cut_another_way_are_refused() -> None:
     slices = slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6))
     with pytest.raises(
@@ -254,13 +124,13 @@ def test_slices_cut_another_way_are_refused() -> None:
 
 def _samples(model: Model, number: int) -> list[npt.NDArray[np.float32]]:
     slices = slice_case(a_case("c", seed=0), model.settings.slicing)
-    return [zones.probabilities for zones in model.sample(slices, number)]
+    return [zones.probabilities for zones in model.begin(slices).samples(number)]
 
 
 def test_samples_differ_from_each_other_and_from_the_result() -> None:
     model = _model()
     slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
-    first, second = model.sample(slices, 2)
+    first, second = model.begin(slices).samples(2)
     assert first.labels.grid.same_as(slices.original)
     assert first.codes == COARSE
     assert not np.array_equal(first.probabilities, second.probabilities)
@@ -285,36 +155,9 @@ def test_a_sample_is_one_network_for_all_slices() -> None:
     slices = slice_case(replace(case, t2w=thrice, labels=None), SETTINGS.slicing)
     for batch_size in (1, 2, 8):
         model = replace(_model(), settings=SETTINGS.override([f"prediction.batch_size={batch_size}"]))
-        sample = next(iter(model.sample(slices, 1)))
+        sample = next(iter(model.begin(slices).samples(1)))
         for s in (1, 2):
             assert np.array_equal(sample.probabilities[:, 0], sample.probabilities[:, s])
-
-
-def test_no_global_generator_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seeding the global ones reaches every GPU, also those on which somebody else trains."""
-
-    def refuse(*_arguments: object, **_named: object) -> None:
-        raise AssertionError("PyTorch's global generators are not this model's")
-
-    noisy = _model(SETTINGS.override(["prediction.sampling=true"]))
-    monkeypatch.setattr(torch, "manual_seed", refuse)
-    monkeypatch.setattr(torch.random, "fork_rng", refuse)
-    assert len(_samples(noisy, 2)) == 2
-    noisy.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
-
-
-def test_a_prediction_that_fails_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    def out_of_memory(_batch: Tensor) -> Tensor:
-        raise RuntimeError("out of memory")
-
-    for change in ("prediction.sampling=true", "prediction.sampling=false"):
-        model = _model(SETTINGS.override([change]))
-        model.generator.train()
-        monkeypatch.setattr(model.generator, "forward", out_of_memory)
-        with pytest.raises(RuntimeError, match="out of memory"):
-            model.slice_probabilities(np.full((1, 3, 256, 256), 900, np.float32))
-        assert all(module.training for module in model.generator.modules())
-        assert all(m.track_running_stats for m in model.generator.modules() if isinstance(m, nn.BatchNorm2d))
 
 
 def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
@@ -325,7 +168,7 @@ def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
     modes = [module.training for module in model.generator.modules()]
     before = {name: value.clone() for name, value in model.generator.state_dict().items()}
     state = torch.get_rng_state()
-    drawing = iter(model.sample(slice_case(a_case("c", seed=0), SETTINGS.slicing), 3))
+    drawing = iter(model.begin(slice_case(a_case("c", seed=0), SETTINGS.slicing)).samples(3))
     next(drawing)
     assert torch.equal(state, torch.get_rng_state())
     assert [module.training for module in model.generator.modules()] == modes
@@ -337,12 +180,12 @@ def test_without_dropout_there_are_no_samples() -> None:
     slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
     assert not model.can_sample
     with pytest.raises(ModelError, match="no dropout"):
-        model.sample(slices, 2)
+        model.begin(slices).samples(2)
     assert _model().can_sample
     with pytest.raises(ValueError, match="at least one sample"):
-        _model().sample(slices, 0)
+        _model().begin(slices).samples(0)
     with pytest.raises(ModelError, match="slice it with the model's settings"):
-        _model().sample(slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6)), 1)
+        _model().begin(slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6))).samples(1)
 
 
 def test_a_file_carries_its_calibration(tmp_path: Path) -> None:
@@ -372,5 +215,7 @@ def test_a_result_is_repaired_as_the_setting_asks() -> None:
     slices = replace(slice_case(case, SETTINGS.slicing), images=images)
     for how, expected in (("none", 2 * 1600 + 2), ("largest_component", 2 * 1600)):
         settings = SETTINGS.override([f"prediction.clean_up={how}", "normalisation=volume"])
-        zones = Model(_Bright(), settings, STATISTICS, COARSE, {}).segment_and_clean_up(slices)
+        zones = Model(
+            _Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.9, 0, 0, 0]), settings, STATISTICS, COARSE, {}
+        ).segment_and_clean_up(slices)
         assert (zones.labels.values != 0).sum() == expected

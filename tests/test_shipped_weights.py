@@ -82,6 +82,14 @@ def test_a_stored_study_gives_the_stored_zones() -> None:
     assert (zones.values != stored.values).mean() < 1e-3
 
 
+def test_bfloat16_moves_borders_by_less_than_a_voxel_in_a_hundred() -> None:
+    near = zonate.predict(EXAMPLE / "study", settings=[*FAST, "prediction.precision=bf16-true"]).labels.values
+    stored = read_volume(EXAMPLE / "zones.nii.gz").values
+    for codes in ([LabelCode.PZ], [LabelCode.TZ], list(ALL_ZONE_CODES[1:])):
+        found, expected = np.isin(near, codes), np.isin(stored, codes)
+        assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.99
+
+
 def test_dwi_and_adc_beside_t2w_change_no_zone(tmp_path: Path) -> None:
     """It learnt from T2W alone: the others are for measuring."""
     t2w = read_volume(EXAMPLE / "study" / "t2w.nii.gz")

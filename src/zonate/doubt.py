@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.slices import Slices
 from zonate.measurements import Uncertainty
 from zonate.measures.calibration import BAD_DICE, JUDGED
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import SampleFigures, agreement, entropy, intervals_ml, sample_figures
-from zonate.model import Model
+from zonate.model import Model, Segmentation
 from zonate.zonemap import ZoneMap
 from zonate.zones import CODE_OF_STRUCTURE, code_name
 
@@ -35,13 +34,12 @@ class Drawn:
 
 
 def with_uncertainty(
-    model: Model, slices: Slices, zones: ZoneMap, samples: int, disqualifying: Items[str] = ()
+    segmentation: Segmentation, zones: ZoneMap, samples: int, disqualifying: Items[str] = ()
 ) -> ZoneMap:
     """Draw samples of a result and say what they say of it.
 
     Args:
-        model: That the result is of; `settings.prediction.clean_up` is done to the samples as to the result.
-        slices: That the result is of.
+        segmentation: That the result is of; `settings.prediction.clean_up` is done to the samples as to the result.
         zones: The result.
         samples: How many to draw; below about ten the intervals are little more than the samples' extremes.
         disqualifying: What makes the result doubtful whatever the samples say, as
@@ -54,9 +52,9 @@ def with_uncertainty(
 
     Raises:
         ValueError: Less than one sample.
-        ModelError: The model has no dropout, or the slices are not those that it learnt from.
+        ModelError: The model has no dropout.
     """
-    drawn = draw(model, slices, zones, samples)
+    model, drawn = segmentation.model, draw(segmentation, zones, samples)
     scores = agreement(drawn.figures)
     ranges = intervals_ml(drawn.figures, zones.volumes_ml())
     obstacle = _why_not_calibrated(model, samples)
@@ -78,21 +76,22 @@ def with_uncertainty(
     return replace(zones, uncertainty=uncertainty, sample_entropy=entropy(drawn.mean), warnings=warnings)
 
 
-def draw(model: Model, slices: Slices, zones: ZoneMap, samples: int) -> Drawn:
+def draw(segmentation: Segmentation, zones: ZoneMap, samples: int) -> Drawn:
     """Draw samples of a result, one at a time, and keep what they say.
 
     Raises:
         ValueError: Less than one sample.
-        ModelError: The model has no dropout, or the slices are not those that it learnt from.
+        ModelError: The model has no dropout.
     """
-    how = model.settings.prediction.clean_up
-    mean = np.zeros_like(zones.probabilities)
+    how = segmentation.model.settings.prediction.clean_up
+    total = np.zeros_like(zones.probabilities)
     figures = []
-    for number, sample in enumerate(model.sample(slices, samples), start=1):
-        mean += (sample.probabilities - mean) / number
+    for sample in segmentation.samples(samples):
+        total += sample.probabilities
         labels, _ = clean_up(sample.labels, sample.codes, how)
         figures.append(sample_figures(zones.labels, labels, zones.codes))
-    return Drawn(tuple(figures), mean)
+    total /= samples
+    return Drawn(tuple(figures), total)
 
 
 def _why_not_calibrated(model: Model, samples: int) -> str:

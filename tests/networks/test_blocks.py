@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zonate.config import NetworkSettings
 from zonate.networks.blocks import n_image_channels, norm, norm_groups
+from zonate.settings.learning import NetworkSettings
 
 
 def test_a_slice_and_each_neighbour_have_three_channels() -> None:

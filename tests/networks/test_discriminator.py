@@ -3,9 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.networks.discriminator import Discriminator, check_judged_size
+from zonate.settings.learning import NetworkSettings
 
 SMALL = NetworkSettings(base_channels=4)
 THREE = NetworkSettings(base_channels=4, discriminators=3, neighbours=1)

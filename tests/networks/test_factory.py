@@ -3,11 +3,11 @@ from typing import Literal
 import pytest
 import torch
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.networks.factory import check_size, make_generator
 from zonate.networks.generator import Generator
 from zonate.networks.residual import ResidualUNet
+from zonate.settings.learning import NetworkSettings
 
 Architecture = Literal["pix2pix", "residual", "dynunet", "segresnet"]
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zonate.config import NetworkSettings
 from zonate.networks.generator import Generator, probabilities
+from zonate.settings.learning import NetworkSettings
 
 SMALL = NetworkSettings(base_channels=4)
 

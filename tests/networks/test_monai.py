@@ -6,10 +6,10 @@ import torch
 from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.io.weights import read_weights, write_weights
 from zonate.networks.factory import make_generator
+from zonate.settings.learning import NetworkSettings
 
 DYNUNET = NetworkSettings(architecture="dynunet", base_channels=4, neighbours=1, normalisation="instance")
 SEGRESNET = DYNUNET.model_copy(update={"architecture": "segresnet"})

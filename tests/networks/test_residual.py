@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from zonate.config import NetworkSettings
 from zonate.networks.dropout import dropping_out, has_dropout
 from zonate.networks.residual import ResidualUNet
+from zonate.settings.learning import NetworkSettings
 
 SMALL = NetworkSettings(architecture="residual", base_channels=4, leaky_relu_slope=0.01, dropout=0.2)
 

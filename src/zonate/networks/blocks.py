@@ -4,7 +4,7 @@ from math import gcd
 
 from torch import nn
 
-from zonate.config import NetworkSettings
+from zonate.settings.learning import NetworkSettings
 
 _N_SEQUENCES = 3  # T2W, DWI, ADC
 _MAX_GROUPS = 8

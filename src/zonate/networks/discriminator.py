@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.networks.blocks import batch_norm, initialise, n_image_channels
+from zonate.settings.learning import NetworkSettings
 from zonate.zones import N_ZONES
 
 _SMALLEST_PX = 24  # three halvings and two valid convolutions leave one patch

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.networks import generator, monai, residual
+from zonate.settings.learning import NetworkSettings
 
 
 def make_generator(settings: NetworkSettings) -> nn.Module:

@@ -1,12 +1,13 @@
 """The generator of pix2pix: a U-Net of eight halvings, from a slice to a logit a zone."""
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from zonate.config import NetworkSettings
 from zonate.networks.blocks import initialise, n_image_channels, norm
+from zonate.settings.learning import NetworkSettings
 from zonate.zones import N_ZONES
 
 SIZE_PX = 256
@@ -59,12 +60,21 @@ class Generator(nn.Module):
                 f"the generator takes slices (B, {self._n_channels}, {SIZE_PX}, {SIZE_PX}), found "
                 f"{tuple(images.shape)}: its eight halvings fit no other size (slicing.size_px = {SIZE_PX})"
             )
+        return self.from_dropout(self.until_dropout(images))
+
+    def until_dropout(self, images: Tensor) -> list[Tensor]:
+        """The outputs of the down blocks, which drop nothing, see `zonate.networks.inference.Staged`."""
         x = images
         skips = []
         for block in self.down:
             x = block(x)  # (B, 64, 128, 128), (B, 128, 64, 64), … (B, 512, 1, 1)
             skips.append(x)
-        for block, skip in zip(self.up, reversed(skips[:-1]), strict=True):
+        return skips
+
+    def from_dropout(self, features: Sequence[Tensor]) -> Tensor:
+        """The logits, of what `until_dropout` gave."""
+        x = features[-1]
+        for block, skip in zip(self.up, reversed(features[:-1]), strict=True):
             x = torch.cat([block(x), skip], dim=1)  # (B, 1024, 2, 2), … (B, 128, 128, 128)
         return cast("Tensor", self.last(x))  # (B, K, 256, 256)
 

@@ -4,9 +4,9 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from zonate.config import NetworkSettings
 from zonate.errors import ConfigError
 from zonate.networks.blocks import n_image_channels, norm_groups
+from zonate.settings.learning import NetworkSettings
 from zonate.zones import N_ZONES
 
 DYNUNET_MULTIPLE_PX = 32

@@ -1,12 +1,13 @@
 """A U-Net of residual blocks for slices of any size, thin where slices are large, so that a CPU can train it."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from zonate.config import NetworkSettings
 from zonate.networks.blocks import n_image_channels, norm
+from zonate.settings.learning import NetworkSettings
 from zonate.zones import N_ZONES
 
 SIZE_MULTIPLE_PX = 32
@@ -74,14 +75,28 @@ class ResidualUNet(nn.Module):
                 f"the network takes slices (B, {self._n_channels}, H, W) with H and W multiples of {SIZE_MULTIPLE_PX}, "
                 f"found {tuple(images.shape)}: set slicing.size_px, training.patch_px and network.neighbours to fit"
             )
-        x = images
-        skips = []
-        for level in self.down:
-            x = level(x)  # at 160 px and 16 channels: (B, 16, 160, 160), (B, 32, 80, 80), … (B, 128, 5, 5)
-            skips.append(x)
+        return self.from_dropout(self.until_dropout(images))
+
+    def until_dropout(self, images: Tensor) -> list[Tensor]:
+        """The outputs of the levels of the encoder that drop nothing, see `zonate.networks.inference.Staged`."""
+        return self._descended(images, self.down[:-_N_DROPOUT])
+
+    def from_dropout(self, features: Sequence[Tensor]) -> Tensor:
+        """The logits, of what `until_dropout` gave."""
+        skips = [*features, *self._descended(features[-1], self.down[-_N_DROPOUT:])]
+        x = skips[-1]
         for enlarge, level, skip in zip(self.enlarge, self.up, reversed(skips[:-1]), strict=True):
             x = level(torch.cat([enlarge(x), skip], dim=1))  # (B, 128, 10, 10), … (B, 16, 160, 160)
         return cast("Tensor", self.last(x))  # (B, K, H, W)
+
+    @staticmethod
+    def _descended(x: Tensor, levels: nn.ModuleList) -> list[Tensor]:
+        """The output of each level: at 160 px and 16 channels (B, 16, 160, 160), (B, 32, 80, 80), … (B, 128, 5, 5)."""
+        outputs = []
+        for level in levels:
+            x = level(x)
+            outputs.append(x)
+        return outputs
 
 
 class _ResidualBlock(nn.Module):

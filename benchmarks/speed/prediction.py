@@ -1,0 +1,133 @@
+"""From a study to its files, stage by stage, and the network against other ways to run one."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, operations, side_by_side
+from zonate.alignment import align_to_t2w
+from zonate.dataset.slices import Slices, slice_case
+from zonate.inference import Inference
+from zonate.load import load_study, open_study, read_acquisition
+from zonate.model import Model
+from zonate.networks.inference import ReadyNetwork
+from zonate.shipped import model_path
+from zonate.validation import structure_dice
+from zonate.verbs.outputs import write_outputs
+from zonate.verbs.segment import Segmenter
+from zonate.zones import STRUCTURES, drawable
+
+STAGES = ("identify", "read", "align", "network", "measure", "write")
+
+
+def stages(study: Path, repeats: int) -> dict[str, Timing]:
+    """Seconds of each part of `predict`, with everything loaded; the parts run one after another as in the command."""
+    segmenter = Segmenter.load(model_path(None))
+    settings = segmenter.settings
+    seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
+
+    def timed(stage: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        made = work()
+        seconds[stage].append(time.perf_counter() - began)
+        return made
+
+    for _ in range(repeats + 1):  # the first round is for the caches
+        began = time.perf_counter()
+        with open_study(study, settings.reading) as opened:
+            seconds["identify"].append(time.perf_counter() - began)
+            acquisition = timed("read", partial(read_acquisition, opened))
+        timed("align", partial(align_to_t2w, acquisition, settings.alignment))
+        loaded = load_study(study, settings)
+        slices = slice_case(loaded.case, settings.slicing)
+        timed("network", partial(network_part, segmenter.model, slices))
+        whole = time.perf_counter()
+        zones = segmenter.segment(loaded.case)
+        seconds["measure"].append(time.perf_counter() - whole - seconds["network"][-1])
+        with tempfile.TemporaryDirectory() as folder:
+            timed("write", partial(write_outputs, Path(folder), loaded, zones, segmenter))
+    return {stage: Timing.of(each[1:]) for stage, each in seconds.items()}
+
+
+def network_part(model: Model, slices: Slices) -> None:
+    """Everything that the network computes for a result and its samples."""
+    inference = Inference(model, slices.images)
+    inference.probabilities()
+    for seed in range(model.settings.prediction.samples):
+        inference.sample(seed)
+
+
+def network_floor(model: Model, slices: Slices, rates: Rates, precision: str) -> tuple[float, float]:
+    """The seconds that no machine of these rates undercuts in `network_part`, and its operations in 1e9.
+
+    Features that samples share are computed once for the result's first image, its mirror image and the samples.
+    """
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    ready = ReadyNetwork(model.generator, torch.device("cpu"), dtype=dtype)
+    how, patch_px = model.settings.prediction, model.settings.training.patch_px
+    shown = _shown(model, slices)
+    in_patch = shown if how.passes == 1 or patch_px is None else shown[..., :patch_px, :patch_px]
+    works: list[tuple[int, Callable[[], Any]]] = [
+        (how.passes - 1, lambda: ready.logits(ready.features(shown))),
+        (2 if how.flips else 1, lambda: ready.logits(ready.features(in_patch))),
+        (1, lambda: ready.features(in_patch)),
+        (how.samples, lambda: ready.logits(ready.features(in_patch))),
+    ]
+    seconds = gflop = 0.0
+    with torch.inference_mode():
+        before = operations(works[2][1]), bytes_of(ready.module, works[2][1])
+        for number, (times, work) in enumerate(works):
+            of_one = operations(work), bytes_of(ready.module, work)
+            if number == 3:  # a sample begins where the features end
+                of_one = of_one[0] - before[0], of_one[1] - before[1]
+            gflop += times * of_one[0]
+            seconds += times * floor_s(*of_one, rates, precision)
+    return seconds, gflop
+
+
+def rounding(model: Model, slices: Slices) -> dict[str, float]:
+    """By structure that is there, the Dice of the result in bfloat16 with the one in float32."""
+    exact, near = (each.segment(slices).labels.values for each in (model, in_bfloat16(model)))
+    found = {name: structure_dice(exact, near, name) for name in STRUCTURES if drawable(name, model.codes)}
+    return {name: dice for name, dice in found.items() if dice is not None}
+
+
+def in_bfloat16(model: Model) -> Model:
+    return replace(model, settings=model.settings.override(["prediction.precision=bf16-true"]))
+
+
+def rivals(model: Model, slices: Slices, repeats: int) -> dict[str, Timing]:
+    """One segmentation with mirror images, without samples: ours in both precisions, plain PyTorch, MONAI's windows."""
+    from monai.inferers.inferer import SlidingWindowInferer
+
+    quick = in_bfloat16(model)
+    patch_px = model.settings.training.patch_px or model.settings.slicing.size_px
+    windows = SlidingWindowInferer((patch_px, patch_px), sw_batch_size=4, overlap=0.25, mode="gaussian")
+    shown, network = _shown(model, slices), model.generator.eval()
+    return side_by_side(
+        {
+            "zonate": lambda: Inference(model, slices.images).probabilities(),
+            "zonate, bfloat16": lambda: Inference(quick, slices.images).probabilities(),
+            "plain PyTorch, whole slices at once": lambda: _mirrored(network, shown),
+            "MONAI, sliding window": lambda: _mirrored(lambda images: windows(images, network), shown),
+        },
+        repeats,
+    )
+
+
+def _shown(model: Model, slices: Slices) -> Tensor:
+    """What the network is shown of whole slices (S, C, H, W)."""
+    return torch.cat(list(Inference(model, slices.images).batches()))
+
+
+def _mirrored(network: Callable[[Tensor], Any], images: Tensor) -> Tensor:
+    with torch.inference_mode():
+        mean: Tensor = (network(images).softmax(1) + network(images.flip(-1)).softmax(1).flip(-1)) / 2
+    return mean

@@ -1,0 +1,160 @@
+"""A model at work on the slices of one case: what its result and its samples share is worked out once."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from zonate.config import Settings
+from zonate.dataset.loader import normalise_known
+from zonate.dataset.slices import beside_neighbours
+from zonate.dataset.statistics import Statistics, statistics_of
+from zonate.networks.dropout import dropping_out
+from zonate.networks.generator import probabilities
+from zonate.networks.inference import ReadyNetwork
+from zonate.window import Window, window_about
+from zonate.zones import LabelCode, membership
+
+_DTYPES = {"32-true": torch.float32, "bf16-true": torch.bfloat16}
+
+
+class Trained(Protocol):
+    """What a model is to segmenting; `zonate.model.Model` says what each part is."""
+
+    @property
+    def generator(self) -> nn.Module: ...  # noqa: D102
+    @property
+    def settings(self) -> Settings: ...  # noqa: D102
+    @property
+    def statistics(self) -> Statistics: ...  # noqa: D102
+    @property
+    def codes(self) -> tuple[LabelCode, ...]: ...  # noqa: D102
+    @property
+    def channels(self) -> tuple[bool, bool, bool]: ...  # noqa: D102
+
+
+class Inference:
+    """A model at work on one case; the model is left as it is.
+
+    Where the second pass looks is found once, for the result and all samples, and so are the features that no dropout
+    changes.
+    """
+
+    def __init__(self, model: Trained, images: npt.NDArray[np.float32], *, device: str | None = None) -> None:
+        """Begin.
+
+        Args:
+            model: With the weights that it has when it is first asked.
+            images: (S, 3, H, W) in the units of the case, NaN where nothing was measured.
+            device: As PyTorch names it; None: a GPU where there is one.
+        """
+        self._model, self._images, self._how = model, images, model.settings.prediction
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._dtype = _DTYPES[self._how.precision]
+
+    def probabilities(self) -> npt.NDArray[np.float32]:
+        """The probability of each code on each slice, on the slices' own grid.
+
+        Returns:
+            (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
+            is divided among them. With two passes BACKGROUND is 1 outside the patch about the gland.
+        """
+        return self._restored(self._pass(self._window, self._dtype, flips=self._how.flips))
+
+    def sample(self, seed: int) -> npt.NDArray[np.float32]:
+        """As `probabilities`, by the one network that is left when dropout, drawn from a seed, has thinned it.
+
+        All slices are segmented by the same thinned network, and without mirror images, which would draw the samples
+        together.
+        """
+        network = self._network
+        with torch.inference_mode(), dropping_out(network.module, seed, alike=True):
+            found = [self._by_code(self._zones(network.logits(features))) for features in self._features]
+        return self._restored(_joined(found))
+
+    @cached_property
+    def _window(self) -> Window | None:
+        """Where the second pass looks, about the gland that a first one finds; None where there is no second one.
+
+        The first pass is in float32 whatever the precision: a window that lies a pixel further shows the network's
+        halvings other pixels together, which moves more than rounding does.
+        """
+        patch_px = self._model.settings.training.patch_px
+        if self._how.passes == 1 or patch_px is None or min(self._images.shape[2:]) <= patch_px:
+            return None
+        found = self._pass(None, torch.float32, flips=False)
+        gland = np.array([code != LabelCode.BACKGROUND for code in self._model.codes])
+        return window_about(gland[found.argmax(axis=1)], patch_px, self._model.settings.slicing.spacing_mm)
+
+    @cached_property
+    def _network(self) -> ReadyNetwork:
+        return self._ready(self._dtype)
+
+    @cached_property
+    def _features(self) -> list[Sequence[Tensor]]:
+        """Of each batch of what the samples look at."""
+        with torch.inference_mode():
+            return [self._network.features(batch) for batch in self.batches(self._window)]
+
+    def _pass(self, window: Window | None, dtype: torch.dtype, *, flips: bool) -> npt.NDArray[np.float32]:
+        """The probability of each code in a window, or on whole slices: (S, len(codes), h, w)."""
+        with ExitStack() as mode:
+            mode.enter_context(torch.inference_mode())
+            if self._how.sampling:
+                network = self._ready(dtype, by_batch_statistics=True)
+                mode.enter_context(dropping_out(network.module, self._how.seed, alike=False))
+            else:
+                network = self._network if dtype == self._dtype else self._ready(dtype)
+            return _joined([self._seen(network, batch, flips=flips) for batch in self.batches(window)])
+
+    def _ready(self, dtype: torch.dtype, *, by_batch_statistics: bool = False) -> ReadyNetwork:
+        return ReadyNetwork(self._model.generator, self._device, dtype=dtype, by_batch_statistics=by_batch_statistics)
+
+    def batches(self, window: Window | None = None) -> Iterator[Tensor]:
+        """What the network is shown, a batch at a time (B, (2n + 1) · 3, h, w).
+
+        Normalised by volume as whole slices are, as in training; by region as what is seen is.
+        """
+        settings = self._model.settings
+        seen = self._images if window is None else window.cut(self._images)
+        statistics = statistics_of(
+            seen if settings.normalisation == "region" else self._images,
+            settings.normalisation,
+            spacing_mm=settings.slicing.spacing_mm,
+            of_dataset=self._model.statistics,
+        )
+        normalised = normalise_known(seen, statistics, self._model.channels)
+        shown, size = beside_neighbours(normalised, settings.network.neighbours), self._how.batch_size
+        yield from (torch.from_numpy(shown[first : first + size]) for first in range(0, len(shown), size))
+
+    def _seen(self, network: ReadyNetwork, batch: Tensor, *, flips: bool) -> Tensor:
+        p = self._zones(network.logits(network.features(batch)))
+        if flips:
+            p = (p + self._zones(network.logits(network.features(batch.flip(-1)))).flip(-1)) / 2
+        return self._by_code(p)
+
+    def _zones(self, logits: Tensor) -> Tensor:
+        return probabilities(logits, self._model.settings.network.head)
+
+    def _by_code(self, p: Tensor) -> Tensor:
+        """From the probability of each zone (B, K, H, W) to that of each code (B, len(codes), H, W), on the CPU."""
+        sums = torch.from_numpy(membership()[list(self._model.codes)]).to(p)  # (len(codes), K)
+        by_code = torch.einsum("ck,bkhw->bchw", sums, p)
+        return (by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)).cpu()
+
+    def _restored(self, found: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Whole slices again; BACKGROUND outside the window."""
+        if self._window is None:
+            return found
+        outside = [float(code == LabelCode.BACKGROUND) for code in self._model.codes]
+        return self._window.restore(found, outside, self._images.shape)
+
+
+def _joined(parts: Sequence[Tensor]) -> npt.NDArray[np.float32]:
+    """Batches one after another."""
+    return np.asarray(torch.cat(list(parts)).numpy(), dtype=np.float32)
