@@ -7,11 +7,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from zonate import losses
-from zonate.config import OptimiserSettings, Settings
+from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ConfigError, ModelError
 from zonate.learner import Learner, learning_rate
 from zonate.networks.generator import probabilities
+from zonate.settings.learning import OptimiserSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 PIX2PIX = Settings().override(["network.base_channels=4"])

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -261,3 +262,21 @@ def test_mass_on_a_zone_that_nobody_annotated_is_an_error() -> None:
 def test_codes_without_a_name_for_what_they_leave_together_are_refused() -> None:
     with pytest.raises(LabelError, match="never told apart"):
         Target.of_labels(_labels([[0, 1], [2, 6]]), [(LabelCode.BACKGROUND, LabelCode.TZ, LabelCode.WHOLE_GLAND)])
+
+
+def test_shares_of_a_batch_that_add_their_sums_cost_what_the_batch_costs() -> None:
+    labels = torch.cat([_labels([[0, 1], [2, 255]]), _labels([[5, 1], [0, 5]]), _labels([[3, 2], [1, 0]])])
+    codes = [FULL, COARSE, FULL]
+    logits = torch.randn(3, 5, 2, 2, generator=torch.Generator().manual_seed(0))
+
+    def terms(mine: slice, total: Callable[[Tensor], Tensor]) -> list[float]:
+        target = Target.of_labels(labels[mine], codes[mine], batch_codes=codes, total=total)
+        p = logits[mine].softmax(dim=1)
+        l1, cross_entropy = losses.l1(target.level(p), target), losses.cross_entropy(logits[mine], target, "softmax")
+        return [value.item() for value in (l1, losses.dice(p, target), cross_entropy)]
+
+    told: list[Tensor] = []
+    terms(slice(2, 3), lambda total: told.append(total) or total)  # type: ignore[func-returns-value]
+    found = terms(slice(0, 2), lambda total: total + told.pop(0))
+    assert found == pytest.approx(terms(slice(0, 3), lambda total: total), rel=1e-6)
+    assert told == []

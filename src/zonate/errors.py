@@ -7,6 +7,7 @@
     ├── DatasetError ── LabelError, LeakageError
     ├── ModelError
     ├── OutputError            an output folder that may not be written to
+    ├── ProcessError           another of the processes that work together has failed or is gone
     └── ConfigError
 
 A message says what, where (case, series, file), the value found, and what to do. It never holds a
@@ -61,6 +62,18 @@ class ModelError(ZonateError):
 
 class OutputError(ZonateError):
     """An output folder holds results already, or cannot be written."""
+
+
+class ProcessError(ZonateError):
+    """Another one of the processes that work together has failed or is gone.
+
+    Attributes:
+        told: What failed there, which is told there; None where that process is gone.
+    """
+
+    def __init__(self, message: str, *, told: Exception | None = None) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 class ConfigError(ZonateError):

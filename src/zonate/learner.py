@@ -9,19 +9,25 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW
 
 from zonate import losses
-from zonate.config import OptimiserSettings, Settings
+from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
 from zonate.networks.averaging import Average
 from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
 from zonate.networks.factory import make_generator
 from zonate.networks.generator import probabilities
+from zonate.processes import Processes
+from zonate.settings.learning import OptimiserSettings
+from zonate.zones import LabelCode
 
 _LARGE_BATCH = 4
 
 
 class Learner:
     """Generator and discriminator while they learn; without an adversarial term there is no discriminator.
+
+    Several processes that each have a share of a batch learn what one process learns from the whole of it, but for two
+    things: each draws its own dropout, and BatchNorm's statistics are those of the share, on a GPU those of the batch.
 
     Attributes:
         generator: As it learns.
@@ -37,12 +43,11 @@ class Learner:
         self._fabric = fabric
         # A batch is computed faster with the channels side by side, a slice or two are not.
         self._layout = torch.channels_last if settings.training.batch_size >= _LARGE_BATCH else torch.contiguous_format
-        self.generator = make_generator(settings.network)
+        self._processes = Processes(fabric)
+        self.generator, self.discriminator = self._processes.agree(lambda: _networks(settings))
+        if self._processes.number > 1 and fabric.device.type == "cuda":
+            _normalise_over_processes(self.generator, self.discriminator, settings)
         self.generator.to(memory_format=self._layout)  # type: ignore[call-overload]  # missing in PyTorch's stubs
-        self.discriminator = None
-        if settings.loss.adversarial:
-            check_judged_size(settings.network, settings.training.patch_px or settings.slicing.size_px)
-            self.discriminator = Discriminator(settings.network)
         self.optimisers = {"generator": _adam(self.generator, settings.optimiser)}
         self._g, stepper = fabric.setup(self.generator, self.optimisers["generator"])
         self._steppers = [stepper]
@@ -106,7 +111,13 @@ class Learner:
         """
         weights, head = self._settings.loss, self._settings.network.head
         images = self._fabric.to_device(batch.images).contiguous(memory_format=self._layout)  # (B, C, H, W)
-        target = losses.Target.of_labels(self._fabric.to_device(batch.labels), batch.codes)
+        labels = self._fabric.to_device(batch.labels)  # (B, H, W)
+        target = losses.Target.of_labels(
+            labels if batch.share else torch.full_like(labels, LabelCode.NOT_ANNOTATED),
+            batch.codes,
+            batch_codes=batch.batch_codes,
+            total=self._processes.total,
+        )
         logits = self._g(images)  # (B, K, H, W)
         p = probabilities(logits, head)  # (B, K, H, W), float32
         judged = self.discriminator is not None
@@ -114,7 +125,7 @@ class Learner:
         terms: dict[str, Tensor] = {}
         judging: dict[str, Tensor] = {}
         if self.discriminator is not None:
-            terms, judging = self._judge(self.discriminator, images, target, levelled)
+            terms, judging = self._judge(self.discriminator, images, target, levelled, batch.share)
         if weights.l1:
             terms["l1"] = losses.l1(levelled, target)
         if weights.dice:
@@ -131,7 +142,7 @@ class Learner:
         return {name: term.detach() for name, term in {**terms, "generator": total, **judging}.items()}
 
     def _judge(
-        self, discriminator: Discriminator, images: Tensor, target: losses.Target, levelled: Tensor
+        self, discriminator: Discriminator, images: Tensor, target: losses.Target, levelled: Tensor, share: float
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the discriminator teaches the generator, and what it learns itself: means over its scales.
 
@@ -140,19 +151,24 @@ class Learner:
             learns from.
         """
         weights = self._settings.loss
+
+        def mean(of_scales: Iterable[Tensor]) -> Tensor:
+            """Over the scales, and over the whole batch."""
+            return self._processes.mean(torch.stack(list(of_scales)).mean(), share)
+
         of_drawn: list[Judgement] = self._d(images, target.zones)
         of_generated: list[Judgement] = self._d(images, levelled)
-        terms = {"adversarial": _mean(losses.adversarial(it.logits, real=True) for it in of_generated)}
+        terms = {"adversarial": mean(losses.adversarial(it.logits, real=True) for it in of_generated)}
         if weights.feature_matching:
             pairs = zip(of_drawn, of_generated, strict=True)
-            terms["feature_matching"] = _mean(losses.feature_matching(a.features, b.features) for a, b in pairs)
-        right = _mean(losses.adversarial(it.logits, real=True) for it in of_drawn)
-        judging = {"discriminator": right + _mean(losses.adversarial(it.logits, real=False) for it in of_generated)}
+            terms["feature_matching"] = mean(losses.feature_matching(a.features, b.features) for a, b in pairs)
+        right = mean(losses.adversarial(it.logits, real=True) for it in of_drawn)
+        judging = {"discriminator": right + mean(losses.adversarial(it.logits, real=False) for it in of_generated)}
         if weights.gradient_penalty:
             drawn = target.zones.detach().requires_grad_()  # (B, K, H, W)
             # A pass of its own, in float32: what a gradient's gradient is made of is too small for bfloat16.
             again = discriminator(images, drawn)
-            judging["gradient_penalty"] = _mean(losses.gradient_penalty(it.logits, drawn) for it in again)
+            judging["gradient_penalty"] = mean(losses.gradient_penalty(it.logits, drawn) for it in again)
             judging["discriminator"] += weights.gradient_penalty / 2 * judging["gradient_penalty"]
         return terms, judging
 
@@ -181,6 +197,13 @@ class Learner:
         self.generator.load_state_dict(weights)
         if self._average is not None:
             self._average.begin_from(self.generator)
+
+    def share_buffers(self) -> None:
+        """Give all processes the buffers of the first one, such as BatchNorm's statistics, which are of its share."""
+        networks = (self.generator, self.discriminator, None if self._average is None else self._average.network)
+        for network in networks:
+            for buffer in network.buffers() if network is not None else ():
+                self._processes.take_from_first(buffer)
 
     def train(self) -> None:
         """Switch dropout and batch statistics on."""
@@ -236,6 +259,25 @@ def learning_rate(settings: OptimiserSettings, done: float) -> float:
     return rate
 
 
+def _networks(settings: Settings) -> tuple[nn.Module, Discriminator | None]:
+    """The generator, and the discriminator where there is one, with fresh weights."""
+    generator = make_generator(settings.network)
+    if not settings.loss.adversarial:
+        return generator, None
+    check_judged_size(settings.network, settings.training.patch_px or settings.slicing.size_px)
+    return generator, Discriminator(settings.network)
+
+
+def _normalise_over_processes(generator: nn.Module, discriminator: Discriminator | None, settings: Settings) -> None:
+    """Let BatchNorm take its statistics over all processes; names and parameters stay what they are.
+
+    A penalty on a gradient has to be differentiated twice, which PyTorch does not do through such statistics.
+    """
+    networks = [generator] if discriminator is None or settings.loss.gradient_penalty else [generator, discriminator]
+    for network in networks:
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+
+
 def _adam(network: nn.Module, settings: OptimiserSettings) -> Adam:
     """Adam, or AdamW where weights decay; offsets and the gains of normalisation do not.
 
@@ -261,11 +303,6 @@ def _load_adam(optimiser: Adam, tensors: Mapping[str, Tensor]) -> None:
         like = parameters[int(number)] if value.ndim else value
         state.setdefault(int(number), {})[what] = torch.empty_like(like).copy_(value)
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _mean(terms: Iterable[Tensor]) -> Tensor:
-    """Over the discriminators."""
-    return torch.stack(list(terms)).mean()
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

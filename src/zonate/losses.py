@@ -7,7 +7,7 @@ at the mass of the whole class. For a full annotation each class is one zone, an
 Pixels that nobody annotated are left out of every term.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -22,6 +22,10 @@ _DICE_SMOOTHING_PX = 1.0
 _BEYOND = 1e30  # taken from a logarithm, it leaves less than any other
 
 
+def _all_there_is(total: Tensor) -> Tensor:
+    return total
+
+
 @dataclass(frozen=True)
 class Target:
     """What a batch of label codes asks for.
@@ -34,6 +38,7 @@ class Target:
         class_zones: (C, K) float32: the distinct classes of the batch, 1 for each zone that a class holds.
         has_class: (B, C) float32: 1 for the classes that the sample's codes tell apart.
         n_finest: How many classes all codes of the batch tell apart together; C where all samples have the same codes.
+        total: From a sum over these slices to the sum over the whole batch, where processes share it.
     """
 
     labels: Tensor
@@ -43,6 +48,12 @@ class Target:
     class_zones: Tensor
     has_class: Tensor
     n_finest: int
+    total: Callable[[Tensor], Tensor]
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """How many pixels of the whole batch are annotated; 1 where none is."""
+        return self.total(self.annotated.sum()).clamp(min=1)
 
     @cached_property
     def zones(self) -> Tensor:
@@ -55,18 +66,28 @@ class Target:
         return _looked_up(table / table.sum(dim=1, keepdim=True).clamp(min=1), self.labels)
 
     @classmethod
-    def of_labels(cls, labels: Tensor, codes: Sequence[Iterable[int]]) -> "Target":
-        """Prepare the target of a batch.
+    def of_labels(
+        cls,
+        labels: Tensor,
+        codes: Sequence[Iterable[int]],
+        *,
+        batch_codes: Sequence[Iterable[int]] | None = None,
+        total: Callable[[Tensor], Tensor] = _all_there_is,
+    ) -> "Target":
+        """Prepare the target of a batch, or of a process's share of one.
 
         Args:
             labels: (B, H, W) uint8 label codes.
             codes: Of each sample, those that its annotator could have drawn.
+            batch_codes: The same of each sample of the whole batch; None: of these.
+            total: From a sum over these slices to the sum over the whole batch.
         """
         table = torch.from_numpy(membership()).float()  # (256, K)
         labels = labels.long()
         member = _looked_up(table, labels)  # (B, K, H, W)
         classes = [told_apart(declared) for declared in codes]
-        distinct = sorted({code for of_sample in classes for code in of_sample})
+        whole = codes if batch_codes is None else batch_codes
+        distinct = sorted({code for declared in whole for code in told_apart(declared)})
         has_class = torch.tensor([[float(code in of_sample) for code in distinct] for of_sample in classes])
         return cls(
             labels=labels,
@@ -75,7 +96,8 @@ class Target:
             same_class=torch.stack([_same_class(of_sample) for of_sample in classes]).to(labels.device),
             class_zones=table[distinct].to(labels.device),
             has_class=has_class.to(labels.device),
-            n_finest=_n_finest(codes),
+            n_finest=_n_finest(whole),
+            total=total,
         )
 
     def level(self, probabilities: Tensor) -> Tensor:
@@ -130,8 +152,7 @@ def l1(levelled: Tensor, target: Target) -> Tensor:
         levelled: (B, K, H, W), from `Target.level`.
         target: Of the same batch.
     """
-    pixels = target.annotated.sum().clamp(min=1)
-    return (levelled - target.zones).abs().sum() / (pixels * N_ZONES)
+    return target.total((levelled - target.zones).abs().sum()) / (target.pixels * N_ZONES)
 
 
 def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigmoid"]) -> Tensor:
@@ -156,7 +177,7 @@ def cross_entropy(logits: Tensor, target: Target, head: Literal["softmax", "sigm
     largest = (logs.detach() - _BEYOND * (1 - counted)).amax(dim=1, keepdim=True)  # (B, 1, H, W)
     shares = (logs - largest).clamp(max=0).exp() * counted
     inside = largest[:, 0] + shares.sum(dim=1).log()  # (B, H, W)
-    return -(inside * target.annotated[:, 0]).sum() / target.annotated.sum().clamp(min=1)
+    return -target.total((inside * target.annotated[:, 0]).sum()) / target.pixels
 
 
 def dice(probabilities: Tensor, target: Target) -> Tensor:
@@ -186,7 +207,8 @@ def dice(probabilities: Tensor, target: Target) -> Tensor:
     mass = probabilities.flatten(2) @ places.transpose(1, 2)  # (B, K, C + 1)
     overlap = torch.einsum("ck,bkc->c", class_zones, mass[:, :, :-1])
     predicted = torch.einsum("bc,ck,bk->c", has_class, class_zones, mass[:, :, -1])
-    score = (2 * overlap + _DICE_SMOOTHING_PX) / (predicted + t.sum(dim=(0, 2, 3)) + _DICE_SMOOTHING_PX)
+    summed = target.total(torch.stack([overlap, predicted, t.sum(dim=(0, 2, 3))]))  # (3, C)
+    score = (2 * summed[0] + _DICE_SMOOTHING_PX) / (summed[1] + summed[2] + _DICE_SMOOTHING_PX)
     return (1 - score).sum() / target.n_finest
 
 

@@ -21,9 +21,9 @@ from torch.utils.tensorboard import SummaryWriter
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings
-from zonate.errors import ConfigError, DatasetError
+from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
 from zonate.io.files import claim_output_folder, write_json, write_text
-from zonate.io.weights import read_weights, write_weights
+from zonate.io.weights import read_about, read_weights, write_weights
 from zonate.learner import Learner
 
 LAST_NAME = "last.safetensors"
@@ -91,6 +91,37 @@ def begin_run(
     return start
 
 
+def follow(run: Path, learner: Learner, state: RunState) -> None:
+    """Take up in one process what another one has taken up by `begin_run`.
+
+    Args:
+        run: The folder.
+        learner: As it begins.
+        state: As `begin_run` gave it there.
+
+    Raises:
+        OutputError: The folder cannot be seen from here.
+        ModelError: The checkpoint cannot be read.
+    """
+    if not (run / SETTINGS_NAME).is_file():
+        raise OutputError(
+            f"the run folder {run}, which the first process has made, is not seen by this one: it must lie where every "
+            "machine sees it under the same path"
+        )
+    if state.epoch:
+        tensors, _ = read_weights(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
+        learner.load_state(tensors)
+
+
+def how_to_go_on(run: Path) -> str:
+    """What is left of a run that ended before its time, and what to do, in a sentence."""
+    try:
+        epoch = read_about(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)["epoch"]
+    except ModelError:
+        return "No epoch had been finished: train again, with --resume where the run folder is there"
+    return f"What was learnt until the end of epoch {epoch} is kept in {run / LAST_NAME}: go on with --resume"
+
+
 def write_state(
     run: Path,
     settings: Settings,
@@ -146,7 +177,7 @@ def _resume(
     tensors, about = read_weights(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
     if about["fingerprint"] != dataset.fingerprint:
         raise DatasetError(
-            f"the run {run} began with another dataset than {dataset.path} (or it was prepared anew since): give that "
+            f"the run {run} began with another dataset than {dataset.where} (or it was prepared anew since): give that "
             "one, or begin a new run"
         )
     # Data, terms and patients of the first model come from --init: without it they would be lost.

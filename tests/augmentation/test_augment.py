@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from zonate.augmentation.augment import augment
-from zonate.config import AugmentationSettings, load_recipe
+from zonate.config import load_recipe
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 NAN = torch.nan
@@ -202,3 +203,24 @@ def test_another_device_gives_the_same_up_to_rounding() -> None:
     there, told_there = _augmented(images.cuda(), labels.cuda(), ALL)
     assert torch.allclose(shown, there.cpu(), atol=1e-3)
     assert (told == told_there.cpu()).float().mean() > 0.999
+
+
+def test_a_share_of_a_batch_becomes_what_the_whole_batch_would_make_of_it() -> None:
+    images, labels = _batch(5)
+    settings = ALL.model_copy(update={"noise": 0.0})  # whose pixels each share draws anew
+    whole = augment(images, labels, settings, spacing_mm=1.0, size_px=24, seed=(1, 2))
+    shares = [
+        augment(
+            images[mine],
+            labels[mine],
+            settings,
+            spacing_mm=1.0,
+            size_px=24,
+            seed=(1, 2),
+            first=mine.start,
+            batch_size=5,
+        )
+        for mine in (slice(0, 3), slice(3, 5))
+    ]
+    torch.testing.assert_close(torch.cat([shown for shown, _ in shares]), whole[0], rtol=1e-4, atol=1e-4)
+    assert torch.equal(torch.cat([told for _, told in shares]), whole[1])

@@ -38,3 +38,28 @@ def test_chances() -> None:
     assert Draws(0, 10_000).of("blur").happens(0.3).float().mean().item() == pytest.approx(0.3, abs=0.02)
     assert Draws(0, 100).of("blur").happens(1.0).all()
     assert not Draws(0, 100).of("blur").happens(0.0).any()
+
+
+def test_a_share_of_a_batch_is_given_what_the_whole_batch_gives_it() -> None:
+    whole = Draws((1, 2), 5)
+    shares = [Draws((1, 2), 3, first=0, batch_size=5), Draws((1, 2), 2, first=3, batch_size=5)]
+    for shape in ((), (3,)):
+        expected = whole.of("gamma").normal(*shape)
+        assert torch.equal(torch.cat([share.of("gamma").normal(*shape) for share in shares]), expected)
+        expected = whole.of("gamma").uniform(-1, 1, *shape)
+        assert torch.equal(torch.cat([share.of("gamma").uniform(-1, 1, *shape) for share in shares]), expected)
+        assert torch.equal(
+            torch.cat([share.of("gamma").happens(0.5, *shape) for share in shares]),
+            whole.of("gamma").happens(0.5, *shape),
+        )
+
+
+def test_what_is_not_drawn_by_the_slice_differs_between_shares() -> None:
+    first, second = Draws(1, 3, first=0, batch_size=5).of("noise"), Draws(1, 2, first=3, batch_size=5).of("noise")
+    alone = Draws(1, 5).of("noise")
+    drawn = []
+    for draw in (alone, first, second):
+        draw.happens(0.5)
+        drawn.append(torch.randn(4, generator=draw.own))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])

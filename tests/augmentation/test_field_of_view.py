@@ -5,7 +5,7 @@ from tests.augmentation.images import planes_of
 from zonate.augmentation.draws import Draws
 from zonate.augmentation.field_of_view import Field, draw_field, draw_taken, narrow_field, take_away
 from zonate.augmentation.planes import Planes
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 NOT_ANNOTATED = LabelCode.NOT_ANNOTATED

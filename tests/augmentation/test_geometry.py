@@ -9,7 +9,7 @@ from zonate.augmentation.draws import Draws
 from zonate.augmentation.geometry import Motion, draw_motion, move
 from zonate.augmentation.planes import Planes
 from zonate.augmentation.smooth import n_coefficients, smooth_field
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 NAN = torch.nan

@@ -16,7 +16,7 @@ from zonate.augmentation.intensity import (
 )
 from zonate.augmentation.planes import Planes
 from zonate.augmentation.smooth import n_coefficients
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 
 T2W = torch.tensor([[0.0, 1.0], [2.0, 4.0]])  # mean 1.75
 

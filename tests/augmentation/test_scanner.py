@@ -8,7 +8,7 @@ from tests.augmentation.images import planes_of
 from zonate.augmentation.draws import Draws
 from zonate.augmentation.planes import Planes
 from zonate.augmentation.scanner import degrade, filter_frequencies
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 
 INSIDE = (slice(16, 48), slice(16, 48))
 

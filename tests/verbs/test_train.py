@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 
 from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings, load_recipe
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.slices import slice_case
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, OutputError
 from zonate.io import weights
 from zonate.learner import Learner
@@ -118,9 +120,9 @@ def _kill_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     elif moment == "in the second epoch":
         monkeypatch.setattr(Learner, "step", ending("step", steps + 2, Learner.step))
     elif moment == "while it notes the epoch":
-        monkeypatch.setattr("zonate.verbs.train.note_epoch", ending("note", 2, note_epoch))
+        monkeypatch.setattr("zonate.verbs.epochs.note_epoch", ending("note", 2, note_epoch))
     elif moment == "after it noted the epoch":
-        monkeypatch.setattr("zonate.verbs.train.note_epoch", ending("note", 2, note_epoch, after=True))
+        monkeypatch.setattr("zonate.verbs.epochs.note_epoch", ending("note", 2, note_epoch, after=True))
     elif moment == "while it writes a file":  # best and last of the first epoch come before
         monkeypatch.setattr(weights, "save_file", ending("save", 3, save_file, after=True))
 

@@ -9,7 +9,7 @@ from zonate.augmentation.geometry import draw_motion, move
 from zonate.augmentation.intensity import distort
 from zonate.augmentation.planes import N_SEQUENCES, Planes
 from zonate.augmentation.scanner import degrade
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 
@@ -21,6 +21,8 @@ def augment(
     spacing_mm: float,
     size_px: int,
     seed: int | tuple[int, ...],
+    first: int = 0,
+    batch_size: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Augment a batch on the device where it lies, and cut the patches that a network learns from.
 
@@ -37,6 +39,9 @@ def augment(
         spacing_mm: Of a pixel.
         size_px: Side of the patch, about the slice's middle before shifts; it may be larger than the slice.
         seed: The same one gives the same result; on another device up to rounding.
+        first: Which one of the whole batch the first slice is. A share of a batch becomes what the whole batch would
+            make of it, but for the pixels of added noise, which are drawn anew.
+        batch_size: Slices of the whole batch; 0: these are all.
 
     Returns:
         Images (B, (2n + 1) · 3, size_px, size_px) float32, 0 where nothing was measured, and labels
@@ -53,7 +58,7 @@ def augment(
             f"images (B, (2n + 1) · {N_SEQUENCES}, H, W) and labels (B, H, W) were expected, found "
             f"{tuple(images.shape)} and {tuple(labels.shape)}"
         )
-    draws = Draws(seed, n_slices)
+    draws = Draws(seed, n_slices, first=first, batch_size=batch_size)
     motion = draw_motion(draws, settings, spacing_mm=spacing_mm, size_px=size_px)
     slice_mm = (shape[0] * spacing_mm, shape[1] * spacing_mm)
     field = draw_field(draws, settings, slice_mm=slice_mm, shift_mm=motion.shift_mm)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zonate.augmentation.draws import Draws
 from zonate.augmentation.planes import N_SEQUENCES, Planes
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.study import Sequence
 from zonate.zones import LabelCode
 

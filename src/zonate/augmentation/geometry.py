@@ -10,7 +10,7 @@ from torch.nn import functional
 from zonate.augmentation.draws import Draws
 from zonate.augmentation.planes import Planes
 from zonate.augmentation.smooth import n_coefficients, smooth_field
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 
 _CELL_MM = 32.0  # of the elastic displacement: about a zone's size, so that the gland changes shape and nothing folds

@@ -6,7 +6,7 @@ from torch import Tensor
 from zonate.augmentation.draws import Draws
 from zonate.augmentation.planes import N_SEQUENCES, Planes
 from zonate.augmentation.smooth import n_coefficients, smooth_field
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 from zonate.study import Sequence
 
 _CELL_MM = 50.0  # of the gain: coils see the pelvis from afar

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from zonate.augmentation.draws import Draw, Draws
 from zonate.augmentation.planes import N_SEQUENCES, Planes
-from zonate.config import AugmentationSettings
+from zonate.settings.learning import AugmentationSettings
 
 _MARGIN_PX = 16  # mirrored around: the transform takes opposite sides for neighbours
 _HAMMING = 0.54
@@ -81,7 +81,7 @@ def filter_frequencies(
 def add_noise(planes: Planes, sigma: Tensor, noise: Draw) -> None:
     """Add Gaussian noise of standard deviation sigma (B, 3), other in every plane."""
     chosen, strength = planes.changed(planes.of_sequence(sigma), 0)
-    drawn = torch.randn((len(chosen), *planes.values.shape[1:]), generator=noise.generator)
+    drawn = torch.randn((len(chosen), *planes.values.shape[1:]), generator=noise.own)
     planes.put(chosen, planes.take(chosen).add_(drawn.to(chosen.device) * strength))
 
 

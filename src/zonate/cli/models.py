@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from zonate.cli import render
-from zonate.cli.app import DONE, MODELS, SOME_FAILED, Assignments, Output, Overwrite, app
+from zonate.cli.app import (
+    DONE,
+    MODELS,
+    SOME_FAILED,
+    Assignments,
+    CacheFolder,
+    CacheGb,
+    Data,
+    Output,
+    Overwrite,
+    app,
+    cache_of,
+)
+from zonate.cli.processes import is_first, must_launch, shown_by_the_first, told_once_a_machine
 
 ModelArgument = Annotated[Path, typer.Argument(help="Run folder, model file, or `shipped`: the weights that ship.")]
 
@@ -16,7 +29,7 @@ ModelArgument = Annotated[Path, typer.Argument(help="Run folder, model file, or 
 @app.command(rich_help_panel=MODELS)
 def train(
     output: Output,
-    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
+    data: Data,
     recipe: Annotated[
         str | None,
         typer.Option(help="A recipe's name (see `zonate info`) or a TOML file; none: pix2pix, or that of --init."),
@@ -27,26 +40,52 @@ def train(
     fold: Annotated[int | None, typer.Option(help="Leave this fold of cross-validation out, from 0.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUTPUT stopped.")] = False,
     overwrite: Overwrite = False,
+    devices: Annotated[
+        int | None, typer.Option(help="GPUs of this machine, or processes where there is none; 1 by default.", min=1)
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Machines; more than one are started by torchrun, on each of them.", min=1)
+    ] = None,
+    cache: CacheFolder = None,
+    cache_gb: CacheGb = 100.0,
     assignments: Assignments = None,
 ) -> None:
     """Train a model by a recipe, from scratch or from the weights of another."""
     from zonate.config import load_recipe
     from zonate.verbs.initial_weights import initial_settings
+
+    with told_once_a_machine():
+        begun = initial_settings(init) if init is not None and recipe is None else load_recipe(recipe or "pix2pix")
+        settings = begun.override(assignments or [])
+    if must_launch(devices, nodes):
+        from zonate.verbs.torchrun import launch
+
+        sys.exit(launch(sys.argv[1:], devices or 1, output))
+
     from zonate.verbs.train import train as run
 
-    begun = initial_settings(init) if init is not None and recipe is None else load_recipe(recipe or "pix2pix")
-    settings = begun.override(assignments or [])
-    with render.log_warnings(), render.progress_bar(settings.name) as progress:
-        best = run(data, output, settings, fold=fold, init=init, resume=resume, overwrite=overwrite, progress=progress)
-    render.console.print(
-        f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
-    )
+    with shown_by_the_first(settings.name) as progress:
+        best = run(
+            *(data, output, settings),
+            fold=fold,
+            init=init,
+            resume=resume,
+            overwrite=overwrite,
+            devices=devices,
+            nodes=nodes,
+            cache=cache_of(cache, cache_gb),
+            progress=progress,
+        )
+    if is_first():
+        render.console.print(
+            f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
+        )
 
 
 @app.command(rich_help_panel=MODELS)
 def evaluate(
     model: ModelArgument,
-    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")],
+    data: Data,
     output: Output,
     split: Annotated[str, typer.Option(help="test, validation, train or evaluation.")] = "test",
     fold: Annotated[int | None, typer.Option(help="Fold of cross-validation; the model's own by default.")] = None,
@@ -54,13 +93,21 @@ def evaluate(
         bool, typer.Option("--compare-readers", help="Also model against reader, and reader against reader.")
     ] = False,
     overwrite: Overwrite = False,
+    cache: CacheFolder = None,
+    cache_gb: CacheGb = 100.0,
 ) -> None:
     """Measure a model per patient in 3D on the original grid."""
     from zonate.verbs.evaluate import evaluate as run
 
     with render.progress_bar("evaluate") as progress:
         summary = run(
-            model, data, output, split=split, fold=fold, readers=compare_readers, overwrite=overwrite, progress=progress
+            *(model, data, output),
+            split=split,
+            fold=fold,
+            readers=compare_readers,
+            overwrite=overwrite,
+            cache=cache_of(cache, cache_gb),
+            progress=progress,
         )
     about = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     render.show_summary(about)

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def read_weights(path: Path, *, kind: str, version: int) -> tuple[dict[str, Tens
     Raises:
         ModelError: The file is not there, damaged, of another kind or of another format version.
     """
+    with _opened(path, kind, version) as (opened, about):
+        return {name: opened.get_tensor(name) for name in opened.keys()}, about  # noqa: SIM118 (not a dict)
+
+
+def read_about(path: Path, *, kind: str, version: int) -> dict[str, Any]:
+    """Read the description alone.
+
+    Raises:
+        ModelError: As `read_weights` does.
+    """
+    with _opened(path, kind, version) as (_, about):
+        return about
+
+
+@contextmanager
+def _opened(path: Path, kind: str, version: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The open file and its description."""
     if not path.is_file():
         raise ModelError(f"there is no {kind} at {path}: give the file, or the run folder of `zonate train`")
     try:
@@ -54,7 +72,7 @@ def read_weights(path: Path, *, kind: str, version: int) -> tuple[dict[str, Tens
                     f"{path} is a {kind} of format version {found}; this Zonate reads version {version}: use the "
                     "Zonate that wrote it, or train again"
                 )
-            return {name: opened.get_tensor(name) for name in opened.keys()}, about  # noqa: SIM118 (not a dict)
+            yield opened, about
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path} cannot be read as a {kind}: it is damaged or another file ({type(error).__name__}: {error})"

@@ -1,0 +1,63 @@
+"""How the processes of one training share a terminal: the first one shows how it goes, and what fails is told once."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from zonate.cli import render
+from zonate.cli.app import SOME_FAILED, exit_code
+from zonate.errors import ProcessError, ZonateError
+from zonate.progress import Progress, silent
+from zonate.verbs.own_place import LOST, own_place
+
+_SECONDS_TO_TELL = 2.0
+
+
+def must_launch(devices: int | None, nodes: int | None) -> bool:
+    """Whether this process is alone and has to start the others, on this machine."""
+    return own_place() is None and (devices or 1) > 1 and (nodes or 1) == 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that shows how it goes."""
+    place = own_place()
+    return place is None or place.rank == 0
+
+
+@contextmanager
+def shown_by_the_first(title: str) -> Iterator[Progress]:
+    """A bar and the warnings of the first process, nothing of the others."""
+    if not is_first():
+        yield silent
+        return
+    with render.log_warnings(), render.progress_bar(title) as progress:
+        yield progress
+
+
+@contextmanager
+def told_once_a_machine() -> Iterator[None]:
+    """For what all processes do alike before they know of each other."""
+    try:
+        yield
+    except ZonateError as error:
+        place = own_place()
+        if place is None or place.local_rank == 0:
+            raise
+        _let_the_other_tell(exit_code(error))
+
+
+def leave(error: ProcessError) -> None:
+    """End a process because of another one, in silence where somebody else tells why."""
+    place = own_place()
+    if error.told is not None:
+        _let_the_other_tell(exit_code(error.told))
+    if place is not None and place.ours:
+        sys.exit(LOST)
+
+
+def _let_the_other_tell(code: int) -> NoReturn:
+    """Whoever started the processes ends all of them as soon as one has ended."""
+    time.sleep(_SECONDS_TO_TELL)
+    sys.exit(code or SOME_FAILED)

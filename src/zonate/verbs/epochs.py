@@ -1,0 +1,226 @@
+"""The epochs of a training run: their steps, what the validation patients say, and what is kept of each."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from zonate.augmentation.augment import augment
+from zonate.config import Settings
+from zonate.dataset.loader import Batch, SliceLoader
+from zonate.dataset.store import Dataset
+from zonate.errors import ModelError
+from zonate.io.files import atomic_path
+from zonate.learner import Learner
+from zonate.model import BEST_NAME, Model
+from zonate.pictures.training import draw_validation
+from zonate.processes import Processes
+from zonate.progress import Progress
+from zonate.run_folder import RunState, note_epoch, write_state
+from zonate.validation import Validated, mean_dice, validate
+from zonate.verbs.taught import Taught
+
+_LOG = logging.getLogger(__name__)
+
+_N_PICTURES = 4  # validation patients, the same each time
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training run is made of.
+
+    Attributes:
+        folder: Where it is written.
+        dataset: What it learns from.
+        settings: As resolved.
+        taught: What the dataset teaches.
+        learner: What learns.
+        processes: That learn together.
+    """
+
+    folder: Path
+    dataset: Dataset
+    settings: Settings
+    taught: Taught
+    learner: Learner
+    processes: Processes
+
+    def model(self) -> Model:
+        """The model as it is now."""
+        taught = self.taught
+        return Model(
+            self.learner.segmenting,
+            self.settings,
+            self.dataset.statistics,
+            taught.codes,
+            taught.provenance,
+            taught.channels,
+        )
+
+
+def learn(run: Run, start: RunState, progress: Progress) -> None:
+    """Go through the epochs that are not done; what each leaves behind is written by the first process.
+
+    Raises:
+        ModelError: The losses are no longer finite.
+        ProcessError: Another process has failed.
+    """
+    training = run.settings.training
+    loader = _loader(run)
+    if run.processes.first and not run.dataset.split("validation"):
+        _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
+    best, scores = start.best, start.scores
+    with _board(run, start) as board:
+        for epoch in range(start.epoch + 1, training.epochs + 1):
+            began = time.perf_counter()
+            _seed_epoch(training.seed, epoch, run.processes.rank)
+            means = _go_through(run, loader, epoch, scores, progress)
+            run.processes.agree(partial(_check_finite, means, epoch))
+            run.learner.share_buffers()
+
+            measured: Mapping[str, float] = {}
+            better = False
+            last = epoch == training.epochs
+            if last or epoch % training.validate_every_epochs == 0:
+                pictures = run.folder / "pictures" if last or epoch % training.pictures_every_epochs == 0 else None
+                measured = scores = _validate(run, pictures, epoch)
+                score = fmean(scores.values()) if scores else None
+                better = score is None or best is None or score > best
+                best = score if better else best
+            seconds = time.perf_counter() - began
+            state = RunState(epoch, best, scores)
+            run.processes.agree(partial(_keep, run, board, state, means, measured, seconds, better=better))
+
+
+def _loader(run: Run) -> SliceLoader:
+    settings = run.settings
+    return SliceLoader(
+        run.dataset,
+        run.dataset.split("train"),
+        batch_size=settings.training.batch_size,
+        seed=settings.training.seed,
+        normalisation=settings.normalisation,
+        channels=run.taught.channels,
+        augmentation=settings.augmentation,
+        sampling=settings.training.sampling,
+        neighbours=settings.network.neighbours,
+        rank=run.processes.rank,
+        processes=run.processes.number,
+    )
+
+
+def _board(run: Run, start: RunState) -> "SummaryWriter | nullcontext[None]":
+    """TensorBoard's file, of the first process alone."""
+    if not run.processes.first:
+        return nullcontext()
+    return SummaryWriter(str(run.folder / "tensorboard"), purge_step=start.epoch + 1)
+
+
+def _go_through(
+    run: Run, loader: SliceLoader, epoch: int, scores: Mapping[str, float], progress: Progress
+) -> dict[str, float]:
+    """The steps of an epoch; the means over them of the terms of the losses."""
+    training, learner = run.settings.training, run.learner
+    learner.train()
+    sums: dict[str, torch.Tensor] = {}
+    for number, batch in enumerate(loader.epoch(epoch), start=1):
+        done = (epoch - 1) * len(loader) + number
+        learner.begin_step((done - 1) / (training.epochs * len(loader)))
+        terms = learner.step(_augmented(batch, run.settings, learner.device, (training.seed, epoch, number)))
+        sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
+        progress(done, training.epochs * len(loader), _describe(epoch, training.epochs, sums, number, scores))
+    return {name: float(total) / len(loader) for name, total in sums.items()}
+
+
+def _augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
+    """A batch as it is learnt from, on the device: images (B, (2n + 1) · 3, H, W), 0 where nothing was measured."""
+    images, labels = augment(
+        batch.images.to(device),
+        batch.labels.to(device),
+        settings.augmentation,
+        spacing_mm=settings.slicing.spacing_mm,
+        size_px=settings.training.patch_px or settings.slicing.size_px,
+        seed=seed,
+        first=batch.first,
+        batch_size=batch.size,
+    )
+    return replace(batch, images=images, labels=labels)
+
+
+def _seed_epoch(seed: int, epoch: int, rank: int) -> None:
+    """Set the random state from which dropout is drawn, as a function of seed, epoch and rank alone."""
+    # SeedSequence takes a last 0 for nothing: the first process draws what a single one draws.
+    torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank)).generate_state(1, np.uint32)[0]))
+
+
+def _validate(run: Run, pictures: Path | None, epoch: int) -> dict[str, float]:
+    """Mean Dice by structure over the validation patients; pictures of the first few where asked for.
+
+    The patients are dealt out to the processes.
+    """
+    rank, number = run.processes.rank, run.processes.number
+    n_pictures = 0 if pictures is None else len(range(rank, _N_PICTURES, number))
+
+    def measure() -> list[dict[str, float]]:
+        model, dices = run.model(), []
+        for case in validate(model, run.dataset, run.dataset.split("validation")[rank::number]):
+            dices.append(case.dice)
+            if pictures is not None and len(dices) <= n_pictures:
+                _draw(pictures / f"epoch-{epoch:04d}-{case.case_id}.png", case, model, epoch)
+        return dices
+
+    shares = run.processes.gathered(run.processes.agree(measure))
+    return mean_dice([dice for share in shares for dice in share])
+
+
+def _draw(file: Path, case: Validated, model: Model, epoch: int) -> None:
+    title = f"{model.settings.name}, epoch {epoch}: {case.case_id}"
+    with atomic_path(file) as temporary:
+        draw_validation(
+            temporary, case.t2w, case.reference, case.prediction, title=title, dice=case.dice, codes=model.codes
+        )
+
+
+def _keep(
+    run: Run,
+    board: SummaryWriter | None,
+    state: RunState,
+    losses: Mapping[str, float],
+    dice: Mapping[str, float],
+    seconds: float,
+    *,
+    better: bool,
+) -> None:
+    """Write what an epoch leaves behind, where there is a board."""
+    if board is None:
+        return
+    if better:
+        run.model().save(run.folder / BEST_NAME)
+    note_epoch(run.folder, board, state.epoch, losses, dice, seconds, run.learner.learning_rate)
+    # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
+    began_from = run.taught.provenance.get("began_from")
+    write_state(run.folder, run.settings, run.dataset, run.learner, state, began_from=began_from)
+
+
+def _check_finite(losses: Mapping[str, float], epoch: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise ModelError(
+                f"the loss {name} is {value} in epoch {epoch}: training has diverged. Lower optimiser.learning_rate, "
+                "or set training.precision to 32-true"
+            )
+
+
+def _describe(epoch: int, epochs: int, sums: Mapping[str, torch.Tensor], steps: int, dice: Mapping[str, float]) -> str:
+    losses = " ".join(f"{name} {float(total) / steps:.3g}" for name, total in sums.items())
+    found = " ".join(f"{name} {value:.3f}" for name, value in dice.items())
+    return f"epoch {epoch}/{epochs}  {losses}" + (f"  Dice {found}" if found else "")

@@ -1,0 +1,179 @@
+"""Training on several devices: taking one's place among the processes of torchrun, and starting them on one machine."""
+
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from zonate.errors import ConfigError, ProcessError
+from zonate.run_folder import how_to_go_on
+from zonate.verbs.own_place import LOST, OURS, Place, own_place
+
+
+@contextmanager
+def joined(precision: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
+    """Take one's place among the processes that torchrun started; without torchrun, be the only one.
+
+    Args:
+        precision: As Fabric names it.
+        devices: Processes a machine that there should be; None: as many as there are.
+        nodes: Machines that there should be; None: as many as there are.
+
+    Raises:
+        ConfigError: There are other numbers of them, or fewer GPUs.
+    """
+    place = own_place()
+    check_devices(place, devices, nodes)
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
+    if place is None:
+        yield Fabric(accelerator=accelerator, devices=1, precision=precision)
+        return
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    # Of a stride along an axis of length 1, which means nothing.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=place.devices,
+        num_nodes=place.nodes,
+        precision=precision,
+        strategy=_OwnBuffers(),
+        plugins=[TorchElasticEnvironment()],
+    )
+    fabric.launch()
+    yield fabric
+    torch.distributed.destroy_process_group()  # not after an error: the others may be gone
+
+
+def check_devices(place: Place | None, devices: int | None, nodes: int | None) -> None:
+    """Refuse numbers of processes that there are not.
+
+    Args:
+        place: Of this process; None: it is the only one.
+        devices: Processes a machine that there should be; None: as many as there are.
+        nodes: Machines that there should be; None: as many as there are.
+
+    Raises:
+        ConfigError: There are other numbers of them, or fewer GPUs on this machine.
+    """
+    there = (1, 1) if place is None else (place.devices, place.nodes)
+    asked = (devices or there[0], nodes or there[1])
+    if place is None and asked != there:
+        if asked[1] == 1:
+            raise ConfigError(
+                f"{asked[0]} processes are started by `zonate train --devices {asked[0]}`, or in Python by torchrun: "
+                f"torchrun --nproc-per-node {asked[0]} --standalone SCRIPT"
+            )
+        raise ConfigError(
+            f"{asked[0]} processes on each of {asked[1]} machines are started by torchrun, on each by the command "
+            f"torchrun --nnodes {asked[1]} --nproc-per-node {asked[0]} --rdzv-backend c10d --rdzv-id RUN "
+            "--rdzv-endpoint FIRST_MACHINE:29500 -m zonate train ..."
+        )
+    if asked != there:
+        raise ConfigError(
+            f"torchrun started {there[0]} processes on each of {there[1]} machines, asked for were {asked[0]} on "
+            f"{asked[1]}: leave --devices and --nodes away, or give torchrun the same numbers"
+        )
+    check_gpus(asked[0])
+
+
+def check_gpus(devices: int) -> None:
+    """Refuse more processes than this machine has GPUs, where it has one at all.
+
+    Raises:
+        ConfigError: It has fewer.
+    """
+    if torch.cuda.is_available() and devices > torch.cuda.device_count():
+        raise ConfigError(
+            f"this machine has {torch.cuda.device_count()} GPUs, asked for were {devices}: each process needs its own"
+        )
+
+
+def launch(arguments: Sequence[str], devices: int, run: Path) -> int:
+    """Start this command once a device on this machine, and wait for its end; one that dies ends the others.
+
+    Args:
+        arguments: Of `zonate`.
+        devices: How many.
+        run: Folder of the run.
+
+    Returns:
+        The exit code: of a process that has failed and told why, else 0.
+
+    Raises:
+        ConfigError: The machine has fewer GPUs.
+        ProcessError: A process died.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    check_gpus(devices)
+    # What it says of processes that end is said here, once.
+    logging.getLogger("torch.distributed").handlers = [logging.NullHandler()]
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=devices,
+        run_id=OURS,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", "zonate", *arguments)
+    except ChildFailedError as error:
+        return exit_code({rank: failure.exitcode for rank, failure in error.failures.items()}, devices, run)
+    except SignalException as stopped:
+        return 128 + int(stopped.sigval)
+    return 0
+
+
+def exit_code(codes: Mapping[int, int], devices: int, run: Path) -> int:
+    """What becomes of a run some of whose processes have failed.
+
+    Args:
+        codes: By rank, the exit code; the negative number of the signal that ended it.
+        devices: How many processes there were.
+        run: Folder of the run.
+
+    Returns:
+        The exit code of one that has told why.
+
+    Raises:
+        ProcessError: None has.
+    """
+    for rank, code in sorted(codes.items()):
+        if code < 0 and -code != signal.SIGTERM:  # which is how the others are ended after the first
+            name = signal.Signals(-code).name
+            why = ", often for want of memory" if name == "SIGKILL" else ""
+            raise ProcessError(
+                f"process {rank} of {devices} was ended by {name}{why}, and the others with it. {how_to_go_on(run)}"
+            )
+    told = [code for code in codes.values() if code > 0 and code != LOST]
+    if not told:
+        raise ProcessError(f"the {devices} processes were ended, or have lost each other. {how_to_go_on(run)}")
+    return told[0]
+
+
+class _OwnBuffers(DDPStrategy):
+    """DDP that leaves each process its buffers until `Learner.share_buffers`.
+
+    Else it would replace them between the two passes of the discriminator, whose gradients still need them.
+    """
+
+    def setup_module(self, module: nn.Module) -> DistributedDataParallel:
+        parallel: Any = super().setup_module(module)
+        parallel.broadcast_buffers = False
+        return parallel  # type: ignore[no-any-return]

@@ -1,0 +1,102 @@
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from lightning_fabric import Fabric
+
+from tests.processes import run_in_processes
+from zonate.errors import ConfigError, ProcessError
+from zonate.processes import Processes, share_of
+from zonate.verbs.torchrun import joined
+
+
+def test_things_are_shared_in_order_and_the_first_have_one_more() -> None:
+    assert [share_of(5, rank, 2) for rank in range(2)] == [slice(0, 3), slice(3, 5)]
+    assert [share_of(8, rank, 3) for rank in range(3)] == [slice(0, 3), slice(3, 6), slice(6, 8)]
+    assert [share_of(1, rank, 2) for rank in range(2)] == [slice(0, 1), slice(1, 1)]
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_nothing_is_shared_twice_or_lost(n: int, number: int) -> None:
+    shares = [list(range(n))[share_of(n, rank, number)] for rank in range(number)]
+    assert [thing for share in shares for thing in share] == list(range(n))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_single_process_does_everything_alone() -> None:
+    alone = Processes(Fabric(accelerator="cpu", devices=1))
+    values = torch.ones(2, requires_grad=True)
+    assert (alone.number, alone.rank, alone.first) == (1, 0, True)
+    assert alone.total(values) is values
+    assert alone.mean(values, 1.0) is values
+    assert alone.gathered("a") == ["a"]
+    assert alone.agree(lambda: 3) == 3
+    alone.take_from_first(values)
+    with pytest.raises(ValueError, match="mine"), alone.noticing_loss(str):
+        alone.agree(lambda: (_ for _ in ()).throw(ValueError("mine")))
+
+
+def test_only_what_tells_of_a_lost_process_is_taken_for_one() -> None:
+    several = Processes(Fabric(accelerator="cpu", devices=1))
+    several.number, several.rank = 2, 1
+    said = r"another of the 2 .* so that process 1 ends, too: go on"
+    with pytest.raises(ProcessError, match=said) as raised, several.noticing_loss(lambda: "go on"):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711")
+    assert raised.value.told is None
+    with pytest.raises(RuntimeError, match="shapes"), several.noticing_loss(str):
+        raise RuntimeError("the shapes do not fit")
+
+
+@pytest.mark.slow
+def test_what_two_processes_do_together() -> None:
+    first, second = run_in_processes(2, _together)
+    assert first["places"] == [(0, 2, True), (1, 2, False)]
+    for found in (first, second):
+        assert found["total"] == [1.0 + 2, 10.0 + 20]
+        assert found["gradient"] == [2 * 3.0, 2 * 3.0]  # as often as there are processes
+        assert found["mean"] == 0.75 * 5 + 0.25 * 1
+        assert found["taken"] == 7
+    assert [first["own"], second["own"]] == [0, 10]
+    assert first["failed"] == ("ProcessError", "process 1 of 2 has ended the run: a wrong setting", "ConfigError")
+    assert second["failed"] == ("ConfigError", "a wrong setting", "")
+    assert first["both"][0] == "OSError"
+    assert second["both"] == ("ProcessError", "process 0 of 2 has ended the run: OSError", "RuntimeError")
+
+
+def _together() -> dict[str, Any]:
+    with joined("32-true", None, None) as fabric:
+        processes = Processes(fabric)
+        rank = processes.rank
+        values = torch.tensor([1.0, 10.0]) * (rank + 1)
+        values.requires_grad_()
+        total = processes.total(values)
+        (gradient,) = torch.autograd.grad((3 * total).sum(), values)
+        taken = torch.tensor(7 if rank == 0 else 8)
+        processes.take_from_first(taken)
+        return {
+            "places": processes.gathered((rank, processes.number, processes.first)),
+            "total": total.tolist(),
+            "gradient": gradient.tolist(),
+            "mean": processes.mean(torch.tensor([5.0, 1.0])[rank], [0.75, 0.25][rank]).item(),
+            "taken": taken.item(),
+            "own": processes.agree(lambda: 10 * rank),
+            "failed": _error_of(processes, [None, ConfigError("a wrong setting")]),
+            "both": _error_of(processes, [OSError("/a/path"), ConfigError("later")]),
+        }
+
+
+def _error_of(processes: Processes, errors: list[Exception | None]) -> tuple[str, str, str]:
+    def fail() -> None:
+        error = errors[processes.rank]
+        if error is not None:
+            raise error
+
+    try:
+        processes.agree(fail)
+    except (ConfigError, OSError) as error:
+        return type(error).__name__, str(error), ""
+    except ProcessError as error:
+        return "ProcessError", str(error), type(error.told).__name__
+    raise AssertionError("nothing failed")

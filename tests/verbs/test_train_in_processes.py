@@ -1,0 +1,132 @@
+"""`zonate train --devices 2`: two processes on this machine, from the command line on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dataset_factory import a_dataset
+from zonate.config import Settings
+from zonate.dataset.splits import Split
+from zonate.verbs.train import train
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = Settings().override(
+    [
+        "name=tiny",
+        "slicing.size_px=64",
+        "slicing.spacing_mm=2.0",
+        "network.architecture=residual",
+        "network.base_channels=2",
+        "network.normalisation=group",
+        "network.dropout=0",  # else each process draws its own
+        "loss.adversarial=0",
+        "loss.l1=0",
+        "loss.dice=1",
+        "loss.cross_entropy=1",
+        "augmentation.rotation_deg=20",
+        "augmentation.gamma=0.3",
+        "training.batch_size=4",
+        "training.epochs=1",
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine slices to learn from: batches of 4, 4 and 1."""
+    splits: list[Split] = ["train", "train", "train", "validation", "validation", "validation"]
+    return a_dataset(tmp_path_factory.mktemp("data") / "set", splits, slices=3, settings=SETTINGS)
+
+
+def _command(dataset: Path, run: Path, *more: str) -> tuple[list[str], dict[str, str]]:
+    recipe = run.with_suffix(".toml")
+    recipe.write_text(_toml(SETTINGS), encoding="utf-8")
+    words = ["--data", str(dataset), "-o", str(run), "--recipe", str(recipe), "--devices", "2", *more]
+    return [sys.executable, "-m", "zonate", "train", *words], os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def _train(dataset: Path, run: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    command, environment = _command(dataset, run, *more)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def _toml(settings: Settings) -> str:
+    lines = [f'name = "{settings.name}"']
+    for section in ("slicing", "network", "loss", "augmentation", "training"):
+        values = {key: value for key, value in getattr(settings, section).model_dump().items() if value is not None}
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    return "\n".join(lines)
+
+
+def _metrics(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_two_processes_learn_what_one_does_and_each_goes_on_where_the_other_stopped(
+    dataset: Path, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(dataset, one, SETTINGS)
+    done = _train(dataset, two)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("best model: ") == 1
+    train(dataset, two, SETTINGS.override(["training.epochs=2"]), resume=True)
+    done = _train(dataset, one, "--resume", "--set", "training.epochs=2")
+    assert done.returncode == 0, done.stderr
+    alone, together = _metrics(one), _metrics(two)
+    assert [line["epoch"] for line in together] == [line["epoch"] for line in alone] == [1, 2]
+    for a, b in zip(alone, together, strict=True):
+        assert b["losses"] == pytest.approx(a["losses"], rel=1e-3)
+        assert b["validation_dice"] == pytest.approx(a["validation_dice"], abs=0.02)
+    assert {path.name for path in (two / "pictures").iterdir()} == {path.name for path in (one / "pictures").iterdir()}
+
+
+def test_what_is_refused_is_told_once(dataset: Path, tmp_path: Path) -> None:
+    refused = _train(dataset, tmp_path / "run", "--set", "training.batch_size=1")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        "error: batches of 1 cannot be shared by 2 processes, since each needs a slice: --set training.batch_size=2 "
+        "or a multiple of it, or fewer processes"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="this system does not show processes as files")
+def test_a_process_that_dies_ends_the_run_and_what_was_learnt_is_kept(dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command, environment = _command(dataset, run, "--set", "training.epochs=100000")
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            while started.poll() is None and not (run / "last.safetensors").is_file():
+                time.sleep(0.05)
+            os.kill(_second_of(started.pid), signal.SIGKILL)
+            _, told = started.communicate(timeout=120)
+        finally:
+            started.kill()
+    assert started.returncode == 1
+    errors = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "Traceback" not in told
+    assert "process 1 of 2 was ended by SIGKILL, often for want of memory, and the others with it" in errors[0]
+    kept = len(_metrics(run))
+    assert f"until the end of epoch {kept} is kept" in errors[0] or f"until the end of epoch {kept - 1} is" in errors[0]
+    assert errors[0].endswith("go on with --resume")
+    train(dataset, run, SETTINGS.override([f"training.epochs={kept + 1}"]), resume=True)
+    assert [line["epoch"] for line in _metrics(run)] == list(range(1, kept + 2))
+
+
+def _second_of(parent: int) -> int:
+    """The process of rank 1 among the children."""
+    children = Path(f"/proc/{parent}/task").glob("*/children")
+    for child in {pid for file in children for pid in file.read_text(encoding="ascii").split()}:
+        if b"RANK=1" in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+            return int(child)
+    raise AssertionError("there is no process of rank 1")
