@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import Never
 
 import pytest
 
 from zonate import shipped
 from zonate.cli import commands
 from zonate.config import Settings
+from zonate.dataset.storage import Cache
+from zonate.errors import DatasetError
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -138,6 +141,24 @@ def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(
     ]
 
 
+@pytest.mark.parametrize("words", [("train",), ("evaluate", "shipped")])
+def test_a_dataset_may_be_a_url_that_is_read_through_a_bounded_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    called: list[tuple[str, Cache | None]] = []
+
+    def opened(place: str, cache: Cache | None) -> Never:
+        called.append((place, cache))
+        raise DatasetError("not there")
+
+    monkeypatch.setattr("zonate.dataset.store.Dataset.open", opened)
+    monkeypatch.setattr("zonate.verbs.evaluate.model_path", lambda model: model)
+    words = (*words, "--data", "s3://bucket/set", "-o", str(tmp_path / "out"))
+    assert call(monkeypatch, *words, "--cache", str(tmp_path), "--cache-gb", "2.5") == 1
+    assert call(monkeypatch, *words) == 1
+    assert called == [("s3://bucket/set", Cache(tmp_path, 2_500_000_000)), ("s3://bucket/set", None)]
+
+
 def test_predict_without_a_model_leaves_the_choice_to_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,3 +201,58 @@ def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert printed["recipes"] == ["demo", "pix2pix", "unet", "zonate"]
     assert printed["shipped_model"]
     assert printed["zones"]["4"] == {"abbreviation": "AFS", "name": "anterior fibromuscular stroma"}
+
+
+def test_info_of_a_model_tells_that_model_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "info", "shipped", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["name"], printed["file"]) == ("zonate", "zonate.safetensors")
+    assert "recipes" not in printed
+    assert call(monkeypatch, "info", str(tmp_path)) == 1
+    error = capsys.readouterr().err.replace("\n", "")
+    assert error.startswith("error: there is no zonate-model at")
+    assert "give the file, or the run folder of `zonate train`" in error
+
+
+def test_align_writes_one_study_into_the_output_and_several_into_folders_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies = simulate(2, tmp_path / "studies", vendors=["siemens"])
+    one, two = map(str, studies)
+    header = ("--set", "alignment.method=header")
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    assert call(monkeypatch, "align", one, "-o", str(alone), *header) == 0
+    assert (alone / "alignment.json").is_file()
+    assert call(monkeypatch, "align", one, "-o", str(alone), "--resume", *header) == 0
+    assert "1 were there already: alone" in capsys.readouterr().err
+    words = ("align", one, two, str(tmp_path / "nothing"), "-o", str(both), "--workers", "1", *header)
+    assert call(monkeypatch, *words) == 1
+    assert sorted(path.name for path in both.iterdir()) == ["simulated-0001", "simulated-0002"]
+    printed = capsys.readouterr().err
+    assert printed.count("alignment not registered: ") == 2
+    assert "1 failed (what is not named here is done):\n  nothing: case nothing: there is no folder or zip" in printed
+    assert call(monkeypatch, "align", one, two, "-o", str(both), "--resume", *header) == 0
+    assert "2 were there already: simulated-0001, simulated-0002" in capsys.readouterr().err
+    assert call(monkeypatch, "align", one, two, "-o", str(both), "--case-id", "x") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--scheduler", "tcp://127.0.0.1:9", "--workers", "4"), "give one of the two"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--memory-gib", "4"), "dask worker --memory-limit"),
+        (("--timeout-s", "0"), "timeout_s is 0.0"),
+    ],
+)
+def test_limits_and_clusters_that_cannot_be_are_a_wrong_call(
+    words: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for verb in ("prepare", "align", "predict"):
+        assert call(monkeypatch, verb, str(tmp_path), "-o", str(tmp_path / "out"), *words) == 2
+        assert said in capsys.readouterr().err.replace("\n", " ")

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
-from zonate.config import Settings, SlicingSettings, SplitSettings
+from zonate.config import Settings
+from zonate.dataset.entry import Entry
 from zonate.dataset.slices import Slices, slice_case
 from zonate.dataset.statistics import Statistics
-from zonate.dataset.store import Entry
 from zonate.geometry import Grid, Volume
 from zonate.measures.calibration import Calibration
+from zonate.settings.data import SlicingSettings, SplitSettings
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -70,6 +72,7 @@ class StandInDataset:
     entries: tuple[Entry, ...]
     fingerprint: str = "0" * 64
     splitting: SplitSettings = field(default_factory=SplitSettings)
+    path: Path = Path("a data set")
 
     def split(self, name: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.split == name)
@@ -98,6 +101,9 @@ class StandInModel:
     calibration: Calibration | None = None
     calibrated_under = ()
 
+    def begin(self, slices: Slices) -> "StandInSegmentation":
+        return StandInSegmentation(self, slices)
+
     def segment(self, slices: Slices) -> ZoneMap:
         labels = self.answer(slices)
         probabilities: npt.NDArray[np.float32] = np.stack([labels.values == code for code in self.codes]).astype(
@@ -107,3 +113,14 @@ class StandInModel:
 
     def segment_and_clean_up(self, slices: Slices) -> ZoneMap:
         return self.segment(slices)
+
+
+@dataclass
+class StandInSegmentation:
+    """The part of `Segmentation` that predict uses."""
+
+    model: StandInModel
+    slices: Slices
+
+    def result(self) -> ZoneMap:
+        return self.model.segment(self.slices)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from tests.alignment.phantom import acquisition
-from zonate.config import AlignmentSettings, Settings
+from zonate.config import Settings
 from zonate.errors import OutputError, ZonateError
 from zonate.io.nifti import read_volume, write_volume
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Sequence
 from zonate.verbs.align import align
 

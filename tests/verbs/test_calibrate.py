@@ -13,9 +13,11 @@ import torch
 from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate import shipped
 from zonate.config import Settings
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.io.weights import read_weights
 from zonate.measures.calibration import Calibration, Observed, calibrate_scores
@@ -88,7 +90,7 @@ def test_what_is_learnt_is_what_prediction_will_ask(tmp_path: Path, dataset: Pat
 
     model, case = Model.load(run), a_case("case2", seed=2, slices=3)
     slices = slice_case(case, SETTINGS.slicing)
-    drawn = [model.segment(slices), *model.sample(slices, 2)]
+    drawn = [model.segment(slices), *model.begin(slices).samples(2)]
     cleaned, *samples = (clean_up(zones.labels, COARSE, how)[0].values for zones in drawn)
     assert np.array_equal(cleaned, drawn[0].labels.values) == (how == "none")  # there is something to clean up
     assert case.labels is not None

@@ -8,7 +8,8 @@ import pytest
 from tests.dataset_factory import a_dataset
 from tests.verbs.standins import StandInModel, entry, gland
 from zonate.config import load_recipe
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.verbs.card import card, sources_of, terms_of_use
@@ -99,7 +100,7 @@ def test_terms_are_said_when_training_begins_and_stay_with_the_model(
     opened.entries = tuple(
         Entry(**{**vars(found), "licence": "CC BY-NC 4.0", "citation": "Doe 2020"}) for found in opened.entries
     )
-    monkeypatch.setattr(Dataset, "open", lambda _path: opened)
+    monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: opened)
     tiny = load_recipe("unet").override(["network.base_channels=1", "training.epochs=1"])
     with caplog.at_level(logging.WARNING, logger="zonate"):
         train(dataset, tmp_path / "run", tiny)
@@ -135,7 +136,7 @@ def test_a_restricted_set_among_those_that_validate_is_said_when_training_begins
     dataset = a_dataset(tmp_path / "data", ("train", "validation"), slices=1)
     opened = Dataset.open(dataset)
     opened.entries = (opened.entries[0], replace(opened.entries[1], dataset="PI-CAI", licence="CC BY-NC 4.0"))
-    monkeypatch.setattr(Dataset, "open", lambda _path: opened)
+    monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: opened)
     tiny = load_recipe("unet").override(["network.base_channels=1", "training.epochs=1"])
     with caplog.at_level(logging.WARNING, logger="zonate"):
         train(dataset, tmp_path / "run", tiny)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests.verbs.standins import StandInDataset, StandInModel, coarse, entry, gland
-from zonate.config import EvaluationSettings
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, GeometryError
 from zonate.geometry import Volume
 from zonate.metrics import Score, score_case
 from zonate.model import Model
+from zonate.settings.results import EvaluationSettings
 from zonate.verbs import evaluate as verb
 from zonate.verbs.evaluate import evaluate
 from zonate.zones import LabelCode
@@ -39,7 +39,7 @@ def read_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         entry("one-r1", patient_id="P1", image_id="one", reader="r1"),
         entry("other"),
     )
-    monkeypatch.setattr(Dataset, "open", lambda _path: StandInDataset(references, entries))
+    monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: StandInDataset(references, entries))
     monkeypatch.setattr(Model, "load", lambda _path: StandInModel(lambda _slices: gland()))
     monkeypatch.setattr(verb, "draw_boxplots", lambda file, *_a, **_n: file.touch())
     (tmp_path / "model.safetensors").write_bytes(b"weights")
@@ -65,7 +65,7 @@ def test_model_and_readers_are_compared_on_the_images_that_were_read_twice(read_
 
 
 def use(monkeypatch: pytest.MonkeyPatch, dataset: StandInDataset) -> None:
-    monkeypatch.setattr(Dataset, "open", lambda _path: dataset)
+    monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: dataset)
 
 
 def compared(tmp_path: Path) -> dict[tuple[str, str], float]:
@@ -185,7 +185,7 @@ def test_without_a_second_reading_there_is_nobody_to_compare(
     read_twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = StandInDataset({"other": gland()}, (entry("other", image_id="other", reader="r1"),))
-    monkeypatch.setattr(Dataset, "open", lambda _path: once)
+    monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: once)
     with pytest.raises(DatasetError, match="no image of the split 'test' was read by two readers"):
         evaluate(read_twice, Path("dataset"), tmp_path / "out", readers=True, settings=SETTINGS)
     assert not (tmp_path / "out").exists()

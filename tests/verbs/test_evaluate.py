@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.verbs.standins import GRID, StandInDataset, StandInModel, coarse, entry, gland
-from zonate.config import EvaluationSettings
 from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.geometry import Volume
 from zonate.model import Model
+from zonate.settings.results import EvaluationSettings
 from zonate.verbs import evaluate as verb
 from zonate.verbs.evaluate import evaluate
 from zonate.zones import LabelCode
@@ -29,7 +29,7 @@ class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.dataset = StandInDataset({name: gland() for name in SHIFTS}, tuple(entry(name) for name in SHIFTS))
         self.model = StandInModel(lambda slices: gland(SHIFTS[slices.case_id]))
-        monkeypatch.setattr(Dataset, "open", lambda _path: self.dataset)
+        monkeypatch.setattr(Dataset, "open", lambda _place, _cache=None: self.dataset)
         monkeypatch.setattr(Model, "load", lambda _path: self.model)
 
 

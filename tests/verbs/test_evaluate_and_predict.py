@@ -10,15 +10,18 @@ import torch
 
 from tests.verbs.standins import SHAPE, gland, t2w
 from zonate.case import Case
-from zonate.config import EvaluationSettings, NetworkSettings, Settings
+from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
+from zonate.dataset.entry import PlacedRecord
+from zonate.dataset.index import write_index
 from zonate.dataset.slices import slice_case
 from zonate.dataset.statistics import Statistics
-from zonate.dataset.store import PlacedRecord, write_index
 from zonate.errors import LeakageError
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.settings.learning import NetworkSettings
+from zonate.settings.results import EvaluationSettings
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.predict_studies import predict_studies
 from zonate.zones import ALL_ZONE_CODES, LabelCode

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
+from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.exporters import npy as module
-from zonate.dataset.store import Dataset, PlacedRecord, write_index
+from zonate.dataset.index import write_index
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, OutputError
 from zonate.verbs.export import export
 from zonate.zones import LabelCode

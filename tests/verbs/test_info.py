@@ -9,6 +9,8 @@ from tests.verbs.standins import entry
 from zonate import shipped
 from zonate.config import Settings
 from zonate.dataset.statistics import Statistics
+from zonate.errors import ModelError
+from zonate.io.weights import write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.networks.generator import Generator
@@ -59,7 +61,7 @@ def test_what_ships_is_told_with_its_data_and_without_its_patients(
     assert about["citations"] == ["Doe 2020"]
     assert about["calibration"]["n_patients"] == 3
     assert [source["dataset"] for source in about["provenance"]["sources"]] == ["A", "boxes"]
-    assert "DPU, AFS: too few patients showed how well it is found." in about["card"]
+    assert "DPU, AFS: too few patients showed how well they are found." in about["card"]
     assert "patient-" not in str(about)
 
 
@@ -77,3 +79,34 @@ def test_weights_that_another_zonate_wrote_are_a_problem_not_an_error(
     ship(tmp_path, monkeypatch, not_validated=["SEMINAL_VESICLES"])
     assert list(shipped_model()) == ["problem"]
     assert shipped_model()["problem"].startswith("the model calls SEMINAL_VESICLES not validated, which is none of PZ")
+
+
+def test_a_model_file_and_a_run_folder_are_told_as_what_ships_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = ship(tmp_path, monkeypatch, sources=sources_of([entry("a", "train")]), training_patients=["patient-a"])
+    shipped_one = info()["shipped_model"]
+    assert info(file) == info(str(file)) == info("shipped") == shipped_one
+    (tmp_path / "run").mkdir()
+    file.rename(tmp_path / "run" / "best.safetensors")
+    assert info(tmp_path / "run") == {**shipped_one, "file": "best.safetensors"}
+
+
+def test_what_an_older_model_does_not_record_is_not_made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = info(ship(tmp_path, monkeypatch))
+    assert (about["training_patients"], about["validation_patients"], about["not_validated"]) == (None, None, None)
+    assert (about["licences"], about["citations"]) == ([], [])
+    assert about["terms_of_use"].startswith("what the model learnt from is not recorded")
+
+
+def test_what_is_no_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no zonate-model at .*nowhere: give the file, or the run folder"):
+        info(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match=r"there is no zonate-model at .*best\.safetensors: give the file"):
+        info(tmp_path)
+    (tmp_path / "notes.txt").write_text("not weights", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"notes\.txt cannot be read as a zonate-model: it is damaged or another file"):
+        info(tmp_path / "notes.txt")
+    write_weights(tmp_path / "last.safetensors", {"w": torch.zeros(1)}, {}, kind="zonate-checkpoint", version=1)
+    with pytest.raises(ModelError, match=r"last\.safetensors is no zonate-model \(it says zonate-checkpoint\)"):
+        info(tmp_path / "last.safetensors")

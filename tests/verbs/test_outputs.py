@@ -15,12 +15,14 @@ from pypdf import PdfReader
 from tests.io.t2w_source import t2w_source, zones_in
 from tests.verbs.standins import StandInModel
 from zonate.case import Case
-from zonate.config import OutputSettings, Settings, SlicingSettings
+from zonate.config import Settings
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume
 from zonate.io.seg import read_segments
 from zonate.io.source import SourceImages
 from zonate.load import LoadedStudy
+from zonate.settings.data import SlicingSettings
+from zonate.settings.results import OutputSettings
 from zonate.verbs.outputs import write_outputs
 from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap

@@ -3,20 +3,25 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import dask
 import pytest
 import SimpleITK as sitk
+from distributed import LocalCluster, get_worker
 
-from zonate.errors import CorruptSeriesError
-from zonate.verbs import parallel
-from zonate.verbs.parallel import SetAside, attempt, cases_at_a_time, each_case
+from zonate.errors import ConfigError, CorruptSeriesError
+from zonate.verbs.parallel import each_case
+from zonate.verbs.set_aside import SetAside
+from zonate.verbs.workers import Workers
 
 ROOT = Path(__file__).resolve().parents[2]
+TWICE = "the process that worked on it died, twice: it needs more memory than there is, or its files crash a library"
 
 
 class UnpicklableError(Exception):
@@ -34,32 +39,66 @@ def square(number: int) -> int:
     return number**2
 
 
-def die(*places: Path) -> None:
-    """Note that it was tried in the first of the places that is free, then die as a native library would."""
-    next(place for place in places if not place.exists()).touch()
+def tell_place(places: Path) -> str:
+    """Note the nanny of this worker, a file an attempt."""
+    nanny = str(get_worker().nanny)
+    (places / str(len(list(places.iterdir())))).write_text(nanny)
+    return nanny
+
+
+def die(places: Path) -> None:
+    """As a native library would."""
+    tell_place(places)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_once(place: Path, result: int) -> int:
-    if not place.exists():
-        die(place)
+def die_once(places: Path, result: int) -> int:
+    if not list(places.iterdir()):
+        die(places)
+    tell_place(places)
     return result
 
 
-def process_and_threads() -> tuple[int, str, int]:
-    return os.getpid(), os.environ["OMP_NUM_THREADS"], sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+def hang(places: Path) -> None:
+    tell_place(places)
+    time.sleep(600)
 
 
-def touch(place: Path) -> None:
+def hold_more_and_more(places: Path) -> None:
+    tell_place(places)
+    held = []
+    while True:
+        held.append(b"x" * 20_000_000)
+        time.sleep(0.05)
+
+
+def surroundings() -> tuple[int, str, int, str]:
+    itk_threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], itk_threads, tempfile.gettempdir()
+
+
+def touch_and_wait(place: Path) -> None:
     place.touch()
+    time.sleep(0.5)
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+def new_folders(parent: Path, *names: str) -> list[Path]:
+    folders = [parent / name for name in names]
+    for folder in folders:
+        folder.mkdir()
+    return folders
+
+
+def told(places: Path) -> list[str]:
+    return [place.read_text() for place in sorted(places.iterdir())]
+
+
+@pytest.mark.parametrize("number", [1, 3])
 def test_each_task_is_done_and_what_fails_is_set_aside(
-    jobs: int, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    number: int, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.WARNING, "zonate")
-    outcomes = dict(each_case({str(n): partial(square, n) for n in range(1, 6)}, jobs=jobs))
+    outcomes = dict(each_case({str(n): partial(square, n) for n in range(1, 6)}, Workers(number)))
     assert outcomes == {
         "1": 1,
         "2": 4,
@@ -79,60 +118,122 @@ def test_each_task_is_done_and_what_fails_is_set_aside(
     assert "header value" not in "".join(capfd.readouterr())
 
 
-def test_one_job_or_one_task_stays_in_this_process_and_in_order() -> None:
+def test_one_worker_is_this_process_and_keeps_the_order() -> None:
     here = os.getpid()
-    assert [outcome for _, outcome in each_case({"b": os.getpid, "a": os.getpid}, jobs=1)] == [here, here]
-    assert list(each_case({"a": os.getpid}, jobs=8)) == [("a", here)]
-    assert list(each_case({}, jobs=8)) == []
+    assert [outcome for _, outcome in each_case({"b": os.getpid, "a": os.getpid}, Workers())] == [here, here]
+    assert list(each_case({}, Workers(8))) == []
 
 
-def test_an_interrupt_is_no_failure_of_a_case() -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        attempt("a", interrupted)
-
-
-def test_the_cores_are_divided_and_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zonate.verbs.pool.usable_cores", lambda: 7)
+def test_the_cores_are_divided_and_this_process_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zonate.verbs.cluster.usable_cores", lambda: 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    before = dict(os.environ)
-    outcomes = dict(each_case({"a": process_and_threads, "b": process_and_threads}, jobs=2))
+    before = dict(os.environ), dask.config.get("distributed.scheduler.allowed-failures"), tempfile.gettempdir()
+    outcomes = dict(each_case({"a": surroundings, "b": surroundings}, Workers(2)))
     for outcome in outcomes.values():
         assert not isinstance(outcome, SetAside)
-        process, openmp, itk = outcome
+        process, openmp, itk, temporary = outcome
         assert process != os.getpid()
         assert openmp == "3"
         assert itk == 3
-    assert dict(os.environ) == before
-
-
-def test_a_process_that_dies_ends_its_own_case_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    deaths = [tmp_path / "first", tmp_path / "second"]
-    tasks: dict[str, Callable[[], int | None]] = {f"{n}": partial(square, n) for n in (1, 2, 5)}
-    tasks = {"1": tasks["1"], "crash": partial(die, *deaths), **tasks}
-    outcomes = dict(each_case(tasks, jobs=2))
-    reason = (
-        "case crash: the process that worked on it died, and again with nothing beside it: it needs more memory than "
-        "there is, or its files crash a library"
+        assert temporary != tempfile.gettempdir()
+        assert not Path(temporary).exists()  # it went with the worker
+    assert before == (
+        dict(os.environ),
+        dask.config.get("distributed.scheduler.allowed-failures"),
+        tempfile.gettempdir(),
     )
-    assert outcomes == {"1": 1, "2": 4, "5": 25, "crash": SetAside(reason)}
-    assert all(place.exists() for place in deaths)
-    assert f"case crash is set aside: {reason}" in [record.getMessage() for record in caplog.records]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_a_case_that_needs_the_machine_for_itself_is_done_in_the_end(tmp_path: Path) -> None:
-    tasks = {name: partial(die_once, tmp_path / "died", result) for name, result in (("a", 1), ("b", 4))}
-    assert dict(each_case(tasks, jobs=2)) == {"a": 1, "b": 4}
+@pytest.mark.parametrize(
+    ("task", "outcome"),
+    [(die, SetAside(f"case crash: {TWICE}")), (partial(die_once, result=7), 7)],
+)
+def test_a_worker_that_dies_ends_its_own_case_alone_after_a_second_attempt_elsewhere(
+    task: Callable[[Path], int | None], outcome: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks: dict[str, Callable[[], int | None]] = {"1": partial(square, 1), "crash": partial(task, tmp_path)}
+    tasks |= {"2": partial(square, 2), "5": partial(square, 5)}
+    assert dict(each_case(tasks, Workers(2))) == {"1": 1, "2": 4, "5": 25, "crash": outcome}
+    assert len(set(told(tmp_path))) == len(told(tmp_path)) == 2
+    assert (f"case crash is set aside: case crash: {TWICE}" in caplog.messages) == isinstance(outcome, SetAside)
 
 
-def test_no_more_is_begun_than_one_beyond_the_jobs(tmp_path: Path) -> None:
-    tasks = {str(n): partial(touch, tmp_path / str(n)) for n in range(9)}
-    with closing(each_case(tasks, jobs=2)) as outcomes:
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        (hang, "it took longer than 8 s and was stopped, twice (--timeout-s)"),
+        (
+            hold_more_and_more,
+            "it needs more memory than 0.5 GiB may hold, and was stopped twice (--memory-gib, or fewer --workers)",
+        ),
+    ],
+)
+@pytest.mark.slow
+def test_what_takes_too_long_or_too_much_is_stopped_and_tried_once_more(
+    task: Callable[[Path], None], why: str, tmp_path: Path
+) -> None:
+    tasks: dict[str, Callable[[], int | None]] = {"bad": partial(task, tmp_path), "2": partial(square, 2)}
+    outcomes = dict(each_case(tasks, Workers(2, memory_gib=0.5, timeout_s=8.0)))
+    assert outcomes == {"2": 4, "bad": SetAside(f"case bad: {why}")}
+    assert len(set(told(tmp_path))) == len(told(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_a_limit_is_kept_for_one_worker_too(tmp_path: Path) -> None:
+    (places,) = new_folders(tmp_path, "slow")
+    ((case_id, outcome),) = each_case({"slow": partial(hang, places)}, Workers(timeout_s=2.0))
+    assert case_id == "slow"
+    assert isinstance(outcome, SetAside)
+    assert len(told(places)) == 2  # there is no other worker: on the same one
+
+
+def test_no_more_is_begun_than_there_are_workers(tmp_path: Path) -> None:
+    tasks = {str(n): partial(touch_and_wait, tmp_path / str(n)) for n in range(9)}
+    with closing(each_case(tasks, Workers(2))) as outcomes:
         next(outcomes)
-        time.sleep(0.3)
-        assert len(list(tmp_path.iterdir())) == 3
+        time.sleep(1)
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    """A cluster that somebody else has started."""
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=logging.CRITICAL) as it:
+        yield it
+
+
+def test_a_cluster_that_exists_is_used_and_left_running(cluster: LocalCluster, tmp_path: Path) -> None:
+    workers = Workers(scheduler=cluster.scheduler_address).fitted(5)
+    output, places = new_folders(tmp_path, "out", "places")
+    nannies = {nanny.address: nanny.pid for nanny in cluster.workers.values()}
+    tasks: dict[str, Callable[[], int | str]] = {"2": partial(square, 2), "place": partial(tell_place, places)}
+    inputs = {"2": [places, tmp_path / "never was here"]}
+    outcomes = dict(each_case(tasks, workers, output=output, inputs=inputs))
+    assert outcomes.pop("place") in nannies
+    assert outcomes == {"2": 4}
+    assert list(output.iterdir()) == []  # not even the token
+    (hanging,) = new_folders(tmp_path, "hanging")
+    two: dict[str, Callable[[], int | None]] = {"slow": partial(hang, hanging), "5": partial(square, 5)}
+    with closing(each_case(two, workers)) as left_early:
+        assert next(left_early) == ("5", 25)
+        _wait_until(lambda: bool(told(hanging)))
+    assert dict(each_case({"1": partial(square, 1)}, workers)) == {"1": 1}
+    (stopped,) = told(hanging)
+    assert {nanny.address for nanny in cluster.workers.values() if nanny.pid != nannies[nanny.address]} == {stopped}
+
+
+def test_a_cluster_tries_no_more_often_than_twice(cluster: LocalCluster, tmp_path: Path) -> None:
+    (places,) = new_folders(tmp_path, "places")  # its own `allowed-failures` are 3
+    outcomes = dict(each_case({"crash": partial(die, places)}, Workers(scheduler=cluster.scheduler_address).fitted(1)))
+    assert outcomes == {"crash": SetAside(f"case crash: {TWICE}")}
+    assert len(told(places)) <= 3
+
+
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zonate.verbs.cluster._CONNECT_S", 0.5)
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        list(each_case({"a": os.getpid}, Workers(scheduler="tcp://127.0.0.1:9").fitted(1)))
 
 
 INTERRUPTED = """
@@ -141,8 +242,9 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from zonate.io.files import atomic_path
+from zonate.io.files import atomic_path, remove_half_written
 from zonate.verbs.parallel import each_case
+from zonate.verbs.workers import Workers
 
 def write(target):
     with atomic_path(target) as temporary:
@@ -152,30 +254,39 @@ def write(target):
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell started in the background
     tasks = {name: partial(write, Path(sys.argv[1]) / name) for name in "abcd"}
-    with closing(each_case(tasks, jobs=2)) as outcomes:
-        for outcome in outcomes:
-            pass
+    try:
+        with closing(each_case(tasks, Workers(2))) as outcomes:
+            for outcome in outcomes:
+                pass
+    finally:
+        remove_half_written(Path(sys.argv[1]), tasks)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_whoever_stops_the_parent_stops_the_workers_and_nothing_is_left_half_written(
-    tmp_path: Path, stop: signal.Signals
-) -> None:
+@pytest.mark.parametrize(
+    ("stop", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_whoever_stops_this_process_stops_the_workers(tmp_path: Path, stop: signal.Signals, status: int) -> None:
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(INTERRUPTED, encoding="utf-8")
     out.mkdir()
-    with subprocess.Popen([sys.executable, str(script), str(out)], cwd=ROOT, stderr=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, str(script), str(out)], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+    ) as parent:
         try:
             _wait_until(lambda: len(list(out.iterdir())) == 2)
-            parent.send_signal(stop)
+            # As Ctrl-C does, to all of them; others send to the one that they know.
+            os.killpg(parent.pid, stop) if stop == signal.SIGINT else parent.send_signal(stop)
             # Its workers hold the pipe, too: they are gone when it ends, long before they would have been done.
             _, said = parent.communicate(timeout=40)
         finally:
             parent.kill()
-    assert parent.returncode == -stop
-    assert list(out.iterdir()) == []
+    assert parent.returncode == status
+    if stop == signal.SIGKILL:  # nobody is left to clear up: the next call does
+        assert all(path.name[:1] == "." for path in out.iterdir())
+    else:
+        assert list(out.iterdir()) == []
     assert said.count(b"Traceback") == (1 if stop == signal.SIGINT else 0)
 
 
@@ -189,7 +300,8 @@ def _wait_until(happened: Callable[[], bool]) -> None:
 UNGUARDED = """
 import os
 from zonate.verbs.parallel import each_case
-list(each_case({"a": os.getpid, "b": os.getpid}, jobs=2))
+from zonate.verbs.workers import Workers
+list(each_case({"a": os.getpid, "b": os.getpid}, Workers(2)))
 """
 
 
@@ -199,30 +311,3 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, timeout=60)
     assert ended.returncode == 1
     assert b"no process can be started to work on several cases at a time" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("jobs", "cases", "expected"), [(3, 10, 3), (3, 2, 2), (1, 10, 1), (0, 10, 6), (0, 2, 2), (5, 0, 1)]
-)
-def test_how_many_at_a_time(monkeypatch: pytest.MonkeyPatch, jobs: int, cases: int, expected: int) -> None:
-    monkeypatch.setattr(parallel, "usable_cores", lambda: 16)
-    monkeypatch.setattr(parallel, "usable_memory_gib", lambda: 10.0)  # six times 1.5 GiB
-    assert cases_at_a_time(jobs, cases) == expected
-
-
-def test_little_memory_still_lets_one_case_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "usable_memory_gib", lambda: 0.5)
-    assert cases_at_a_time(0, 10) == 1
-
-
-def test_unknown_memory_leaves_the_cores(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(parallel, "usable_cores", lambda: 4)
-    monkeypatch.setattr(parallel, "usable_memory_gib", lambda: None)
-    caplog.set_level(logging.INFO, "zonate")
-    assert cases_at_a_time(0, 10) == 4
-    assert caplog.messages == ["10 cases, 4 at a time"]
-
-
-def test_a_negative_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="jobs is -1"):
-        cases_at_a_time(-1, 3)

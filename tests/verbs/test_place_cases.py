@@ -6,8 +6,8 @@ import pytest
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset.cases import CaseRecord, Use
 from zonate.dataset.importers import Source
+from zonate.dataset.index import write_index
 from zonate.dataset.splits import Side
-from zonate.dataset.store import write_index
 from zonate.errors import LeakageError
 from zonate.study import Sequence
 from zonate.verbs.place_cases import place_cases, sides_of

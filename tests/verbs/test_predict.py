@@ -12,11 +12,13 @@ from tests.io.t2w_source import t2w_source, zones_in
 from tests.verbs.standins import SHAPE, StandInModel, gland, t2w
 from zonate import shipped
 from zonate.case import Case
-from zonate.config import PredictionSettings, Settings, SlicingSettings
+from zonate.config import Settings
 from zonate.errors import ModelError, StudyError
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
+from zonate.settings.data import SlicingSettings
+from zonate.settings.results import PredictionSettings
 from zonate.verbs.segment import Segmenter
 
 

@@ -6,22 +6,26 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from tests.verbs.standins import AFFINE, GRID, SHAPE, SLICING, StandInModel, coarse, gland, t2w
 from tests.verbs.synthetic import all_files
 from zonate.case import Case
-from zonate.config import OutputSettings, PredictionSettings, Settings
+from zonate.config import Settings
 from zonate.dataset.slices import Slices
+from zonate.dataset.statistics import Statistics
 from zonate.errors import ConfigError, ModelError, OutputError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.load import LoadedStudy, load_study
 from zonate.model import Model
+from zonate.networks.generator import Generator
+from zonate.settings.results import OutputSettings, PredictionSettings
 from zonate.study import Sequence
 from zonate.verbs import outputs
-from zonate.verbs import predict_studies as verb
+from zonate.verbs import predict_study as of_one
 from zonate.verbs.predict_studies import PredictResult, predict_studies
-from zonate.zones import LabelCode
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ZONES_ALONE = Settings(
     name="stand-in",
@@ -42,7 +46,7 @@ class Scene:
         self.file = folder / "model.safetensors"
         self.file.write_bytes(b"weights")
         monkeypatch.setattr(Model, "load", lambda _path: self.model)
-        monkeypatch.setattr(verb, "load_study", self.load_study)
+        monkeypatch.setattr(of_one, "load_study", self.load_study)
 
     def load_study(
         self, source: Path, settings: Settings, *, case_id: str, overrides: dict[Sequence, int] | None
@@ -194,7 +198,7 @@ def test_a_diffusion_series_that_lies_elsewhere_is_said_first_and_once(
     drawn_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = drawn_scene
-    monkeypatch.setattr(verb, "load_study", load_study)
+    monkeypatch.setattr(of_one, "load_study", load_study)
     study = write_volumes(tmp_path / "one", elsewhere_mm=500.0)
     assert predict_studies([study], scene.output, scene.file).failed == {}
     report = scene.report()
@@ -214,48 +218,103 @@ def test_a_diffusion_series_that_lies_elsewhere_is_said_first_and_once(
 def test_a_model_of_t2w_alone_misses_no_diffusion_series(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "load_study", load_study)
+    monkeypatch.setattr(of_one, "load_study", load_study)
     scene.model.channels = (True, False, False)
     predict_studies([write_volumes(tmp_path / "one", elsewhere_mm=500.0)], scene.output, scene.file)
     assert not any("the zones come from T2W alone" in text for text in scene.report()["warnings"])
 
 
-def test_neither_jobs_nor_the_order_of_the_studies_changes_a_bit(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(verb, "load_study", load_study)
-    monkeypatch.setattr(scene.model, "answer", threshold)
-    studies = [write_volumes(tmp_path / f"s{n}", n) for n in range(3)]
+@pytest.fixture
+def tiny_model(tmp_path: Path) -> Path:
+    """A file, which workers can load, of a network that was never trained."""
+    torch.manual_seed(0)
+    settings = ZONES_ALONE.override(["network.base_channels=4", "slicing.size_px=256"])
+    statistics = Statistics((150.0, 0.0, 0.0), (40.0, 1.0, 1.0))
+    file = tmp_path / "tiny.safetensors"
+    Model(Generator(settings.network), settings, statistics, ALL_ZONE_CODES, {}).save(file)
+    return file
+
+
+@pytest.mark.slow
+def test_neither_workers_nor_the_order_of_the_studies_changes_a_bit(tiny_model: Path, tmp_path: Path) -> None:
+    studies = [write_volumes(tmp_path / f"s{n}", n, elsewhere_mm=1.5 if n == 0 else None) for n in range(3)]
     (tmp_path / "broken").mkdir()
     studies.insert(1, tmp_path / "broken")
-    one = predict_studies(studies, scene.output, scene.file)
+    one = predict_studies(studies, tmp_path / "one", tiny_model)
     told: list[tuple[int, int, str]] = []
     many = predict_studies(
-        studies[::-1], tmp_path / "many", scene.file, jobs=2, progress=lambda *step: told.append(step)
+        studies[::-1], tmp_path / "many", tiny_model, workers=2, progress=lambda *step: told.append(step)
     )
     assert [folder.name for folder in one.done] == ["s0", "s1", "s2"]
     assert [folder.name for folder in many.done] == ["s2", "s1", "s0"]
     assert one.failed == many.failed
     assert list(one.failed) == ["broken"]
-    assert all_files(scene.output) == all_files(tmp_path / "many")
+    about = json.loads((tmp_path / "one" / "s0" / "zones.json").read_text(encoding="utf-8"))
+    assert about["alignment"]["registered_on"] is not None
+    assert all_files(tmp_path / "one") == all_files(tmp_path / "many")
     assert [(done, total) for done, total, _ in told] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def threshold(slices: Slices) -> Volume:
-    """An answer that depends on what is shown: the zones moved as the T2W was."""
-    return gland().with_values(np.roll(gland().values, int(slices.case_id[1:]), axis=2))
+def test_what_is_complete_is_skipped(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_one, "load_study", load_study)
+    studies = [write_volumes(tmp_path / name) for name in ("one", "two")]
+    assert predict_studies(studies[:1], scene.output, scene.file, resume=True).skipped == ()
+    (scene.output / ".0123abcd.two").mkdir()  # what a kill leaves
+    before = (scene.output / "one" / "zones.json").stat().st_mtime_ns
+    told: list[tuple[int, int, str]] = []
+    again = predict_studies(studies, scene.output, scene.file, resume=True, progress=lambda *step: told.append(step))
+    assert again == PredictResult((scene.output / "two",), {}, (scene.output / "one",))
+    assert told == [(1, 2, ""), (2, 2, "two")]
+    assert (scene.output / "one" / "zones.json").stat().st_mtime_ns == before
+    assert sorted(path.name for path in scene.output.iterdir()) == ["one", "two"]
 
 
-@pytest.mark.slow
-def test_the_alignment_too_is_the_same_in_any_process(
+def test_what_was_made_of_something_else_is_not_skipped(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "load_study", load_study)
-    studies = [write_volumes(tmp_path / f"s{n}", n, elsewhere_mm=1.5) for n in range(2)]
-    predict_studies(studies, scene.output, scene.file)
-    predict_studies(studies[::-1], tmp_path / "many", scene.file, jobs=2)
-    assert scene.report("s0")["alignment"]["registered_on"] is not None
-    assert all_files(scene.output) == all_files(tmp_path / "many")
+    monkeypatch.setattr(of_one, "load_study", load_study)
+    study = write_volumes(tmp_path / "one")
+    predict_studies([study], scene.output, scene.file)
+    assert "--overwrite" in predict_studies([study], scene.output, scene.file, psa_ng_ml=4.0, resume=True).failed["one"]
+    changed = predict_studies(
+        [study], scene.output, scene.file, settings=["prediction.seed=7"], resume=True, overwrite=True
+    )
+    assert (changed.done, changed.skipped) == ((scene.output / "one",), ())
+    write_volume(study / "t2w.nii.gz", t2w().with_values(t2w().values + 1))
+    assert predict_studies([study], scene.output, scene.file, resume=True, overwrite=True).skipped == ()
+    scene.file.write_bytes(b"other weights")
+    assert predict_studies([study], scene.output, scene.file, resume=True, overwrite=True).skipped == ()
+    assert predict_studies([study], scene.output, scene.file, resume=True, overwrite=True).done == ()
+
+
+def test_a_model_is_read_once_and_forgotten_in_the_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Path] = []
+
+    def load(path: Path) -> StandInModel:
+        loads.append(path)
+        return scene.model
+
+    monkeypatch.setattr(Model, "load", load)
+    scene.run("one", "two")
+    assert loads == [scene.file]
+    scene.run("three")
+    assert loads == [scene.file] * 2
+
+
+def test_a_model_that_changes_under_way_is_not_used(scene: Scene, tmp_path: Path) -> None:
+    use = of_one.ModelUse.of(scene.file)
+    of_one.forget_model()
+    scene.file.write_bytes(b"other weights")
+    with pytest.raises(ModelError, match=r"model\.safetensors has changed while studies were segmented"):
+        of_one.predict_study(tmp_path / "one", scene.output / "one", use, case_id="one")
+
+
+def test_a_study_that_a_lost_worker_has_written_is_not_written_again(scene: Scene, tmp_path: Path) -> None:
+    use = of_one.ModelUse.of(scene.file)
+    for _ in range(2):
+        of_one.predict_study(tmp_path / "one", scene.output / "one", use, case_id="one")
+    assert len(scene.settings_used) == 1
+    of_one.forget_model()
 
 
 def test_a_study_whose_output_is_taken_is_not_read(scene: Scene) -> None:

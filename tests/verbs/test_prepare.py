@@ -251,7 +251,7 @@ def test_a_killed_prepare_leaves_no_broken_case_and_is_resumed(tmp_path: Path, m
     assert all_files(tmp_path / "out") == all_files(tmp_path / "unbroken")
 
 
-def test_neither_jobs_nor_the_order_of_the_cases_changes_a_bit(tmp_path: Path) -> None:
+def test_neither_workers_nor_the_order_of_the_cases_changes_a_bit(tmp_path: Path) -> None:
     rows = [write_study(tmp_path / "in", f"c{i}", 100.0 * i, adc=i == 2) for i in range(1, 5)]
     (tmp_path / "in" / "c3" / "t2w.nii.gz").write_bytes(b"nothing")
     one = prepare(tmp_path / "one", manifests=[write_manifest(tmp_path / "in" / "cases.csv", *rows)], settings=SETTINGS)
@@ -260,7 +260,7 @@ def test_neither_jobs_nor_the_order_of_the_cases_changes_a_bit(tmp_path: Path) -
         tmp_path / "two",
         manifests=[write_manifest(tmp_path / "in" / "cases.csv", *reversed(rows))],
         settings=SETTINGS,
-        jobs=2,
+        workers=2,
         progress=lambda *step: steps.append(step),
     )
     assert (one.done, two.done) == (("c1", "c2", "c4"), ("c4", "c2", "c1"))
@@ -270,16 +270,16 @@ def test_neither_jobs_nor_the_order_of_the_cases_changes_a_bit(tmp_path: Path) -
     assert all_files(tmp_path / "one") == all_files(tmp_path / "two")
     assert [(done, total) for done, total, _ in steps] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
     assert {text for _, _, text in steps} == {"", "c1", "c2", "c3", "c4"}
-    again = prepare(tmp_path / "two", manifests=[tmp_path / "in" / "cases.csv"], settings=SETTINGS, jobs=2)
+    again = prepare(tmp_path / "two", manifests=[tmp_path / "in" / "cases.csv"], settings=SETTINGS, workers=2)
     assert (again.done, again.skipped, list(again.failed)) == ((), ("c4", "c2", "c1"), ["c3"])
     assert all_files(tmp_path / "one") == all_files(tmp_path / "two")
 
 
-def test_a_negative_number_of_jobs_is_refused_before_anything_is_emptied(tmp_path: Path) -> None:
+def test_a_negative_number_of_workers_is_refused_before_anything_is_emptied(tmp_path: Path) -> None:
     manifest = write_cohort(tmp_path / "in", 1)
     prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
-    with pytest.raises(ValueError, match="jobs is -1"):
-        prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS, overwrite=True, jobs=-1)
+    with pytest.raises(ValueError, match="workers is -1"):
+        prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS, overwrite=True, workers=-1)
     assert len(Dataset.open(tmp_path / "out").entries) == 1
 
 

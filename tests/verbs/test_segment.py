@@ -42,7 +42,7 @@ def segmented(file: Path, *changes: str) -> ZoneMap:
 
 def test_what_the_samples_say(file: Path) -> None:
     zones = segmented(file)
-    samples = list(Model.load(file).sample(slice_case(CASE, Settings().slicing), 4))
+    samples = list(Model.load(file).begin(slice_case(CASE, Settings().slicing)).samples(4))
     found = zones.uncertainty
     assert found is not None
     assert found.samples == 4
@@ -74,7 +74,7 @@ def test_the_entropy_is_that_of_the_mean_of_the_samples(file: Path) -> None:
     assert not entropy[~seen].any()
     assert entropy.min() >= 0
     assert entropy.max() <= math.log(3) + 1e-6
-    samples = Model.load(file).sample(slice_case(CASE, Settings().slicing), 4)
+    samples = Model.load(file).begin(slice_case(CASE, Settings().slicing)).samples(4)
     mean = np.mean([sample.probabilities for sample in samples], axis=0)
     row, column = np.unravel_index(int(entropy[1].argmax()), entropy.shape[1:])
     p = [float(one) for one in mean[:, 1, row, column]]
@@ -101,6 +101,19 @@ def test_what_the_model_calls_not_validated_goes_with_the_zones(file: Path, tmp_
     model = Model.load(file)
     replace(model, provenance={"not_validated": ["AFS", "CENTRAL_GLAND"]}).save(tmp_path / "m.safetensors")
     assert segmented(tmp_path / "m.safetensors", "prediction.samples=0").not_validated == ("CENTRAL_GLAND",)
+
+
+def test_what_is_absent_is_told_of_a_model_that_looks_at_it(file: Path, tmp_path: Path) -> None:
+    case = replace(CASE, warnings=("DWI and ADC are absent", "the table moved"))
+    alone = Segmenter.load(file, ["prediction.samples=0"]).segment(case).warnings
+    assert "the table moved" in alone
+    assert not any("absent" in text for text in alone)
+    replace(Model.load(file), channels=(True, False, True)).save(tmp_path / "m.safetensors")
+    told = Segmenter.load(tmp_path / "m.safetensors", ["prediction.samples=0"]).segment(case).warnings
+    assert "the table moved" in told
+    assert [text for text in told if "absent" in text] == [
+        "ADC is absent, and the model learnt with it: it saw its mean everywhere in place of it"
+    ]
 
 
 def test_without_samples_that_is_said(file: Path) -> None:

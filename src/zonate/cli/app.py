@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zonate.errors import ConfigError, OutputError
+
 if TYPE_CHECKING:
     from zonate.config import Settings
+    from zonate.dataset.storage import Cache
     from zonate.study import Sequence
+    from zonate.verbs.workers import Workers
 
 app = typer.Typer(
     help="From a multi-parametric prostate MRI study to its anatomical zones. For research use only.",
@@ -31,11 +35,32 @@ CaseId = Annotated[str | None, typer.Option("--case-id", help="Instead of the fo
 T2w = Annotated[int | None, typer.Option("--t2w", help="Series number to use as T2W.", metavar="NUMBER")]
 Dwi = Annotated[int | None, typer.Option("--dwi", help="Series number to use as DWI.", metavar="NUMBER")]
 Adc = Annotated[int | None, typer.Option("--adc", help="Series number to use as ADC.", metavar="NUMBER")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Studies at a time; 0: as many as fit the machine.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Skip what is complete, of the same inputs and settings.")]
+Number = Annotated[
+    int,
+    typer.Option("-w", "--workers", min=0, help="Studies at a time, a process each; 0: as many as fit the machine."),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="A Dask cluster that exists, such as tcp://10.0.0.1:8786.", metavar="ADDRESS")
+]
+MemoryGib = Annotated[
+    float | None, typer.Option(help="What the process of a study may hold, in GiB; none: its share.", metavar="GIB")
+]
+TimeoutS = Annotated[
+    float | None, typer.Option(help="How long a study may take, in seconds; none: an hour.", metavar="SECONDS")
+]
+Data = Annotated[str, typer.Option(help="What `prepare` wrote: a folder, or a URL such as s3://bucket/dataset.")]
+CacheFolder = Annotated[Path | None, typer.Option("--cache", help="Where files of a URL are kept on this machine.")]
+CacheGb = Annotated[float, typer.Option("--cache-gb", help="What they may take, in GB.", min=0.001)]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting, such as training.epochs=20; may be given often.", metavar="NAME=VALUE"),
 ]
+
+
+def exit_code(error: Exception) -> int:
+    """What a program is told of an error; a ValueError is a bad argument of a verb."""
+    return WRONG_CALL if isinstance(error, (ConfigError, OutputError, ValueError)) else SOME_FAILED
 
 
 def series_overrides(t2w: int | None, dwi: int | None, adc: int | None) -> "dict[Sequence, int]":
@@ -44,6 +69,20 @@ def series_overrides(t2w: int | None, dwi: int | None, adc: int | None) -> "dict
 
     given = {Sequence.T2W: t2w, Sequence.DWI: dwi, Sequence.ADC: adc}
     return {sequence: number for sequence, number in given.items() if number is not None}
+
+
+def workers_of(number: int, scheduler: str | None, memory_gib: float | None, timeout_s: float | None) -> "Workers":
+    """Who works on a batch, as the user says; every machine's own number where a cluster is named."""
+    from zonate.verbs.workers import Workers
+
+    return Workers(number, scheduler, memory_gib, timeout_s)
+
+
+def cache_of(folder: Path | None, gb: float) -> "Cache | None":
+    """Where files of a dataset in an object store are kept, where the user says so."""
+    from zonate.dataset.storage import Cache
+
+    return None if folder is None else Cache(folder, round(gb * 1e9))
 
 
 def settings_of(assignments: list[str] | None, recipe: str | None = None) -> "Settings":

@@ -2,9 +2,9 @@
 
 import sys
 
-from zonate.cli import data_sets, models, render, start, studies
-from zonate.cli.app import PANELS, SOME_FAILED, WRONG_CALL, app
-from zonate.errors import ConfigError, OutputError, ZonateError
+from zonate.cli import data_sets, models, processes, render, start, studies
+from zonate.cli.app import PANELS, SOME_FAILED, app, exit_code
+from zonate.errors import OutputError, ProcessError, ZonateError
 
 __all__ = ["app", "data_sets", "main", "models", "start", "studies"]
 
@@ -16,14 +16,13 @@ def main() -> None:
     render.quiet_libraries()
     try:
         app()
-    except (ConfigError, OutputError) as error:
-        _fail(error, WRONG_CALL)
-    except ZonateError as error:
+    except ProcessError as error:
+        processes.leave(error)
         _fail(error, SOME_FAILED)
     except OSError as error:  # such as a folder that may not be written to, or a full disk
         _fail(OutputError(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"), SOME_FAILED)
-    except ValueError as error:  # a bad argument of a verb
-        _fail(error, WRONG_CALL)
+    except (ZonateError, ValueError) as error:
+        _fail(error, exit_code(error))
 
 
 def _fail(error: Exception, code: int) -> None:

@@ -14,12 +14,16 @@ from zonate.cli.app import (
     SOME_FAILED,
     AsJson,
     Assignments,
-    Jobs,
+    MemoryGib,
+    Number,
     Output,
     Overwrite,
+    Scheduler,
+    TimeoutS,
     app,
     print_json,
     settings_of,
+    workers_of,
 )
 
 
@@ -105,7 +109,10 @@ def prepare(
     recipe: Annotated[
         str | None, typer.Option(help="The recipe that will learn from it: how it is read, aligned, sliced and split.")
     ] = None,
-    jobs: Jobs = 0,
+    workers: Number = 0,
+    scheduler: Scheduler = None,
+    memory_gib: MemoryGib = None,
+    timeout_s: TimeoutS = None,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -122,7 +129,7 @@ def prepare(
             layout=layout or [],
             settings=settings,
             overwrite=overwrite,
-            jobs=jobs,
+            workers=workers_of(workers, scheduler, memory_gib, timeout_s),
             progress=progress,
         )
     there = f"{len(result.done)} cases prepared, {len(result.skipped)} were there already"

@@ -1,7 +1,8 @@
 """How results look on a terminal."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Items
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,6 +170,16 @@ def show_address(address: str) -> None:
     console.print(f"{address}\nfor this machine alone; Ctrl-C ends it", markup=False, highlight=False, soft_wrap=True)
 
 
+def show_skipped(folders: Items[Path]) -> None:
+    """What `--resume` found complete."""
+    if folders:
+        names = ", ".join(folder.name for folder in folders[:_NAMES])
+        more = f" and {len(folders) - _NAMES} more" if len(folders) > _NAMES else ""
+        console.print(
+            f"{len(folders)} were there already: {names}{more}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
 def show_failures(failed: Mapping[str, str]) -> None:
     """The cases of a batch that were set aside."""
     if not failed:
@@ -186,35 +197,6 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
-
-
-def show_shipped_model(about: Mapping[str, Any]) -> None:
-    """The weights that ship: file and network in a table, then their card."""
-    from rich.markdown import Markdown
-
-    if "problem" in about:
-        console.print(f"model that ships: {about['problem']}", markup=False, highlight=False, soft_wrap=True)
-        return
-    rows = [
-        ["file", about["file"]],
-        ["sha256", about["sha256"]],
-        ["size", f"{about['size_bytes'] / 1e6:.1f} MB"],
-        ["format", f"{about['format']} {about['format_version']}"],
-        ["parameters", f"{about['parameters'] / 1e6:.1f} million"],
-        ["channels", ", ".join(name for name, known in about["channels"].items() if known)],
-        ["learnt from", _cases(about["provenance"]["sources"])],
-        [
-            "epoch chosen by",
-            f"{about['validation_patients']} further patients" if about["validation_patients"] else "none",
-        ],
-    ]
-    show_table("Model that ships", ["what", "value"], rows)
-    console.print(Markdown(about["card"]))
-
-
-def _cases(sources: Iterable[Mapping[str, Any]]) -> str:
-    """How many cases of which data set."""
-    return ", ".join(f"{source['cases']} {source['dataset']}" for source in sources)
 
 
 _SHOWN = ("hd95_mm", "volume_error_ml")

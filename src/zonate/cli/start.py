@@ -2,9 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from zonate.cli import render
 from zonate.cli.app import START, AsJson, Output, Overwrite, app, print_json
+from zonate.cli.model_table import show_model
 
 
 @app.command(rich_help_panel=START)
@@ -24,15 +28,23 @@ def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: i
 
 
 @app.command(rich_help_panel=START)
-def info(as_json: AsJson = False) -> None:
-    """Show versions, machine, recipes, zones, and the model that ships."""
+def info(
+    model: Annotated[
+        Path | None, typer.Argument(help="Run folder, model file or `shipped`: what stands in it, and nothing else.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show versions, machine, recipes, zones, and the model that ships; or what a given model is."""
     from zonate.verbs.info import info as run
 
-    found = run()
+    found = run(model)
     if as_json:
         print_json(found)
+        return
+    if model is not None:
+        show_model(found, f"Model {model}")
         return
     shipped = found.pop("shipped_model")
     rows = [[key, json.dumps(value, ensure_ascii=False)] for key, value in found.items()]
     render.show_table("Zonate", ["what", "value"], rows)
-    render.show_shipped_model(shipped)
+    show_model(shipped, "Model that ships")

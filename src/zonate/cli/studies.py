@@ -4,7 +4,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,16 +18,27 @@ from zonate.cli.app import (
     Assignments,
     CaseId,
     Dwi,
-    Jobs,
+    MemoryGib,
+    Number,
     Output,
     Overwrite,
+    Resume,
+    Scheduler,
     Study,
     T2w,
+    TimeoutS,
     app,
     print_json,
     series_overrides,
     settings_of,
+    workers_of,
 )
+
+if TYPE_CHECKING:
+    from zonate.config import Settings
+    from zonate.study import Sequence
+
+Studies = Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")]
 
 
 class DrawnBy(StrEnum):
@@ -68,7 +79,7 @@ def inspect(
 
 @app.command(rich_help_panel=STUDIES)
 def align(
-    study: Study,
+    studies: Studies,
     output: Output,
     case_id: CaseId = None,
     t2w: T2w = None,
@@ -78,23 +89,59 @@ def align(
         list[Path] | None,
         typer.Option(help="Point pairs of 3D Slicer (.fcsv, .mrk.json) to measure by: one file, or T2W's and DWI's."),
     ] = None,
+    workers: Number = 0,
+    scheduler: Scheduler = None,
+    memory_gib: MemoryGib = None,
+    timeout_s: TimeoutS = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
-    """Bring DWI and ADC onto the T2W grid; write the volumes, the transform, the figures and a picture."""
-    from zonate.verbs.align import align as run
+    """Bring DWI and ADC onto the T2W grid: into OUTPUT, or, of several studies, into OUTPUT/<case_id>/."""
+    from zonate.verbs.align_studies import align_studies as run
 
     overrides = series_overrides(t2w, dwi, adc)
     settings = settings_of(assignments)
-    result = run(
-        study,
-        output,
-        settings,
-        case_id=case_id,
-        overrides=overrides,
-        landmarks=landmarks or [],
-        overwrite=overwrite,
+    crew = workers_of(workers, scheduler, memory_gib, timeout_s)
+    if len(studies) == 1:
+        _align_one(
+            studies[0], output, settings, case_id, overrides, landmarks or [], resume=resume, overwrite=overwrite
+        )
+        return
+    if case_id is not None or overrides or landmarks:
+        raise ValueError("a case_id, series numbers and landmarks belong to one study: give one study at a time")
+    with render.progress_bar("align") as progress:
+        result = run(*(studies, output, settings), overwrite=overwrite, resume=resume, workers=crew, progress=progress)
+    for folder, aligned in result.done.items():
+        render.console.print(str(folder / "alignment.png"), markup=False, soft_wrap=True)
+        render.show_alignment(aligned.record)
+    render.show_warnings(
+        tuple(f"case {folder.name}: {text}" for folder, a in result.done.items() for text in a.warnings)
     )
+    render.show_skipped(result.skipped)
+    render.show_failures(result.failed)
+    sys.exit(SOME_FAILED if result.failed else DONE)
+
+
+def _align_one(
+    study: Path,
+    output: Path,
+    settings: "Settings",
+    case_id: str | None,
+    overrides: "dict[Sequence, int]",
+    landmarks: list[Path],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    from zonate.verbs.align import align as run
+    from zonate.verbs.align import is_aligned
+
+    of_one: dict[str, Any] = {"case_id": case_id, "overrides": overrides, "landmarks": landmarks}
+    if resume and is_aligned(study, output, settings, **of_one):
+        render.show_skipped([output])
+        return
+    result = run(study, output, settings, **of_one, overwrite=overwrite)
     render.show_alignment(result.alignment.record)
     if result.landmarks is not None:
         render.show_landmarks(result.landmarks)
@@ -104,7 +151,7 @@ def align(
 
 @app.command(rich_help_panel=STUDIES)
 def predict(
-    studies: Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")],
+    studies: Studies,
     output: Output,
     model: Annotated[
         Path | None, typer.Option(help="Run folder or model file; none: the weights that ship, see `zonate info`.")
@@ -118,7 +165,11 @@ def predict(
     t2w: T2w = None,
     dwi: Dwi = None,
     adc: Adc = None,
-    jobs: Jobs = 0,
+    workers: Number = 0,
+    scheduler: Scheduler = None,
+    memory_gib: MemoryGib = None,
+    timeout_s: TimeoutS = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
@@ -141,7 +192,8 @@ def predict(
             overrides=series_overrides(t2w, dwi, adc),
             psa_ng_ml=psa,
             overwrite=overwrite,
-            jobs=jobs,
+            resume=resume,
+            workers=workers_of(workers, scheduler, memory_gib, timeout_s),
             progress=progress,
         )
     if deidentify and case_id is None and result.done:
@@ -155,6 +207,7 @@ def predict(
         render.console.print(said, markup=False, highlight=False, soft_wrap=True)
     if result.done and about["model"]["terms_of_use"]:
         render.console.print(f"terms: {about['model']['terms_of_use']}", markup=False, soft_wrap=True)
+    render.show_skipped(result.skipped)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 

@@ -14,10 +14,13 @@ from zonate.config import Settings
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.io.landmarks import read_landmark_pairs
 from zonate.io.nifti import write_volume
+from zonate.io.stamps import stamps
 from zonate.load import open_study, read_acquisition
 from zonate.pictures.alignment import draw_alignment
 from zonate.study import Acquisition, Sequence
+from zonate.verbs.study_key import is_made_from, study_key
 
+ALIGNMENT_NAME = "alignment.json"
 DEFAULT_SETTINGS = Settings()
 
 
@@ -72,6 +75,7 @@ def align(
     grid, field = acquisition.t2w.grid, alignment.displacement_mm
     transform = HEADER if field is None else displacement_transform(field, grid)
     errors = None if pairs is None else measure_landmarks(pairs, transform, grid)
+    made_from = _source_key(study, settings, case_id, overrides, landmarks)
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_volume(folder / "t2w.nii.gz", acquisition.t2w)
         for name, volume in (("dwi", alignment.dwi), ("adc", alignment.adc)):
@@ -79,9 +83,39 @@ def align(
                 write_volume(folder / f"{name}.nii.gz", volume)
         for name, text in alignment.transforms.items():
             write_text(folder / name, text)
-        write_json(folder / "alignment.json", alignment_to_json(acquisition, alignment, errors))
+        about = alignment_to_json(acquisition, alignment, errors)
+        write_json(folder / ALIGNMENT_NAME, {**about, "source_key": made_from})
         draw_alignment(folder / "alignment.png", acquisition, alignment, settings.alignment)
     return AlignResult(alignment, errors)
+
+
+def is_aligned(
+    study: Path,
+    output: Path,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    case_id: str | None = None,
+    overrides: Mapping[Sequence, int] | None = None,
+    landmarks: Items[Path] = (),
+) -> bool:
+    """Whether `align` has written that already, of the same files and settings, by the same version of Zonate."""
+    return is_made_from(output / ALIGNMENT_NAME, _source_key(study, settings, case_id, overrides, landmarks))
+
+
+def _source_key(
+    study: Path,
+    settings: Settings,
+    case_id: str | None,
+    overrides: Mapping[Sequence, int] | None,
+    landmarks: Items[Path],
+) -> str:
+    said = {
+        "case_id": case_id,
+        "overrides": {role.name: number for role, number in (overrides or {}).items()},
+        "landmarks": [stamps(file) for file in landmarks],
+        **settings.model_dump(mode="json", include={"reading", "alignment"}),
+    }
+    return study_key(study, said)
 
 
 def alignment_to_json(

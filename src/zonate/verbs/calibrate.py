@@ -11,8 +11,9 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
+from zonate.dataset.entry import Entry
 from zonate.dataset.slices import Slices
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.store import Dataset
 from zonate.doubt import draw
 from zonate.errors import DatasetError, ModelError, OutputError, why_set_aside
 from zonate.geometry import Volume
@@ -164,7 +165,7 @@ def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
     view = folded(dataset, model, None)
     entries = view.split(split)
     if not entries:
-        raise DatasetError(f"the dataset {dataset.path} has no case in the split {split!r}: choose another")
+        raise DatasetError(f"the dataset {dataset.where} has no case in the split {split!r}: choose another")
     remedy = "Calibrate on patients that it was not trained on"
     require_unknown(model.provenance, view, entries, chosen_too=False, remedy=remedy)
     return HeldOut(model, view, entries)
@@ -210,11 +211,12 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     """
     if slices.labels is None:
         return []
-    zones = model.segment(slices)
+    segmentation = model.begin(slices)
+    zones = segmentation.result()
     odd = implausibilities(zones, slices)  # as in prediction, of the result before clean-up
     labels, _ = clean_up(zones.labels, zones.codes, model.settings.prediction.clean_up)
     zones = replace(zones, labels=labels)
-    drawn = draw(model, slices, zones, samples)
+    drawn = draw(segmentation, zones, samples)
     scores = agreement(drawn.figures)
     intervals = intervals_ml(drawn.figures, zones.volumes_ml())
     reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)

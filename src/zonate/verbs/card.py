@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zonate.dataset.entry import Entry
 from zonate.dataset.licences import restriction
-from zonate.dataset.store import Entry
 from zonate.errors import ModelError
 from zonate.measures.calibration import calibrated_on
 from zonate.model import Model
-from zonate.zonemap import WHY_NOT_VALIDATED
+from zonate.zonemap import why_not_validated
 from zonate.zones import STRUCTURES, LabelCode, structure_codes
 
 RESEARCH_USE = "Research use only. Not a medical device, not for diagnosis."
@@ -88,7 +88,7 @@ def _unproven(model: Model) -> list[str]:
     names = not_validated(model.provenance, model.codes)
     if not names:
         return []
-    return ["", "## Not validated", "", f"{', '.join(names)}: {WHY_NOT_VALIDATED}."]
+    return ["", "## Not validated", "", f"{', '.join(names)}: {why_not_validated(len(names))}."]
 
 
 def _calibrated(model: Model) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.geometry import Crop
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.pictures.contact import CASES_PER_SHEET, ContactRow, draw_contact_sheet

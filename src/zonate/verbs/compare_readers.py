@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from zonate.config import EvaluationSettings
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, why_set_aside
 from zonate.metrics import Score, score_case, summarise
 from zonate.metrics.tables import csv_text, score_columns, score_row, structure_to_json
 from zonate.model import Model
+from zonate.settings.results import EvaluationSettings
 
 MODEL = "model"
 

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zonate.config import OutputSettings
 from zonate.errors import ZonateError
 from zonate.io.dicom_output import DicomAlgorithm
 from zonate.io.encapsulated_pdf import write_encapsulated_pdf
@@ -16,6 +15,7 @@ from zonate.io.source import SourceImages
 from zonate.io.sr import write_measurements_sr
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
+from zonate.settings.results import OutputSettings
 from zonate.zonemap import ZoneMap, said_of_not_validated
 
 ZONES, SECTORS, MEASUREMENTS = "zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm"
@@ -144,6 +144,7 @@ class _Objects:
                     sector_volumes_ml=None if zones.sectors is None else sector_volumes_ml(zones.sectors),
                     sectors_seg=sectors_seg,
                     comments=(*_doubt(zones), *_unproven(zones), *zones.warnings),
+                    not_validated=zones.not_validated,
                     description=_described(zones, "Zonate prostate measurements"),
                 ),
             )

@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, cast, get_args
 
-from zonate.config import EvaluationSettings
+from zonate.dataset.entry import Entry
 from zonate.dataset.slices import restore_slices
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.storage import Cache
+from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, why_set_aside
 from zonate.geometry import Volume
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
@@ -21,6 +22,7 @@ from zonate.model import Model
 from zonate.pictures.boxplots import draw_boxplots
 from zonate.pictures.worst import draw_worst
 from zonate.progress import Progress, silent
+from zonate.settings.results import EvaluationSettings
 from zonate.shipped import model_path
 from zonate.verbs.compare_readers import compare_readers, comparisons_csv, comparisons_json, read_more_than_once
 from zonate.verbs.fold_models import folded
@@ -68,7 +70,7 @@ class _Shown:
 
 def evaluate(
     model: Path | str,
-    dataset: Path,
+    dataset: Path | str,
     output: Path,
     *,
     split: str = "test",
@@ -76,6 +78,7 @@ def evaluate(
     readers: bool = False,
     settings: EvaluationSettings | None = None,
     overwrite: bool = False,
+    cache: Cache | None = None,
     progress: Progress = silent,
 ) -> EvaluationSummary:
     """Compare a model's zones with the references of one side of a dataset.
@@ -87,7 +90,7 @@ def evaluate(
 
     Args:
         model: A model file or a run folder; `shipped`: the weights that ship with the package.
-        dataset: What `prepare` wrote.
+        dataset: What `prepare` wrote, by its folder or a URL, see `Dataset.open`.
         output: Folder for the results.
         split: `train`, `validation`, `test` or `evaluation`.
         fold: The fold of cross-validation, from 0; None: the one that the model left out, where it was trained on a
@@ -96,6 +99,7 @@ def evaluate(
         readers: Whether model and readers are compared on the images that were read more than once.
         settings: None: those that the model carries.
         overwrite: Whether an output that holds something may be replaced.
+        cache: Where files of a URL are kept on this machine.
         progress: Told of each case.
 
     Raises:
@@ -110,8 +114,9 @@ def evaluate(
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
     model_file = model_path(model)
-    check_output_folder(output, overwrite=overwrite, inputs=[model_file, dataset])
-    opened, trained = Dataset.open(dataset), Model.load(model_file)
+    opened = Dataset.open(dataset, cache)
+    check_output_folder(output, overwrite=overwrite, inputs=[model_file, opened.path])
+    trained = Model.load(model_file)
     settings = settings or trained.settings.evaluation
     opened = folded(opened, trained, fold)
     entries = tuple(entry for entry in opened.split(cast("Split", split)) if not entry.stands_aside)

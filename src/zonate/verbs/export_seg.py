@@ -5,7 +5,6 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
 
-from zonate.config import ReadingSettings
 from zonate.dataset.anatomy import examine
 from zonate.dataset.labels import map_labels, place_labels
 from zonate.errors import OutputError, StudyError
@@ -15,6 +14,7 @@ from zonate.io.nifti import read_volume
 from zonate.io.opening import opened
 from zonate.io.seg_writer import EmptyZones, write_zones_seg
 from zonate.io.source import source_images
+from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
 from zonate.zones import ALL_ZONE_CODES, LabelCode, code_name
 

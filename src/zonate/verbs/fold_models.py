@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zonate.config import Settings
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import DatasetError, ModelError
 from zonate.model import Model
@@ -66,9 +67,9 @@ def fold_models(runs: Items[Path], of: Model, dataset: Dataset) -> list[HeldOut]
         view = dataset.folded(fold)
         entries = view.split("test")
         if not entries:
-            raise DatasetError(f"the dataset {dataset.path} has no case in fold {fold}, which {run} left out")
+            raise DatasetError(f"the dataset {dataset.where} has no case in fold {fold}, which {run} left out")
         remedy = (
-            f"Train {run} again by `zonate train --fold {fold}` on {dataset.path}, from weights that do not know them"
+            f"Train {run} again by `zonate train --fold {fold}` on {dataset.where}, from weights that do not know them"
         )
         require_unknown(model.provenance, view, entries, chosen_too=True, remedy=remedy)
         used = model.settings.model_copy(update={"prediction": of.settings.prediction})

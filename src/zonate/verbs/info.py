@@ -1,15 +1,17 @@
-"""What is installed, for a bug report and for a user who wonders what there is."""
+"""What is installed, and what a model is: for a bug report, and for a user who wonders what there is."""
 
 import os
 import platform
+from collections.abc import Sized
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from zonate.config import recipe_names
 from zonate.dataset.importers import LAYOUTS
 from zonate.errors import ModelError
-from zonate.model import FORMAT, FORMAT_VERSION, Model
-from zonate.shipped import shipped_model_path
+from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
+from zonate.shipped import model_path, shipped_model_path
 from zonate.study import Sequence
 from zonate.verbs.card import card
 from zonate.verbs.download import collections
@@ -19,12 +21,21 @@ from zonate.zones import ZONE_INFO, LabelCode
 _LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
 
 
-def info() -> dict[str, Any]:
+def info(model: Path | str | None = None) -> dict[str, Any]:
     """Collect the versions, the machine, the recipes, the layouts, the collections, the zones and what ships.
 
+    Args:
+        model: A model file, a run folder or `shipped`: of that model alone it is told what it is.
+
     Returns:
-        JSON values; a library that is not installed has the version None. `shipped_model` is as that function gives it.
+        JSON values; a library that is not installed has the version None. `shipped_model` is as that function gives it,
+        and so is what is told of another model.
+
+    Raises:
+        ModelError: There is no model at that path, or it cannot be read.
     """
+    if model is not None:
+        return _about(model_path(model))
     return {
         "zonate": version("zonate"),
         "python": platform.python_version(),
@@ -46,28 +57,37 @@ def shipped_model() -> dict[str, Any]:
 
     Returns:
         What every result says of its model (`model_to_json`), and the file's size and format, the network's
-        parameters, the channels it looks at, how many patients it learnt from, whom to cite, and its card in
-        Markdown. Where there are none that could be used: the reason alone, as `problem`.
+        parameters, the channels it looks at, how many patients it learnt from and was chosen by (None: not recorded),
+        whom to cite, and its card in Markdown. Where there are none that could be used: the reason alone, as `problem`.
     """
     try:
-        file = shipped_model_path()
-        model = Model.load(file)
-        about = model_to_json(model, file)
+        return _about(shipped_model_path())
     except ModelError as error:
         return {"problem": str(error)}
-    sources = about["provenance"].get("sources", [])
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """The same of the model in a file or run folder."""
+    model = Model.load(path)
+    file = path / BEST_NAME if path.is_dir() else path
+    sources = model.provenance.get("sources", [])
     return {
-        **about,
+        **model_to_json(model, path),
         "size_bytes": file.stat().st_size,
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "parameters": sum(weights.numel() for weights in model.generator.parameters()),
         "channels": {sequence.name: known for sequence, known in zip(Sequence, model.channels, strict=True)},
-        "training_patients": len(model.provenance.get("training_patients", ())),
-        "validation_patients": len(model.provenance.get("validation_patients", ())),
+        "training_patients": _count(model.provenance.get("training_patients")),
+        "validation_patients": _count(model.provenance.get("validation_patients")),
         "citations": list(dict.fromkeys(source["citation"] for source in sources if source.get("citation"))),
         "card": card(model),
     }
+
+
+def _count(patients: Sized | None) -> int | None:
+    """How many there are, and not who."""
+    return None if patients is None else len(patients)
 
 
 def _version_of(library: str) -> str | None:

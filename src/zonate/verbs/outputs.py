@@ -32,10 +32,13 @@ from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap
 from zonate.zones import STRUCTURES, code_name, structure_codes
 
+ZONES_NAME = "zones.json"
 _NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
 
 
-def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: Segmenter) -> None:
+def write_outputs(
+    folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: Segmenter, *, source_key: str | None = None
+) -> None:
     """Write everything that the settings ask for, and `zones.json`, which says what was not written and why.
 
     Where no prostate was found there are `zones.nii.gz`, `zones.json`, `qc.png` and the report, which say so, and no
@@ -48,6 +51,7 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
         loaded: What was segmented, and the headers that DICOM objects refer to.
         zones: What came of it.
         segmenter: What it was segmented by.
+        source_key: Of all that the result depends on, see `study_key`; None: it will not be resumed.
     """
     case, wanted = loaded.case, segmenter.settings.output
     not_given: dict[str, str] = {}
@@ -77,7 +81,7 @@ def write_outputs(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: 
     else:
         not_given |= left_out("report", "report.html", "report.pdf")
     not_given |= _write_objects(folder, loaded, zones, segmenter)
-    write_json(folder / "zones.json", _report(case, zones, segmenter, not_given))
+    write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
 
 
 def _note(zones: ZoneMap) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
-from zonate.config import SplitSettings
 from zonate.dataset.cases import CaseRecord
+from zonate.dataset.entry import Entry, PlacedRecord
 from zonate.dataset.importers import Source
 from zonate.dataset.splits import Candidate, joined_patients, split_cases
-from zonate.dataset.store import Dataset, Entry, PlacedRecord
+from zonate.dataset.store import Dataset
 from zonate.errors import LabelError, LeakageError, ZonateError
+from zonate.settings.data import SplitSettings
 from zonate.zones import told_apart
 
 

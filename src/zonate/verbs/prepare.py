@@ -1,7 +1,5 @@
 """`zonate prepare`: from studies with labels to a dataset."""
 
-import re
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
@@ -11,22 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zonate.config import Settings, SplitSettings
+from zonate.config import Settings
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, read_record
+from zonate.dataset.entry import Entry
 from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
 from zonate.dataset.importers.identity import source_key
+from zonate.dataset.index import INDEX_NAME, write_index
 from zonate.dataset.splits import Placed, check_no_leakage
-from zonate.dataset.store import INDEX_NAME, Entry, write_index
 from zonate.errors import DatasetError, OutputError
-from zonate.io.files import claim_output_folder
+from zonate.io.files import claim_output_folder, remove_half_written
 from zonate.progress import Progress, silent
+from zonate.settings.data import SplitSettings
 from zonate.verbs.card import sources_of
-from zonate.verbs.parallel import SetAside, cases_at_a_time, each_case
+from zonate.verbs.parallel import each_case
 from zonate.verbs.place_cases import place_cases, sides_of
 from zonate.verbs.prepare_case import prepare_case
+from zonate.verbs.set_aside import SetAside
+from zonate.verbs.workers import Workers
 
 _REASONS = 3
-_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")  # as io.files.atomic_path names them
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,14 @@ def prepare(
     layout: str | Items[str] = (),
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     overwrite: bool = False,
-    jobs: int = 1,
+    workers: int | Workers = 1,
     progress: Progress = silent,
 ) -> PrepareResult:
     """Turn studies with labels into a dataset; called again, it resumes.
 
     A case that is complete and whose source and settings are unchanged is kept. A case that fails is set aside and the
     others are finished. The index is written last; it lists the cases of this call that succeeded. The same sources
-    and settings give the same files, bit for bit, whatever the order of the cases and the number of jobs.
+    and settings give the same files, bit for bit, whatever the order of the cases and the number of workers.
 
     Args:
         output: The dataset's folder: new, empty, or one that `prepare` began.
@@ -76,30 +77,30 @@ def prepare(
         layout: The name of each one's layout, a key of `LAYOUTS`; none: each is recognised.
         settings: reading, alignment, slicing and split are used.
         overwrite: Whether an output that holds something is emptied first.
-        jobs: How many cases at a time, each in a process of its own, see `zonate.verbs.parallel`; 0: as many as cores
-            and memory allow.
+        workers: How many cases at a time, each in a process of its own (0: as many as cores and memory allow), or
+            which workers and what a case may take.
         progress: Told after each case.
 
     Raises:
-        ValueError: A negative number of jobs.
+        ValueError: A negative number of workers.
         DatasetError: There is nothing to prepare, a manifest or layout is not what it should be, or two cases have one
             id.
         LeakageError: Manifests put a patient on two sides of the split; or, where there is no fold, the split puts a
             made case on another side than a patient that it was made from.
         OutputError: The output holds something else, or cases that this call does not name.
     """
+    crew = Workers.of(workers)
     sources, left_out = _sources(
-        manifests,
-        [source] if isinstance(source, Path) else source,
+        [path.absolute() for path in manifests],  # a worker has a working directory of its own
+        [path.absolute() for path in ([source] if isinstance(source, Path) else source)],
         [layout] if isinstance(layout, str) else layout,
     )
     _check_test_sets(sources, settings.split)
-    jobs = cases_at_a_time(jobs, len(sources))
     _claim(output, sources, overwrite)
     kept = _unchanged(output, sources, settings)
     to_make = [case for case in sources if case.case_id not in kept]
     before = sides_of(output)
-    made, failed = _make_each(output, to_make, settings, jobs, progress, len(kept))
+    made, failed = _make_each(output, to_make, settings, crew, progress, len(kept))
     complete = {**kept, **made}
     by_id = sorted(sources, key=lambda case: case.case_id)  # so that the order of the sources changes nothing
     records = [(case, complete[case.case_id]) for case in by_id if case.case_id in complete]
@@ -175,19 +176,12 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
             f"{output} holds cases that this call does not name ({', '.join(strangers[:5])}"
             f"{', …' if len(strangers) > 5 else ''}): name their manifests too, give another folder, or --overwrite"
         )
-    _remove_leftovers(cases)
+    remove_half_written(cases, {case.case_id for case in sources})
 
 
 def _inputs(case: Source) -> list[Path]:
     """Everything that is read for a case."""
     return [case.root, *case.files.values()]
-
-
-def _remove_leftovers(cases: Path) -> None:
-    """Remove the temporary folders of a call that was killed; other hidden things are not ours."""
-    for folder in cases.iterdir():
-        if _TEMPORARY.match(folder.name) and folder.is_dir():
-            shutil.rmtree(folder)
 
 
 def _unchanged(output: Path, sources: Items[Source], settings: Settings) -> dict[str, CaseRecord]:
@@ -204,20 +198,23 @@ def _unchanged(output: Path, sources: Items[Source], settings: Settings) -> dict
 
 
 def _make_each(
-    output: Path, sources: Items[Source], settings: Settings, jobs: int, progress: Progress, kept: int
+    output: Path, sources: Items[Source], settings: Settings, workers: Workers, progress: Progress, kept: int
 ) -> tuple[dict[str, CaseRecord], dict[str, str]]:
     """The records of those that could be made, and the reasons of those that could not, each in the order given."""
     if any(case_folder(output, source.case_id).exists() for source in sources):
         (output / INDEX_NAME).unlink(missing_ok=True)  # an index must not speak of a case that is being replaced
     total = kept + len(sources)
     progress(kept, total, "")
-    tasks = {source.case_id: partial(prepare_case, output, source, settings) for source in sources}
+    tasks = {source.case_id: partial(prepare_case, output.absolute(), source, settings) for source in sources}
+    inputs = {source.case_id: _inputs(source) for source in sources}
     found: dict[str, CaseRecord | SetAside] = {}
-    with closing(each_case(tasks, jobs=jobs)) as outcomes:
-        for case_id, outcome in outcomes:
-            found[case_id] = outcome
-            progress(kept + len(found), total, case_id)
-    _remove_leftovers(output / CASES_FOLDER)  # of processes that died
+    try:
+        with closing(each_case(tasks, workers.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
+            for case_id, outcome in outcomes:
+                found[case_id] = outcome
+                progress(kept + len(found), total, case_id)
+    finally:
+        remove_half_written(output / CASES_FOLDER, tasks)  # of workers that were killed
     made: dict[str, CaseRecord] = {}
     failed: dict[str, str] = {}
     for source in sources:

@@ -12,10 +12,11 @@ from zonate.dataset.image_digest import image_digest
 from zonate.dataset.slices import Slices, slice_case
 from zonate.doubt import with_uncertainty
 from zonate.errors import ConfigError, StudyError
+from zonate.io.roles import is_of_absence
 from zonate.measures.clean_up import clean_up
 from zonate.measures.measure import measure
 from zonate.measures.sector_map import sector_map
-from zonate.model import Model
+from zonate.model import Model, Segmentation
 from zonate.plausibility import Implausibility, absent_channels, disqualifying, implausibilities
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
@@ -79,14 +80,15 @@ class Segmenter:
         """
         refuse_unsuitable(case)
         slices = slice_case(case, self.settings.slicing)
-        zones = self.model.segment(slices)
+        segmentation = self.model.begin(slices)
+        zones = segmentation.result()
         if not zones.labels.grid.same_as(case.t2w.grid):
             raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
         found = implausibilities(zones, slices)
         impossible = disqualifying(found)
         warnings = _warnings(case, found, slices, self.model.channels)
         zones, cleaned = self._cleaned(zones)
-        zones = self._sampled(zones, slices, impossible)
+        zones = self._sampled(zones, segmentation, impossible)
         uncertainty = zones.uncertainty
         measured = measure(
             case,
@@ -119,26 +121,30 @@ class Segmenter:
         labels, changes = clean_up(zones.labels, zones.codes, how)
         return replace(zones, labels=labels), changes
 
-    def _sampled(self, zones: ZoneMap, slices: Slices, impossible: Items[str]) -> ZoneMap:
+    def _sampled(self, zones: ZoneMap, segmentation: Segmentation, impossible: Items[str]) -> ZoneMap:
         samples = self.settings.prediction.samples
         if samples == 0 or not self.model.can_sample:
             why = "no samples were drawn" if samples == 0 else "the model has no dropout"
             return replace(zones, warnings=(f"{why}: nothing but its shape was asked whether the result is doubtful",))
-        return with_uncertainty(self.model, slices, zones, samples, impossible)
+        return with_uncertainty(segmentation, zones, samples, impossible)
 
 
 def _warnings(
     case: Case, found: Items[Implausibility], slices: Slices, known: tuple[bool, bool, bool]
 ) -> tuple[str, ...]:
-    """What may make the result worthless comes first."""
+    """What may make the result worthless comes first.
+
+    That DWI or ADC is absent is said of what the model looks at, and then with what came of it.
+    """
+    others = [text for text in case.warnings if not is_of_absence(text)]
     odd = [one.text for one in found]
     missed = [sequence.name for sequence in (Sequence.DWI, Sequence.ADC) if known[sequence]]
     unusable = case.alignment.chosen == "none" and case.alignment != NO_ALIGNMENT
     if not (missed and unusable):
-        return (*odd, *absent_channels(slices, known), *case.warnings)
+        return (*odd, *absent_channels(slices, known), *others)
     t2w_alone = (
         f"the zones come from T2W alone: {case.alignment.reason}. The model learnt with {' and '.join(missed)} and saw "
         "the mean everywhere in place of them"
     )
-    others = (text for text in case.warnings if text != case.alignment.reason)
-    return (t2w_alone, *odd, *absent_channels(slices, (True, False, False)), *others)
+    unsaid = (text for text in others if text != case.alignment.reason)
+    return (t2w_alone, *odd, *absent_channels(slices, (True, False, False)), *unsaid)

@@ -1,0 +1,133 @@
+"""Align studies: a folder each of volumes on one grid, with the record and the picture by which to judge them."""
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from contextlib import closing
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from zonate.case import AlignmentRecord
+from zonate.config import Settings
+from zonate.errors import OutputError
+from zonate.io.files import check_output_folder, remove_half_written
+from zonate.progress import Progress, silent
+from zonate.verbs.align import ALIGNMENT_NAME, DEFAULT_SETTINGS, align, is_aligned
+from zonate.verbs.case_names import case_names
+from zonate.verbs.parallel import each_case
+from zonate.verbs.set_aside import SetAside, attempt
+from zonate.verbs.workers import Workers
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A study that is aligned.
+
+    Attributes:
+        record: What was done, with its figures.
+        warnings: What a person should know.
+    """
+
+    record: AlignmentRecord
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """As `align` wrote it."""
+        told = json.loads((folder / ALIGNMENT_NAME).read_text(encoding="utf-8"))
+        record = AlignmentRecord(**{field.name: told[field.name] for field in fields(AlignmentRecord)})
+        return cls(record, tuple(told["warnings"]))
+
+
+@dataclass(frozen=True)
+class AlignStudiesResult:
+    """What became of the studies.
+
+    Attributes:
+        done: By the folder of each case that is done, in the order given.
+        failed: By case_id, why it was set aside.
+        skipped: The folders of those that were complete already, of the same study and settings.
+    """
+
+    done: Mapping[Path, Aligned]
+    failed: Mapping[str, str]
+    skipped: tuple[Path, ...]
+
+
+def align_studies(
+    studies: Items[Path],
+    output: Path,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    workers: int | Workers = 1,
+    progress: Progress = silent,
+) -> AlignStudiesResult:
+    """Write into OUTPUT/<case_id>/ what `align` writes of each study.
+
+    A study that cannot be aligned is set aside and the rest go on. The same studies give the same bits, whatever their
+    order and the number of workers.
+
+    Args:
+        studies: Folders or zips, as `open_study` takes them.
+        output: Folder of the cases' folders.
+        settings: Of which `reading` and `alignment` are used.
+        overwrite: Whether a case folder that holds something may be replaced.
+        resume: Whether cases are skipped that are complete and made from the same study and settings, by the same
+            version of Zonate.
+        workers: As in `predict_studies`.
+        progress: Told after each study.
+
+    Raises:
+        ValueError: No study, or one whose name is no folder's; a negative number of workers.
+        ConfigError: No scheduler answers.
+        OutputError: Two studies would be written to one folder, or the output is a file.
+    """
+    crew = Workers.of(workers)
+    names = case_names(studies)
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is a file, not a folder: give another output")
+    paths = {name: study.absolute() for name, study in zip(names, studies, strict=True)}  # workers are elsewhere
+    folders = {name: output.absolute() / name for name in names}
+
+    def check(name: str) -> None:
+        check_output_folder(folders[name], overwrite=overwrite, inputs=paths.values())
+
+    remove_half_written(output, names)
+    skipped = {name for name in names if resume and is_aligned(paths[name], folders[name], settings, case_id=name)}
+    refused = {name: attempt(name, partial(check, name)) for name in names if name not in skipped}
+    tasks = {
+        name: partial(align_study, paths[name], folders[name], settings, case_id=name, overwrite=overwrite)
+        for name, refusal in refused.items()
+        if refusal is None
+    }
+    found: dict[str, SetAside | Aligned] = {name: why for name, why in refused.items() if why is not None}
+    progress(len(names) - len(tasks), len(names), "")
+    inputs = {name: (paths[name],) for name in tasks}
+    try:
+        with closing(each_case(tasks, crew.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
+            for name, outcome in outcomes:
+                found[name] = outcome
+                progress(len(skipped) + len(found), len(names), name)
+    finally:
+        remove_half_written(output, names)  # of workers that were killed
+    ended = {name: found[name] for name in names if name in found}
+    return AlignStudiesResult(
+        done={output / name: outcome for name, outcome in ended.items() if isinstance(outcome, Aligned)},
+        failed={name: outcome.reason for name, outcome in ended.items() if isinstance(outcome, SetAside)},
+        skipped=tuple(output / name for name in names if name in skipped),
+    )
+
+
+def align_study(study: Path, folder: Path, settings: Settings, *, case_id: str, overwrite: bool) -> Aligned:
+    """Align one study of several: what a worker does.
+
+    Raises:
+        ZonateError: The study cannot be aligned, or its folder may not be written to.
+    """
+    if overwrite or not is_aligned(study, folder, settings, case_id=case_id):  # else a worker died before it said so
+        align(study, folder, settings, case_id=case_id, overwrite=overwrite)
+    return Aligned.read(folder)

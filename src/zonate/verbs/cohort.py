@@ -1,0 +1,248 @@
+"""The tasks of a cohort on a Dask cluster: limits, a second attempt, and what is said of a case that failed twice."""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Items
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from distributed import Client
+from distributed.scheduler import KilledWorker
+
+from zonate.errors import ProcessError, why_set_aside
+from zonate.verbs.cluster import cluster_of, restart
+from zonate.verbs.on_worker import Answer, Conditions, work
+from zonate.verbs.set_aside import SetAside, attempt, set_aside
+from zonate.verbs.workers import Workers
+
+Result = TypeVar("Result")
+
+_TRIES = 2
+_DEATHS_BEFORE_BEGINNING = 5
+_OVER_MEMORY = "worker-restart-memory"
+"""Dask's topic, under which a nanny names a worker that it stops for holding too much."""
+
+
+def each_on_cluster(
+    tasks: Mapping[str, Callable[[], Result]],
+    workers: Workers,
+    output: Path | None,
+    inputs: Mapping[str, Items[Path]],
+) -> Generator[tuple[str, Result | SetAside], None, None]:
+    """As `zonate.verbs.parallel.each_case`, which this is for workers in processes of their own."""
+    with _token_in(output) as token, cluster_of(workers) as client:
+        conditions = Conditions(
+            topic=f"zonate-{uuid4().hex}",
+            log_level=logging.getLogger("zonate").getEffectiveLevel(),
+            zonate_version=version("zonate"),
+            token=token,
+        )
+        yield from _Cohort[Result](client, workers, conditions).outcomes(tasks, inputs)
+
+
+@contextmanager
+def _token_in(output: Path | None) -> Iterator[Path | None]:
+    """A file by which a worker knows that it sees this very folder, not one that has the same path."""
+    if output is None:
+        yield None
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    token = output.absolute() / f".zonate-{uuid4().hex[:8]}"
+    token.touch()
+    try:
+        yield token
+    finally:
+        token.unlink(missing_ok=True)
+
+
+@dataclass
+class _Case(Generic[Result]):
+    """A case that has not ended.
+
+    Attributes:
+        case_id: Its name.
+        task: What is to be done.
+        inputs: What is read for it.
+        places: Where it was begun: nannies, or workers without one.
+        worker: That it runs on; None while it waits.
+        until_s: When its time is over, by the monotonic clock.
+        future: Of the present attempt.
+        early_deaths: How many workers died with it before it was begun.
+    """
+
+    case_id: str
+    task: Callable[[], Result]
+    inputs: tuple[Path, ...]
+    places: list[str] = field(default_factory=list)
+    worker: str | None = None
+    until_s: float = math.inf
+    future: Any = None
+    early_deaths: int = 0
+
+
+class _Cohort(Generic[Result]):
+    """The cases that have not ended, by the key of their present attempt.
+
+    What Dask tells, it tells in threads of its own: they leave a notice, and the caller's thread acts upon it.
+    """
+
+    def __init__(self, client: Client, workers: Workers, conditions: Conditions) -> None:
+        self._client = client
+        self._workers = workers
+        self._conditions = conditions
+        self._cases: dict[str, _Case[Result]] = {}
+        self._over_memory: set[str] = set()
+        self._notices: SimpleQueue[Callable[[], tuple[str, Result | SetAside] | None]] = SimpleQueue()
+
+    def outcomes(
+        self, tasks: Mapping[str, Callable[[], Result]], inputs: Mapping[str, Items[Path]]
+    ) -> Generator[tuple[str, Result | SetAside], None, None]:
+        """Do everything, and give each outcome as it comes."""
+        self._listen(self._conditions.topic, self._begun)
+        self._listen(_OVER_MEMORY, self._holds_too_much)
+        waiting = deque(
+            _Case(case_id, task, tuple(path for path in inputs.get(case_id, ()) if path.exists()))
+            for case_id, task in tasks.items()
+        )
+        try:
+            while waiting or self._cases:
+                while waiting and self._has_room():
+                    self._submit(waiting.popleft())
+                try:
+                    outcome = self._notices.get(timeout=self._seconds_left())()
+                except Empty:
+                    yield from self._stop_what_is_over_time()
+                    continue
+                if outcome is not None:
+                    yield outcome
+        except BaseException:
+            if self._workers.scheduler is not None:  # other workers are killed by `cluster_of`
+                self._stop(self._cases.values())
+            raise
+
+    def _has_room(self) -> bool:
+        """Whether to submit another: a process here is idle; a cluster must see what waits, in order to grow."""
+        return self._workers.scheduler is not None or len(self._cases) < self._workers.number
+
+    def _listen(self, topic: str, act: Callable[[Mapping[str, Any]], tuple[str, Result | SetAside] | None]) -> None:
+        self._client.subscribe_topic(topic, lambda event: self._notices.put(partial(act, event[1])))
+
+    def _submit(self, case: _Case[Result]) -> None:
+        """Begin an attempt: not where there was one already, if there are other places."""
+        key = f"zonate-{uuid4().hex}"
+        known = self._client.scheduler_info(n_workers=-1)["workers"] if case.places else {}
+        elsewhere = [address for address, about in known.items() if (about["nanny"] or address) not in case.places]
+        conditions = self._conditions.for_inputs(case.inputs)
+        case.worker, case.until_s = None, math.inf
+        self._cases[key] = case
+        case.future = self._client.submit(
+            work,
+            key,
+            partial(attempt, case.case_id, partial(conditions.checked, case.case_id, case.task)),
+            conditions,
+            key=key,
+            workers=elsewhere or None,
+            allow_other_workers=bool(elsewhere),
+        )
+        self._await(key, case)
+
+    def _await(self, key: str, case: _Case[Result]) -> None:
+        case.future.add_done_callback(lambda _: self._notices.put(partial(self._ended, key)))
+
+    def _begun(self, told: Mapping[str, Any]) -> tuple[str, SetAside] | None:
+        case = self._cases.get(told["key"])
+        if case is None:
+            return None
+        case.worker = told["worker"]
+        case.places.append(told["place"])
+        case.until_s = time.monotonic() + self._workers.study_timeout_s
+        if len(case.places) <= _TRIES:
+            return None
+        self._stop([case])  # a cluster tries by itself as often as its `allowed-failures` says
+        del self._cases[told["key"]]
+        return case.case_id, set_aside(case.case_id, _died(case.case_id))
+
+    def _holds_too_much(self, told: Mapping[str, Any]) -> None:
+        self._over_memory.add(told["worker"])
+
+    def _ended(self, key: str) -> tuple[str, Result | SetAside] | None:
+        case = self._cases.pop(key, None)
+        if case is None:  # it was stopped
+            return None
+        if case.future.status == "finished":
+            answer: Answer[Result] = case.future.result()
+            for record in answer.said:
+                logging.getLogger(record.name).handle(record)
+            return case.case_id, answer.result
+        if case.future.status in ("lost", "pending"):  # its worker died before the answer was fetched: done again
+            case.places.clear()
+            self._cases[key] = case
+            self._await(key, case)
+            return None
+        if case.future.status != "error":
+            raise ProcessError("the Dask scheduler is gone: what is done is kept, start again for the rest (--resume)")
+        error = case.future.exception()
+        if isinstance(error, KilledWorker):
+            return self._tried_in_vain(case, self._why_it_died(case))
+        if isinstance(error, ImportError | RuntimeError):
+            raise ProcessError(
+                f"the cluster cannot run Zonate ({type(error).__name__}): its scheduler and its workers need the same "
+                "versions of Zonate, Dask and Python as this process"
+            )
+        return case.case_id, set_aside(case.case_id, why_set_aside(case.case_id, error))
+
+    def _tried_in_vain(self, case: _Case[Result], reason: str) -> tuple[str, SetAside] | None:
+        """Try a case once more, or give it up."""
+        case.early_deaths += case.worker is None
+        if len(case.places) < _TRIES and case.early_deaths < _DEATHS_BEFORE_BEGINNING:
+            self._submit(case)
+            return None
+        return case.case_id, set_aside(case.case_id, reason)
+
+    def _why_it_died(self, case: _Case[Result]) -> str:
+        if case.worker not in self._over_memory:
+            return _died(case.case_id)
+        memory_gib = self._workers.study_memory_gib
+        limit = "its worker" if memory_gib is None or self._workers.scheduler else f"{memory_gib:.3g} GiB"
+        how = "dask worker --memory-limit" if self._workers.scheduler else "--memory-gib, or fewer --workers"
+        return f"case {case.case_id}: it needs more memory than {limit} may hold, and was stopped twice ({how})"
+
+    def _seconds_left(self) -> float | None:
+        until_s = min((case.until_s for case in self._cases.values()), default=math.inf)
+        return None if until_s == math.inf else max(0.0, until_s - time.monotonic())
+
+    def _stop_what_is_over_time(self) -> Iterator[tuple[str, SetAside]]:
+        now_s = time.monotonic()
+        over = {key: case for key, case in self._cases.items() if case.until_s <= now_s and not case.future.done()}
+        self._cases = {key: case for key, case in self._cases.items() if key not in over}
+        self._stop(over.values())
+        for case in over.values():
+            reason = (
+                f"case {case.case_id}: it took longer than {self._workers.study_timeout_s:g} s and was stopped, "
+                "twice (--timeout-s)"
+            )
+            if outcome := self._tried_in_vain(case, reason):
+                yield outcome
+
+    def _stop(self, cases: Iterable[_Case[Result]]) -> None:
+        """Take back what waits, and kill the workers of what runs."""
+        ours = list(cases)
+        self._client.cancel([case.future for case in ours], force=True)
+        if running := [case.worker for case in ours if case.worker is not None]:
+            restart(self._client, running)
+
+
+def _died(case_id: str) -> str:
+    return (
+        f"case {case_id}: the process that worked on it died, twice: it needs more memory than there is, or its files "
+        "crash a library"
+    )

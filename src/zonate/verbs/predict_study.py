@@ -1,0 +1,137 @@
+"""One study of a cohort, from its files to its results: what a worker does for `predict_studies`."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from zonate.errors import ModelError, OutputError
+from zonate.io.files import atomic_folder
+from zonate.load import load_study
+from zonate.study import Sequence
+from zonate.verbs.outputs import ZONES_NAME, write_outputs
+from zonate.verbs.segment import Segmenter
+from zonate.verbs.study_key import is_made_from, study_key
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A model and how it is used, by which any process finds the same.
+
+    Attributes:
+        path: A model file or a run folder.
+        changes: As `Segmenter.load` takes them.
+        sha256: Of the model file.
+    """
+
+    path: Path
+    changes: tuple[str, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, changes: Items[str] = ()) -> Self:
+        """Find out which model it is; this process holds it already then.
+
+        Raises:
+            ModelError: The model cannot be read.
+            ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+        """
+        segmenter = Segmenter.load(path, changes)
+        use = cls(path, tuple(changes), segmenter.about_model["sha256"])
+        _hold(use, segmenter)
+        return use
+
+    def segmenter(self) -> Segmenter:
+        """The model in this process, which loads it once.
+
+        Raises:
+            ModelError: The file has changed since, or cannot be read.
+        """
+        if self not in _held:
+            segmenter = Segmenter.load(self.path, self.changes)
+            if segmenter.about_model["sha256"] != self.sha256:
+                raise ModelError(f"{self.path.name} has changed while studies were segmented: start again (--resume)")
+            _hold(self, segmenter)
+        return _held[self]
+
+
+_held: dict[ModelUse, Segmenter] = {}
+"""The one that this process used last."""
+
+
+def _hold(use: ModelUse, segmenter: Segmenter) -> None:
+    _held.clear()
+    _held[use] = segmenter
+
+
+def forget_model() -> None:
+    """Give back what the model takes of this process's memory."""
+    _held.clear()
+
+
+def predicted_from(
+    study: Path,
+    segmenter: Segmenter,
+    *,
+    case_id: str,
+    overrides: Mapping[Sequence, int] | None = None,
+    psa_ng_ml: float | None = None,
+) -> str:
+    """The `source_key` of `zones.json`: it changes when the study, the model, or what is asked of `predict`, does."""
+    said = {
+        "case_id": case_id,
+        "overrides": {role.name: number for role, number in (overrides or {}).items()},
+        "psa_ng_ml": psa_ng_ml,
+        "model": segmenter.about_model["sha256"],
+        "settings": segmenter.settings.model_dump(mode="json"),
+    }
+    return study_key(study, said)
+
+
+def predict_study(
+    study: Path,
+    folder: Path,
+    use: ModelUse,
+    *,
+    case_id: str,
+    overrides: Mapping[Sequence, int] | None = None,
+    psa_ng_ml: float | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Read, align, segment and write a study; its folder appears whole or not at all.
+
+    Args:
+        study: A folder or zip.
+        folder: Of the case.
+        use: The model.
+        case_id: Its name.
+        overrides: Series numbers for roles.
+        psa_ng_ml: Prostate-specific antigen, for its density.
+        overwrite: Whether a folder that holds something may be replaced.
+
+    Raises:
+        ZonateError: The study cannot be segmented, or its folder may not be written to.
+    """
+    segmenter = use.segmenter()
+    key = predicted_from(study, segmenter, case_id=case_id, overrides=overrides, psa_ng_ml=psa_ng_ml)
+    if not overwrite and is_made_from(folder / ZONES_NAME, key):  # by a worker that died before it could say so
+        return
+    loaded = load_study(study, segmenter.settings, case_id=case_id, overrides=overrides)
+    zones = segmenter.segment(loaded.case, psa_ng_ml=psa_ng_ml)
+    with atomic_folder(folder, overwrite=overwrite) as half_written:
+        write_outputs(half_written, loaded, zones, segmenter, source_key=key)
+        refuse_corrections(folder)  # one may have been saved meanwhile
+
+
+def refuse_corrections(folder: Path) -> None:
+    """Keep what a person has drawn.
+
+    Raises:
+        OutputError: The folder of a case holds corrections by hand.
+    """
+    if corrections := sorted(folder.glob("zones.edited*")):
+        raise OutputError(
+            f"{folder} holds corrections by hand ({corrections[0].name}), which are not overwritten: move them, or "
+            "give another output"
+        )

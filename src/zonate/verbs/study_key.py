@@ -1,0 +1,34 @@
+"""What tells that a result need not be made again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from zonate.io.stamps import stamps
+
+
+def study_key(study: Path, said: Mapping[str, Any]) -> str:
+    """A digest of a study's files (by name, size and time of change), of what is said of it, and of Zonate's version.
+
+    Args:
+        study: A folder or zip.
+        said: Everything else that the result depends on (JSON values).
+    """
+    everything = {"zonate_version": version("zonate"), "files": stamps(study), **said}
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def is_made_from(record: Path, key: str) -> bool:
+    """Whether a result is there, complete, and was made from that.
+
+    Args:
+        record: The JSON file of the result that holds its `source_key`; a folder is written whole or not at all.
+        key: As `study_key` gives it.
+    """
+    try:
+        return bool(json.loads(record.read_text(encoding="utf-8"))["source_key"] == key)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

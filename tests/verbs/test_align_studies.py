@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.alignment.phantom import acquisition
+from tests.verbs.synthetic import all_files
+from zonate.config import Settings
+from zonate.errors import OutputError
+from zonate.io.nifti import write_volume
+from zonate.settings.data import AlignmentSettings
+from zonate.verbs.align_studies import align_studies
+
+SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> list[Path]:
+    """Two of NIfTI volumes without DWI, and between them one without anything."""
+    pair = acquisition()
+    assert pair.adc is not None
+    folders = [tmp_path / "in" / name for name in ("one", "broken", "two")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        if folder.name != "broken":
+            write_volume(folder / "t2w.nii.gz", pair.t2w)
+            write_volume(folder / "adc.nii.gz", pair.adc)
+    return folders
+
+
+def test_each_study_has_a_folder_and_a_broken_one_none(studies: list[Path], tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    out = tmp_path / "out"
+    result = align_studies(studies, out, SETTINGS, progress=lambda *step: told.append(step))
+    assert list(result.done) == [out / "one", out / "two"]
+    assert result.done[out / "one"].record.chosen == "header"
+    assert any("DWI" in text for text in result.done[out / "one"].warnings)
+    assert list(result.failed) == ["broken"]
+    assert "T2W is missing" in result.failed["broken"]
+    assert sorted(path.name for path in out.iterdir()) == ["one", "two"]
+    assert json.loads((out / "two" / "alignment.json").read_text())["case_id"] == "two"
+    assert told == [(0, 3, ""), (1, 3, "one"), (2, 3, "broken"), (3, 3, "two")]
+
+
+def test_what_is_complete_is_skipped_and_what_was_made_otherwise_is_kept(studies: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    align_studies(studies[:1], out, SETTINGS)
+    before = all_files(out)
+    result = align_studies(studies, out, SETTINGS, resume=True)
+    assert (result.skipped, list(result.done), list(result.failed)) == ((out / "one",), [out / "two"], ["broken"])
+    other = SETTINGS.override(["alignment.region_mm=50"])
+    refused = align_studies(studies[:1], out, other, resume=True)
+    assert (refused.skipped, dict(refused.done)) == ((), {})
+    assert "--overwrite" in refused.failed["one"]
+    assert before.items() <= all_files(out).items()
+    assert list(align_studies(studies[:1], out, other, resume=True, overwrite=True).done) == [out / "one"]
+
+
+@pytest.mark.slow
+def test_workers_change_no_bit(studies: list[Path], tmp_path: Path) -> None:
+    for folder, workers in (("one", 1), ("many", 2)):
+        align_studies(studies, tmp_path / folder, SETTINGS, workers=workers)
+    one, many = all_files(tmp_path / "one"), all_files(tmp_path / "many")
+    seconds = [name for name in one if name.endswith("alignment.json")]
+    assert len(seconds) == 2
+    assert {name: data for name, data in one.items() if name not in seconds} == {
+        name: data for name, data in many.items() if name not in seconds
+    }
+
+
+def test_two_studies_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="both called one"):
+        align_studies([Path("a/one"), Path("b/one.zip")], tmp_path / "out", SETTINGS)
+    assert not (tmp_path / "out").exists()
