@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from zonate.config import Settings, SlicingSettings, SplitSettings, load_recipe, recipe_names
+from zonate.config import Settings, load_recipe, recipe_names
 from zonate.errors import ConfigError
+from zonate.settings.data import SlicingSettings, SplitSettings
 
 
 def test_the_defaults_are_the_described_method() -> None:

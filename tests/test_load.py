@@ -13,11 +13,11 @@ from pydicom.sequence import Sequence as Items
 from tests import dicom_factory as factory
 from zonate import load
 from zonate.case import AlignmentRecord
-from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.load import load_case, open_study, read_acquisition
+from zonate.settings.data import ReadingSettings
 from zonate.simulation.study import draw_study
 from zonate.study import Acquisition, Sequence
 
@@ -58,6 +58,17 @@ class TestClassic:
         assert grid.shape == (5, 8, 6)
         np.testing.assert_allclose(grid.to_mm((4, 2, 1)), (-1.0, -1.0, 22.0))
         assert grid.frame_of_reference == factory.FRAME_UID
+
+    def test_series_behind_links_are_read_once(self, tmp_path: Path) -> None:
+        stored = study(tmp_path / "store")
+        for number in (4, 6, 7):
+            (tmp_path / "linked").mkdir(exist_ok=True)
+            (tmp_path / "linked" / f"series-{number}").symlink_to(stored / f"x{number}")
+        (tmp_path / "linked" / "series-4-again").symlink_to(stored / "x4")
+        (tmp_path / "linked" / "loop").symlink_to(tmp_path)
+        found = acquire(tmp_path / "linked")
+        np.testing.assert_array_equal(found.t2w.values[:, 0, 0], [100, 101, 102, 103, 104])
+        assert (value(found.dwi), value(found.adc), found.warnings) == (899, 1200, ())
 
     def test_a_fitted_map(self, tmp_path: Path) -> None:
         found = acquire(factory.write(tmp_path, factory.t2w(4), factory.trace(6)))

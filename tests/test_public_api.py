@@ -24,7 +24,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_command_line_loads_no_heavy_library() -> None:
-    heavy = "{'torch', 'SimpleITK', 'pydicom', 'zarr', 'matplotlib', 'numpy', 'scipy'}"
+    heavy = "{'torch', 'SimpleITK', 'pydicom', 'zarr', 'matplotlib', 'numpy', 'scipy', 'distributed', 'dask'}"
     code = f"import sys, zonate.cli; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -58,7 +58,10 @@ def test_what_is_not_validated_is_marked_and_told() -> None:
     assert marked("urethra", "DPU", ("DPU", "AFS")) == "urethra, not validated"
     assert marked("urethra", "DPU", ("AFS",)) == "urethra"
     assert said_of_not_validated(("DPU", "CENTRAL_GLAND", "GLAND")) == (
-        "Not validated: distal prostatic urethra, central gland, whole gland; too few patients showed how well it is "
-        "found"
+        "Not validated: distal prostatic urethra, central gland, whole gland; too few patients showed how well "
+        "they are found"
+    )
+    assert said_of_not_validated(("AFS",)) == (
+        "Not validated: anterior fibromuscular stroma; too few patients showed how well it is found"
     )
     assert said_of_not_validated(()) == ""

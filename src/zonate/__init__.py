@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zonate.model import Model
     from zonate.study import Acquisition, Sequence, Study
     from zonate.verbs.align import align
+    from zonate.verbs.align_studies import align_studies
     from zonate.verbs.calibrate import calibrate
     from zonate.verbs.check import check
     from zonate.verbs.demo import demo
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from zonate.verbs.synthesise import synthesise
     from zonate.verbs.train import train
     from zonate.verbs.view import view
+    from zonate.verbs.workers import Workers
     from zonate.zonemap import ZoneMap
     from zonate.zones import LabelCode, Zone
 
@@ -60,10 +62,12 @@ _HOME = {
     "Settings": "zonate.config",
     "Study": "zonate.study",
     "Volume": "zonate.geometry",
+    "Workers": "zonate.verbs.workers",
     "Zone": "zonate.zones",
     "ZonateError": "zonate.errors",
     "ZoneMap": "zonate.zonemap",
     "align": "zonate.verbs.align",
+    "align_studies": "zonate.verbs.align_studies",
     "calibrate": "zonate.verbs.calibrate",
     "check": "zonate.verbs.check",
     "demo": "zonate.verbs.demo",
@@ -98,11 +102,13 @@ __all__ = [
     "Settings",
     "Study",
     "Volume",
+    "Workers",
     "ZonateError",
     "Zone",
     "ZoneMap",
     "__version__",
     "align",
+    "align_studies",
     "calibrate",
     "check",
     "demo",

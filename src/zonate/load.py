@@ -7,13 +7,14 @@ from pathlib import Path
 
 from zonate.alignment import align_to_t2w
 from zonate.case import Case
-from zonate.config import ReadingSettings, Settings
+from zonate.config import Settings
 from zonate.errors import MissingSeriesError, StudyError
 from zonate.io.nifti import is_volume_file
 from zonate.io.opening import case_id_of, opened
 from zonate.io.roles import absent
 from zonate.io.source import SourceImages, source_images
 from zonate.io.voxels import Voxels, read_role_file, read_voxels
+from zonate.settings.data import ReadingSettings
 from zonate.study import Acquisition, Component, Sequence, Study
 
 _DEFAULT_READING = ReadingSettings()

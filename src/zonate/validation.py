@@ -7,7 +7,8 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.store import Dataset, Entry
+from zonate.dataset.entry import Entry
+from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.model import Model
 from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable, structure_codes, told_apart

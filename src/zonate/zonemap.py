@@ -1,6 +1,6 @@
 """The zones of one patient on the original T2W grid."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ from zonate.zones import CODE_OF_STRUCTURE, STRUCTURES, LabelCode, code_name, st
 
 NOT_VALIDATED = "not validated"
 """What stands wherever a structure is shown of which nobody knows how well it is found."""
-WHY_NOT_VALIDATED = "too few patients showed how well it is found"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,12 @@ def marked(text: str, structure: str, not_validated: Iterable[str]) -> str:
     return f"{text}, {NOT_VALIDATED}" if structure in not_validated else text
 
 
-def said_of_not_validated(names: Iterable[str]) -> str:
+def why_not_validated(number: int) -> str:
+    """What is the matter with so many structures that are not validated."""
+    return f"too few patients showed how well {'it is' if number == 1 else 'they are'} found"
+
+
+def said_of_not_validated(names: Collection[str]) -> str:
     """A sentence without its full stop on structures that are not validated; empty where there are none."""
     called = ", ".join(code_name(CODE_OF_STRUCTURE[name]) for name in names)
-    return f"Not validated: {called}; {WHY_NOT_VALIDATED}" if called else ""
+    return f"Not validated: {called}; {why_not_validated(len(names))}" if called else ""

@@ -8,9 +8,9 @@ import SimpleITK as sitk
 import zonate.alignment.candidates as candidates_module
 from tests.alignment.phantom import acquisition, grid_of, rigid, shorten
 from zonate.alignment import Alignment, align_to_t2w
-from zonate.config import AlignmentSettings
 from zonate.errors import AlignmentError
 from zonate.geometry import Volume
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
 RIGID = AlignmentSettings(method="rigid", region_mm=60)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,16 @@ def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypa
     pair = acquisition()
     assert pair.lowest_b is not None
     assert register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid").GetDimension() == 3
+
+
+def test_elastix_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
+    pair = acquisition(TRUTH)
+    assert pair.lowest_b is not None
+    region = gland_region(pair.t2w.grid, 60.0)
+    elastix_module._write_request(tmp_path, pair.t2w, pair.lowest_b, region, "bspline", None)
+    command = [sys.executable, "-P", str(elastix_module._WORKER), str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        assert worker.stdin is not None
+        worker.stdin.close()  # as the system does for a process that was killed
+        assert worker.wait(timeout=60) == 1
+    assert not (tmp_path / "found.json").exists()

@@ -3,7 +3,8 @@ import torch
 
 from benchmarks.augmentation import INPUTS, PARTS, part, stored
 from zonate.augmentation.augment import augment
-from zonate.config import AugmentationSettings, load_recipe
+from zonate.config import load_recipe
+from zonate.settings.learning import AugmentationSettings
 
 ELSEWHERE = {"rotate_90", "flip_horizontal", "flip_vertical", "far_neighbours_chance", "chance"}
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tests import dicom_factory as factory
-from zonate.config import ReadingSettings
 from zonate.io.dicom import scan
 from zonate.io.dicom_study import DicomStudy
 from zonate.io.frame import Frame
 from zonate.io.opening import opened
 from zonate.io.source import SourceImages, source_images
+from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
 
 TILT = np.deg2rad(20)

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tests import dicom_factory as factory
-from zonate.config import ReadingSettings
 from zonate.geometry import Volume
 from zonate.io.opening import opened
 from zonate.io.source import SourceImages, source_images
+from zonate.settings.data import ReadingSettings
 
 TILT = 0.3  # radians about the patient's left-right axis
 OBLIQUE = (1.0, 0.0, 0.0, 0.0, float(np.cos(TILT)), float(np.sin(TILT)))

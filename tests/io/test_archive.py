@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zonate.config import ReadingSettings
 from zonate.errors import StudyError
 from zonate.io.archive import unpacked
+from zonate.settings.data import ReadingSettings
 
 SETTINGS = ReadingSettings()
 

@@ -8,11 +8,11 @@ import pydicom
 import pytest
 
 from tests import dicom_factory as factory
-from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError
 from zonate.io.dicom_study import DicomStudy
 from zonate.io.opening import opened
 from zonate.io.voxels import read_voxels
+from zonate.settings.data import ReadingSettings
 from zonate.simulation.study import draw_study
 from zonate.study import Sequence
 

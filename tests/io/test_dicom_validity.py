@@ -68,8 +68,9 @@ def report(path: Path, source: SourceImages) -> object:
         source,
         algorithm=ALGORITHM,
         seg=seg,
-        sector_volumes_ml={"PZpl-mid-L": 1.5},
+        sector_volumes_ml={"PZpl-mid-L": 1.5, "AFS-apex-R": 0.25},
         comments=["The gland is cut off"],
+        not_validated=("DPU", "AFS", "PZ", "GLAND"),
     )
 
 

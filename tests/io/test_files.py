@@ -10,6 +10,7 @@ from zonate.io.files import (
     atomic_path,
     check_output_folder,
     claim_output_folder,
+    remove_half_written,
     write_json,
     write_text,
 )
@@ -100,3 +101,13 @@ def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path) -> N
     with pytest.raises(FileNotFoundError), atomic_folder(target, overwrite=True) as folder:
         folder.rmdir()  # as if somebody had cleaned up: the rename onto the target fails
     assert [entry.name for entry in target.iterdir()] == ["old"]
+
+
+def test_what_killed_processes_have_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".0123abcd.one", ".0123abcd.other", "one"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".89abcdef.one").touch()
+    (tmp_path / ".one").touch()
+    remove_half_written(tmp_path, {"one", "two"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".0123abcd.other", ".one", "one"]
+    remove_half_written(tmp_path / "nowhere", {"one"})

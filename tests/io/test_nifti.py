@@ -121,3 +121,15 @@ def test_roles_by_stem(tmp_path: Path) -> None:
     (tmp_path / "dwi.nii.gz").touch()
     with pytest.raises(AmbiguousSeriesError, match=r"HBV\.mha and dwi\.nii\.gz both claim DWI"):
         role_files(tmp_path)
+
+
+def test_links_give_volumes_their_roles(tmp_path: Path) -> None:
+    (tmp_path / "store" / "deep").mkdir(parents=True)
+    (tmp_path / "store" / "deep" / "adc.nrrd").touch()
+    (tmp_path / "store" / "image-17.nii.gz").touch()
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "t2w.nii.gz").symlink_to(tmp_path / "store" / "image-17.nii.gz")
+    (tmp_path / "study" / "maps").symlink_to(tmp_path / "store")
+    (tmp_path / "study" / "maps-again").symlink_to(tmp_path / "store")
+    found = {role: path.relative_to(tmp_path).as_posix() for role, path in role_files(tmp_path / "study").items()}
+    assert found == {Sequence.T2W: "study/t2w.nii.gz", Sequence.ADC: "study/maps/deep/adc.nrrd"}

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests import dicom_factory as factory
-from zonate.config import ReadingSettings
 from zonate.errors import AmbiguousSeriesError, CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.dicom import scan
-from zonate.io.roles import Roles, absent, choose_roles
+from zonate.io.roles import Roles, absent, choose_roles, is_of_absence
 from zonate.io.series import series_of
+from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
 
 T2W, DWI, ADC = Sequence
@@ -278,3 +278,10 @@ def test_absent() -> None:
     assert absent([T2W, DWI, ADC]) == ()
     assert absent([T2W]) == ("DWI and ADC are absent",)
     assert absent([T2W, DWI]) == ("ADC is absent",)
+
+
+@pytest.mark.parametrize("roles", [[T2W], [T2W, DWI], [T2W, ADC]])
+def test_a_warning_of_absence_is_known(roles: list[Sequence]) -> None:
+    (warning,) = absent(roles)
+    assert is_of_absence(warning)
+    assert not is_of_absence(f"series 4: {warning}")

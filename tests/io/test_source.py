@@ -10,12 +10,12 @@ import pytest
 
 from tests import dicom_factory as factory
 from tests.io.sources import classic, descending, enhanced, hand_made, source_of
-from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import write_volume
 from zonate.io.opening import opened
 from zonate.io.source import source_images
+from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
 
 IDENTIFYING = {

@@ -237,6 +237,27 @@ def test_sectors_are_groups_of_their_own(tmp_path: Path, source: SourceImages) -
         written(tmp_path, source, sector_volumes_ml={"PZ-left": 1.0})
 
 
+def own_comments(report: Dataset) -> dict[str, list[str]]:
+    """Of each group that has any, by tracking identifier."""
+    found = {name: [str(c.TextValue) for c in children(group, "121106 DCM")] for name, group in groups(report).items()}
+    return {name: said for name, said in found.items() if said}
+
+
+def test_the_group_of_what_is_not_validated_says_so(tmp_path: Path, source: SourceImages) -> None:
+    sectors = {"PZpl-mid-L": 1.5, "AFS-apex-R": 0.25}
+    assert own_comments(written(tmp_path, source, sector_volumes_ml=sectors)) == {}
+    unproven = ["Not validated: too few patients showed how well it is found"]
+    said = own_comments(written(tmp_path, source, sector_volumes_ml=sectors, not_validated=("DPU", "AFS")))
+    assert said == {"DPU": unproven, "AFS": unproven, "AFS-apex-R": unproven}
+    said = own_comments(written(tmp_path, source, sector_volumes_ml=sectors, not_validated=("PZ", "GLAND")))
+    assert said == {
+        "WHOLE_GLAND": [*unproven, "PZ to TZ volume ratio, not validated"],
+        "PZ": unproven,
+        "PSA": ["PSA density, not validated"],
+        "PZpl-mid-L": unproven,
+    }
+
+
 def test_who_observed_and_what(tmp_path: Path, source: SourceImages) -> None:
     report = written(tmp_path, source)
     assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.34"
@@ -258,7 +279,7 @@ def test_highdicom_finds_the_measurements(tmp_path: Path, source: SourceImages) 
     seg = write_zones_seg(
         tmp_path / "z.seg.dcm", on_source(source, zones_in(source)), ALL_ZONE_CODES, source, algorithm=ALGORITHM
     )
-    written(tmp_path, source, seg=seg)
+    written(tmp_path, source, seg=seg, not_validated=("TZ",))
     content = highdicom.sr.srread(tmp_path / "m.sr.dcm").content
     site = Code("399384005", "SCT", "Transition zone of prostate")
     (group,) = content.get_volumetric_roi_measurement_groups(finding_site=site)

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from zonate.config import EvaluationSettings
 from zonate.errors import GeometryError
 from zonate.geometry import Grid, Volume
 from zonate.metrics import Score, score_case, summarise
 from zonate.metrics.structure import StructureMetrics
+from zonate.settings.results import EvaluationSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 L = LabelCode

@@ -9,8 +9,8 @@ from tests.alignment.phantom import acquisition
 from zonate.alignment import Alignment, align_to_t2w
 from zonate.alignment.field import displacement_mm
 from zonate.case import NO_ALIGNMENT, AlignmentRecord
-from zonate.config import AlignmentSettings
 from zonate.pictures.alignment import draw_alignment
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
 HEADER = AlignmentSettings(method="header", region_mm=60)

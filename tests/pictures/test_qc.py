@@ -49,4 +49,4 @@ def test_the_legend_says_what_is_not_validated(tmp_path: Path, monkeypatch: pyte
         (LabelCode.DPU, "distal prostatic urethra 0.1 ml *"),
         (LabelCode.AFS, "anterior fibromuscular stroma 0.7 ml *"),
     ]
-    assert drawn == [(legend, ["* not validated: too few patients showed how well it is found"])]
+    assert drawn == [(legend, ["* not validated: too few patients showed how well they are found"])]

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from tests.verbs.standins import GRID, SHAPE, gland, t2w
-from zonate.geometry import Volume
+from tests.verbs.standins import AFFINE, GRID, SHAPE, gland, t2w
+from zonate.geometry import Grid, Volume
 from zonate.pictures import zones as picture
 from zonate.pictures.zones import Reading, code_colour, draw_zones
 from zonate.zones import LabelCode, code_name
@@ -30,6 +31,28 @@ def test_a_volume_without_a_measured_pixel_can_be_drawn(tmp_path: Path) -> None:
     nothing = Volume(np.full(SHAPE, np.nan, dtype=np.float32), GRID)
     draw_zones(tmp_path / "zones.png", nothing, [Reading("", gland())], title="one", legend=[])
     assert (tmp_path / "zones.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("holding", "expected"),
+    [
+        (range(2, 6), []),  # all four
+        (range(1, 9), ["shown are 4 of the 8 slices in which zones are drawn: 2, 4, 7, 9"]),
+        ([], ["shown are 4 of 10 slices, none with a zone: 4, 5, 6, 7"]),
+    ],
+)
+def test_slices_that_are_left_out_are_told(
+    holding: list[int], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_a, **_n: said.extend(text.get_text() for text in self.texts))
+    grid = Grid((10, 20, 20), AFFINE)
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    labels[list(holding), 8:12, 8:12] = LabelCode.PZ
+    image = Volume(np.zeros(grid.shape, dtype=np.float32), grid)
+    readings = [Reading("", Volume(labels, grid))]
+    draw_zones(tmp_path / "zones.png", image, readings, title="one", lines=["unet"], legend=[], slices=4)
+    assert said[said.index("unet") + 1 :] == expected
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_what_is_not_validated_is_marked_wherever_it_stands() -> None:
         "Distal urethra (DPU), not validated",
         "Anterior stroma (AFS), not validated",
     ]
-    assert content.volumes.notes[-1] == "Not validated: too few patients showed how well it is found."
+    assert content.volumes.notes[-1] == "Not validated: too few patients showed how well they are found."
     (sectors,) = (figure.table for figure in content.figures if figure.title == "Sectors")
     assert sectors is not None
     assert sectors.notes == ("AFS: not validated.",)

@@ -57,7 +57,7 @@ def test_simulated_cases_validate_nothing() -> None:
 
 def test_a_model_may_say_itself_what_is_not_validated() -> None:
     said = facts(not_validated=["DPU", "CENTRAL_GLAND"])["Not validated"]
-    assert said == "DPU, central gland: too few patients showed how well it is found."
+    assert said == "DPU, central gland: too few patients showed how well they are found."
     assert facts(not_validated=[])["Not validated"] == "nothing that it draws."
     assert facts(not_validated=None) == facts()
 

@@ -28,8 +28,8 @@ from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
 from zonate.alignment.transform_text import transform_text
 from zonate.case import NO_ALIGNMENT, AlignmentRecord
-from zonate.config import AlignmentSettings
 from zonate.geometry import Volume
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from zonate.alignment.quality import Evidence, Judge, calibration, estimated_err
 from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
 from zonate.case import Chosen
-from zonate.config import AlignmentSettings
 from zonate.errors import AlignmentError
 from zonate.geometry import Grid, Volume
+from zonate.settings.data import AlignmentSettings
 
 HEADER = sitk.Transform(3, sitk.sitkIdentity)
 """The header's alignment: the same point in both."""

@@ -95,10 +95,11 @@ def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
     """Elastix's transform parameter map, from a process of its own."""
     # -P: what lies in the working directory, such as a study, is no place to import from.
     command = [sys.executable, "-P", str(_WORKER), str(folder)]
+    theirs, ours = os.pipe()  # ends when this process does, however it does, and elastix with it
     try:
         ended = subprocess.run(  # noqa: S603  (our own file)
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=time_limit_s,
@@ -109,6 +110,9 @@ def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
         raise AlignmentError(
             f"elastix's {stage} stage took longer than {time_limit_s:g} s and was stopped (alignment.time_limit_s)"
         ) from error
+    finally:
+        os.close(theirs)
+        os.close(ours)
     if ended.returncode < 0:
         raise AlignmentError(f"elastix's {stage} stage crashed ({signal.Signals(-ended.returncode).name})")
     if ended.returncode > 0:

@@ -5,11 +5,14 @@ alone, what it prints goes nowhere, and whatever state it keeps between runs (IT
 run, so that a result depends on its input only.
 
 The folder holds `fixed.mha`, `fixed_mask.mha`, `moving.mha`, `map.txt`, and `moving_mask.mha` where there is one;
-`found.json`, elastix's transform parameter map, is written into it.
+`found.json`, elastix's transform parameter map, is written into it. Standard input is a pipe that the parent holds:
+where that is killed, nobody waits for the result.
 """
 
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -33,5 +36,11 @@ def main(folder: Path) -> None:
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
 
 
+def _end_with_the_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # nothing is ever written; `sys.stdin` itself cannot be left waiting at exit
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     main(Path(sys.argv[1]))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from zonate.config import ReadingSettings
 from zonate.errors import StudyError
+from zonate.settings.data import ReadingSettings
 
 _BLOCK_BYTES = 1 << 20
 _SMALL_BYTES = 64 * 2**20

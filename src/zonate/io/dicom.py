@@ -27,6 +27,7 @@ from zonate.errors import CorruptSeriesError
 from zonate.io.frame import Frame
 from zonate.io.multiframe import frames_of
 from zonate.io.quiet import quiet
+from zonate.io.walk import files_under
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
@@ -69,7 +70,7 @@ class Scan:
 
 
 def scan(root: Path) -> Scan:
-    """Read the headers of the MR images under a folder, whatever the files are called.
+    """Read the headers of the MR images under a folder, behind links too, whatever the files are called.
 
     Files that are not DICOM, directories of media (DICOMDIR) and objects that are not MR are passed over.
 
@@ -78,7 +79,7 @@ def scan(root: Path) -> Scan:
     """
     frames: list[Frame] = []
     unreadable: list[str] = []
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    for path in sorted(files_under(root)):
         name = path.relative_to(root).as_posix()
         if not _looks_like_dicom(path):
             continue

@@ -6,7 +6,7 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.sr.coding import Code
 
 from zonate.sectors import Sector
-from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED
+from zonate.zonemap import NOT_VALIDATED, why_not_validated
 from zonate.zones import CENTRAL_GLAND_COLOUR_RGB, WHOLE_GLAND_COLOUR_RGB, ZONE_INFO, LabelCode, Zone
 
 ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
@@ -91,7 +91,7 @@ def unvalidated(of: CodedStructure) -> CodedStructure:
     label = f"{of.label}, {NOT_VALIDATED}"
     if len(label) > _LABEL_CHARACTERS:
         label = f"{of.label.removesuffix(' of prostate')}, {NOT_VALIDATED}"
-    said = f"Not validated: {WHY_NOT_VALIDATED}"
+    said = f"Not validated: {why_not_validated(1)}"
     return replace(of, label=label, description=f"{said}. {of.description}" if of.description else said)
 
 

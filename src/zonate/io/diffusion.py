@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from zonate.config import ReadingSettings
 from zonate.errors import AmbiguousSeriesError
 from zonate.io.adc import fitted_b_values
 from zonate.io.series import Kind, SeriesHeaders
 from zonate.io.stacks import end_corners_mm
+from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
 
 _SAME_PLACE_MM = 0.2

@@ -16,6 +16,7 @@ from zonate.errors import AmbiguousSeriesError, StudyError
 from zonate.geometry import Volume
 from zonate.io.files import atomic_path
 from zonate.io.itk import from_itk, to_itk
+from zonate.io.walk import files_under
 from zonate.study import Sequence
 
 _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
@@ -183,11 +184,13 @@ def without_suffix(name: str) -> str:
 def role_files(folder: Path) -> dict[Sequence, Path]:
     """The volume files of a folder (any nesting) whose stems name a role, as `t2w.nii.gz` or `10000_1000000_t2w.mha`.
 
+    Links are followed (`zonate.io.walk`); the name of a link to a file counts as a file's does.
+
     Raises:
         AmbiguousSeriesError: Several files claim one role.
     """
     found: dict[Sequence, Path] = {}
-    for path in sorted(p for p in folder.rglob("*") if is_volume_file(p) and p.is_file()):
+    for path in sorted(files_under(folder, lambda path: is_volume_file(path) and _role_of(path) is not None)):
         role = _role_of(path)
         if role is None:
             continue

@@ -7,7 +7,6 @@ from collections.abc import Sequence as Items
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zonate.config import ReadingSettings
 from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
@@ -16,6 +15,7 @@ from zonate.io.diffusion import lower_b_series
 from zonate.io.nifti import role_files, volume_shape, without_suffix
 from zonate.io.roles import choose_roles
 from zonate.io.series import SeriesHeaders, series_of
+from zonate.settings.data import ReadingSettings
 from zonate.study import Role, Sequence, Series, Study
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zonate.config import ReadingSettings
 from zonate.errors import AmbiguousSeriesError, CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.diffusion import choose_diffusion
 from zonate.io.series import Kind, SeriesHeaders
 from zonate.io.stacks import faults, planes_lacking
+from zonate.settings.data import ReadingSettings
 from zonate.study import Role, Sequence
 
 _LEAST_SLICES = 3
@@ -88,6 +88,11 @@ def absent(roles: Collection[Sequence]) -> tuple[str, ...]:
     """The warning that DWI or ADC is absent; none where both are there."""
     names = [role.name for role in (Sequence.DWI, Sequence.ADC) if role not in roles]
     return (f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} absent",) if names else ()
+
+
+def is_of_absence(warning: str) -> bool:
+    """Whether it is one that `absent` gives: a model that does not look at DWI and ADC has no use for it."""
+    return any(warning in absent(roles) for roles in ((), (Sequence.DWI,), (Sequence.ADC,)))
 
 
 _KINDS = {

@@ -36,6 +36,7 @@ from zonate.io.source import SourceImages
 from zonate.io.sr_measurements import adc_measurements, gland_measurements, psa_measurements, volume_measurement
 from zonate.measurements import Measurements, Uncertainty
 from zonate.sectors import SECTORS
+from zonate.zonemap import NOT_VALIDATED, why_not_validated
 from zonate.zones import CODE_OF_STRUCTURE, LabelCode
 
 PROCEDURE = Code("719178004", "SCT", "Multiparametric MRI of prostate")
@@ -45,6 +46,7 @@ _DEVICE = Code("121007", "DCM", "Device")
 _EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 _COMMENT = Code("121106", "DCM", "Comment")
 _INTENDED_USE = "Made by a program, for research use only"
+_UNPROVEN = f"Not validated: {why_not_validated(1)}"
 
 _Group: TypeAlias = sr.VolumetricROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
 
@@ -70,6 +72,7 @@ def write_measurements_sr(
     sector_volumes_ml: Mapping[str, float] | None = None,
     sectors_seg: Dataset | None = None,
     comments: Items[str] = (),
+    not_validated: Items[str] = (),
     series_number: int = SeriesNumber.MEASUREMENTS,
     description: str = "Zonate prostate measurements",
 ) -> Dataset:
@@ -86,6 +89,8 @@ def write_measurements_sr(
         sector_volumes_ml: By abbreviation, such as `PZpl-mid-L`.
         sectors_seg: The same of the sectors, as `write_sectors_seg` returns it.
         comments: What a reader should know, a sentence each: warnings first.
+        not_validated: Names in `zonate.zones.STRUCTURES` of those whose groups say so in a comment of their own, as do
+            those of their sectors and of what is worked out from their volume.
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
 
@@ -97,9 +102,9 @@ def write_measurements_sr(
     """
     with making():
         groups = [
-            *_structure_groups(measurements, uncertainty, source, algorithm, seg),
-            *_psa_groups(measurements, algorithm),
-            *_sector_groups(sector_volumes_ml or {}, source, algorithm, sectors_seg),
+            *_structure_groups(measurements, uncertainty, source, algorithm, seg, not_validated),
+            *_psa_groups(measurements, algorithm, not_validated),
+            *_sector_groups(sector_volumes_ml or {}, source, algorithm, sectors_seg, not_validated),
         ]
         if not groups:
             raise ValueError("no structure has a known volume: there is nothing to report")
@@ -141,6 +146,7 @@ def _structure_groups(
     source: SourceImages,
     algorithm: DicomAlgorithm,
     seg: Dataset | None,
+    not_validated: Items[str],
 ) -> Iterator[_Group]:
     """The gland first, then what it is made of."""
     segments = _segments_with_frames(seg)
@@ -155,23 +161,35 @@ def _structure_groups(
         if name in measurements.adc:
             figures += adc_measurements(measurements.adc[name])
         structure = coded_zone(CODE_OF_STRUCTURE[name])
-        yield _group(structure, figures, algorithm, source, segments.get(structure.tracking_id))
+        group = _group(structure, figures, algorithm, source, segments.get(structure.tracking_id))
+        if name in not_validated:
+            _comment(group, _UNPROVEN)
+        if name == "GLAND" and measurements.pz_tz_ratio is not None and {"PZ", "TZ"} & set(not_validated):
+            _comment(group, f"PZ to TZ volume ratio, {NOT_VALIDATED}")
+        yield group
 
 
-def _psa_groups(measurements: Measurements, algorithm: DicomAlgorithm) -> Iterator[_Group]:
+def _psa_groups(measurements: Measurements, algorithm: DicomAlgorithm, not_validated: Items[str]) -> Iterator[_Group]:
     """Apart from the gland's own: PSA was measured in blood, and given by the user."""
     if measurements.psa is not None:
         prostate = coded_zone(LabelCode.WHOLE_GLAND)
-        yield sr.MeasurementsAndQualitativeEvaluations(
+        group = sr.MeasurementsAndQualitativeEvaluations(
             tracking_identifier=sr.TrackingIdentifier(new_uid(), "PSA"),
             finding_sites=[sr.FindingSite(prostate.code)],
             algorithm_id=_identified(algorithm),
             measurements=psa_measurements(measurements.psa),
         )
+        if "GLAND" in not_validated:
+            _comment(group, f"PSA density, {NOT_VALIDATED}")
+        yield group
 
 
 def _sector_groups(
-    sector_volumes_ml: Mapping[str, float], source: SourceImages, algorithm: DicomAlgorithm, seg: Dataset | None
+    sector_volumes_ml: Mapping[str, float],
+    source: SourceImages,
+    algorithm: DicomAlgorithm,
+    seg: Dataset | None,
+    not_validated: Items[str],
 ) -> Iterator[_Group]:
     sectors = {sector.abbreviation: sector for sector in SECTORS}
     unknown = sorted(set(sector_volumes_ml) - set(sectors))
@@ -181,7 +199,10 @@ def _sector_groups(
     for abbreviation, sector in sectors.items():
         if abbreviation in sector_volumes_ml:
             figures = [volume_measurement(sector_volumes_ml[abbreviation], None)]
-            yield _group(coded_sector(sector), figures, algorithm, source, segments.get(abbreviation))
+            group = _group(coded_sector(sector), figures, algorithm, source, segments.get(abbreviation))
+            if sector.zone.name in not_validated:
+                _comment(group, _UNPROVEN)
+            yield group
 
 
 def _group(
@@ -211,6 +232,11 @@ def _group(
         source_series=sr.SourceSeriesForSegmentation(str(source.header.SeriesInstanceUID)),
     )
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=reference, **shared)
+
+
+def _comment(group: _Group, text: str) -> None:
+    """Add a comment to a group, whose template may be extended: whoever takes out the group has it with it."""
+    group[0].ContentSequence.append(sr.TextContentItem(_COMMENT, text, sr.RelationshipTypeValues.CONTAINS))
 
 
 def _segments_with_frames(seg: Dataset | None) -> dict[str, _Segment]:

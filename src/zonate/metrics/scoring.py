@@ -7,11 +7,11 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from zonate.config import EvaluationSettings
 from zonate.errors import GeometryError
 from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
 from zonate.metrics.structure import Mask, StructureMetrics, structure_metrics
+from zonate.settings.results import EvaluationSettings
 from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable
 
 

@@ -13,8 +13,8 @@ from zonate.alignment import Alignment
 from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_transform
 from zonate.alignment.resample import resample
-from zonate.config import AlignmentSettings
 from zonate.geometry import Grid, Volume, to_canonical
+from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
 _INK, _QUIET, _EDGE = "#222222", "#666666", "#ffd23f"

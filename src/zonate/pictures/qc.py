@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zonate.case import Case
 from zonate.pictures.zones import Reading, draw_zones
-from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED, ZoneMap
+from zonate.zonemap import NOT_VALIDATED, ZoneMap, why_not_validated
 from zonate.zones import STRUCTURES, LabelCode, code_name, structure_codes, structure_name
 
 _LINE_LENGTH = 120
@@ -43,7 +43,7 @@ def draw_qc(
         title=case.case_id + ("" if gland_ml is None else f": gland {gland_ml:.1f} ml"),
         lines=[
             f"model {model_name} on {' + '.join(used)}; alignment: {case.alignment.chosen}",
-            *([f"* {NOT_VALIDATED}: {WHY_NOT_VALIDATED}"] if zones.not_validated else []),
+            *([f"* {NOT_VALIDATED}: {why_not_validated(len(zones.not_validated))}"] if zones.not_validated else []),
             *map(_shortened, shown),
         ],
         alarm=_shortened(f"DOUBTFUL: {zones.doubt}") if zones.doubt else "",

@@ -50,7 +50,7 @@ def draw_zones(
 
     With one reading the slices fill a block; with several, each has its block, of the same slices, below the other.
     Posterior is down and the patient's left is on the right, as radiologists read it. Where nothing is drawn in
-    any reading, the middle slices are shown.
+    any reading, the middle slices are shown. A picture that leaves slices out says which it shows, and of how many.
 
     Args:
         file: PNG to write; not atomic.
@@ -71,6 +71,7 @@ def draw_zones(
     low, high = grey_window(image.values[:, window[0], window[1]])
     columns = min(columns, len(chosen))
     rows_each = -(-len(chosen) // columns)
+    lines = [*lines, *_selection(drawn, chosen)]
     colours = [ALARM] * bool(alarm) + [QUIET] * len(lines)
     lines = [alarm, *lines] if alarm else lines
     figure, axes = _sheet(rows_each * len(readings), columns, len(lines))
@@ -85,6 +86,15 @@ def draw_zones(
             name = f"{reading.name}, " if reading.name else ""
             axis.set_title(f"{name}slice {s + 1} of {image.grid.shape[0]}", fontsize=8, color=QUIET, pad=3)
     figure.savefig(file, dpi=110, facecolor=PAPER)
+
+
+def _selection(drawn: npt.NDArray[np.bool_], chosen: Sequence[int]) -> list[str]:
+    """A line on which slices are shown; none where no slice that holds anything (S, H, W) is left out."""
+    holding = int(drawn.any(axis=(1, 2)).sum())
+    if len(chosen) == (holding or len(drawn)):
+        return []
+    of = f"the {holding} slices in which zones are drawn" if holding else f"{len(drawn)} slices, none with a zone"
+    return [f"shown are {len(chosen)} of {of}: {', '.join(str(s + 1) for s in chosen)}"]
 
 
 def code_colour(code: LabelCode) -> tuple[float, float, float]:

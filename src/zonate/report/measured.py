@@ -9,7 +9,7 @@ from zonate.measures.psa import CUT_OFFS_NG_ML2
 from zonate.pictures.zones import code_rgb
 from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow, sentence
 from zonate.sectors import LEVELS, SECTORS, SIDES
-from zonate.zonemap import NOT_VALIDATED, WHY_NOT_VALIDATED, ZoneMap, marked
+from zonate.zonemap import NOT_VALIDATED, ZoneMap, marked, why_not_validated
 from zonate.zones import LabelCode, structure_codes
 
 NOT_TOLD_APART = "not told apart by this model"
@@ -87,7 +87,8 @@ def volume_table(zones: ZoneMap) -> Table:
         if adc:
             cells += _adc_cells(adc.get(structure))
         rows.append(TableRow(name, tuple(cells), colour, **how))
-    notes = (*_notes(of, adc), *([f"Not validated: {WHY_NOT_VALIDATED}."] if zones.not_validated else []))
+    unproven = len(zones.not_validated)
+    notes = (*_notes(of, adc), *([f"Not validated: {why_not_validated(unproven)}."] if unproven else []))
     return Table("Volumes", tuple(headings), tuple(rows), notes)
 
 

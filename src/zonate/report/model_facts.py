@@ -6,7 +6,7 @@ from typing import Any
 
 from zonate.measures.calibration import calibrated_on
 from zonate.report.content import Fact, plain, sentence
-from zonate.zonemap import WHY_NOT_VALIDATED
+from zonate.zonemap import why_not_validated
 from zonate.zones import STRUCTURES, LabelCode, Zone, drawable, structure_codes
 
 _HASH_CHARACTERS = 16
@@ -64,7 +64,7 @@ def _learnt_from(sources: Items[Mapping[str, Any]]) -> str:
 def _told_not_validated(names: Items[str]) -> str:
     if not names:
         return "nothing that it draws."
-    return f"{', '.join(map(_short, names))}: {WHY_NOT_VALIDATED}."
+    return f"{', '.join(map(_short, names))}: {why_not_validated(len(names))}."
 
 
 def _not_validated(sources: Items[Mapping[str, Any]], codes: Items[LabelCode]) -> str:
