@@ -1,5 +1,5 @@
 from zonate.config import Settings
-from zonate.differing_settings import differing_settings, in_words
+from zonate.differing_settings import differing_settings, in_words, with_defaults
 
 
 def test_both_values_are_given_by_name_in_the_order_of_the_tree() -> None:
@@ -16,3 +16,14 @@ def test_a_name_that_another_version_does_not_know_counts_as_unset() -> None:
     del tree["training"]["patch_px"]  # unset here, too
     tree["loss"]["of_old"] = 1.0
     assert differing_settings(tree, Settings()) == {"network.neighbours": (None, 0), "loss.of_old": (1.0, None)}
+
+
+def test_what_an_older_version_did_not_know_is_as_it_was_then() -> None:
+    written = Settings().override(["network.base_channels=8"]).model_dump(mode="json")
+    del written["prediction"]["precision"]
+    del written["evaluation"]
+    filled = with_defaults(written)
+    assert differing_settings(filled, Settings()) == {"network.base_channels": (8, 64)}
+    assert "precision" not in written["prediction"]
+    strange = with_defaults({**written, "gone": 1})
+    assert differing_settings(strange, Settings()) == {"network.base_channels": (8, 64), "gone": (1, None)}

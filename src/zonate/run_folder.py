@@ -20,7 +20,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
-from zonate.differing_settings import differing_settings
+from zonate.differing_settings import differing_settings, with_defaults
 from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
 from zonate.io.files import claim_output_folder, write_json, write_text
 from zonate.io.weights import read_about, read_weights, write_weights
@@ -186,7 +186,8 @@ def _resume(
             f"the run {run} began from {_weights(before)}, not from {_weights(began_from)}: resume with the same "
             "--init, or begin a new run"
         )
-    changed = sorted(name for name in differing_settings(about["settings"], settings) if name != _MAY_CHANGE)
+    began_with = with_defaults(about["settings"])
+    changed = sorted(name for name in differing_settings(began_with, settings) if name != _MAY_CHANGE)
     if changed:
         raise ConfigError(
             f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "

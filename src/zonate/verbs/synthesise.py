@@ -245,7 +245,7 @@ def _row(
         f"{case_id}/t2w.nii.gz",
         f"{case_id}/zones.nii.gz",
         ";".join(f"{int(code)}={code.name}" for code in sorted(set(codes.values()))),
-        f"synthetic ({about.dataset} shapes)",
+        f"synthetic ({about.dataset.removesuffix(', shapes')} shapes)",
         "; ".join(licences),
         "any",
         "train",

@@ -64,8 +64,8 @@ def train(
             that one does, and counts as having learnt from its data, too. A run that is resumed needs the same one, to
             answer for its data, and goes on from its own weights.
         resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
-            differ: the learning rate then follows its schedule over the new number, so that it may jump up. After 60
-            epochs of `zonate` it is all but 0; prolonged to 80, the run goes on at 2.9e-4.
+            differ: the learning rate then follows its schedule over the new number, so that it may jump up. After 120
+            epochs of `zonate` it is all but 0; prolonged to 160, the run goes on at 2.9e-4.
         overwrite: Whether a folder that holds something may be emptied.
         devices: Processes a machine that there should be; None: as many as there are.
         nodes: Machines that there should be; None: as many as there are.
