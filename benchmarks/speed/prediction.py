@@ -65,7 +65,7 @@ def network_part(model: Model, slices: Slices) -> None:
 
 
 def network_floor(model: Model, slices: Slices, rates: Rates, precision: str) -> tuple[float, float]:
-    """The seconds that no machine of these rates undercuts in `network_part`, and its operations in 1e9.
+    """The floor of `network_part` in seconds, and its operations in 1e9.
 
     Features that samples share are computed once for the result's first image, its mirror image and the samples.
     """

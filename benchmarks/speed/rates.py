@@ -111,5 +111,5 @@ def bytes_of(network: nn.Module, work: Callable[[], Any]) -> float:
 
 
 def floor_s(gflop: float, gb: float, rates: Rates, precision: str = "float32") -> float:
-    """No machine of these rates does it in less: the longer of computing and moving."""
+    """The longer of computing and moving at these rates."""
     return max(gflop / rates.gflop_s[precision], gb / rates.gb_s)
