@@ -38,8 +38,8 @@ def _head(found: Figures) -> Iterator[str]:
     yield (
         f"The machine, measured in the same run: {per_precision} in a product of large matrices, "
         f"{rates['gb_s']:.0f} GB/s in a copy. A *floor* is the longer of operations at that rate and bytes at that "
-        "rate, pass by pass. It can be undercut: by convolutions that need fewer multiplications (Winograd), and by what "
-        "stays in the caches."
+        "rate, pass by pass. It can be undercut: by convolutions that need fewer multiplications (Winograd), and by "
+        "what stays in the caches."
     )
 
 
