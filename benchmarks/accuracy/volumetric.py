@@ -21,10 +21,9 @@ from zonate import losses
 from zonate.augmentation.augment import augment
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
-from zonate.dataset.loader import normalise_known, scaled_known
 from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import Slices, restore_slices
-from zonate.dataset.statistics import Statistics, statistics_of
+from zonate.dataset.statistics import Statistics, normalise_known, scaled_known, statistics_of
 from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.io.files import atomic_path

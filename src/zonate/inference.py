@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from zonate.config import Settings
-from zonate.dataset.loader import normalise_known
 from zonate.dataset.slices import beside_neighbours
-from zonate.dataset.statistics import Statistics, statistics_of
+from zonate.dataset.statistics import Statistics, normalise_known, statistics_of
 from zonate.networks.dropout import dropping_out
 from zonate.networks.generator import probabilities
 from zonate.networks.inference import ReadyNetwork

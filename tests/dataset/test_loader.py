@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
-from zonate.dataset.loader import SliceLoader, chances, gland_chances, normalise_known, scaled_known
-from zonate.dataset.statistics import Statistics
+from zonate.dataset.loader import SliceLoader, chances, gland_chances
+from zonate.dataset.statistics import scaled_known
 from zonate.dataset.store import Dataset
 from zonate.settings.learning import AugmentationSettings
 
@@ -156,12 +156,6 @@ def test_more_threads_read_the_same_in_the_same_order(dataset: Dataset, readers:
 
     assert len(seen(1)) == 6
     assert seen(readers) == seen(1)
-
-
-def test_a_channel_that_training_never_saw_becomes_zero() -> None:
-    images = np.array([3.0, 900.0, 1200.0], dtype=np.float32).reshape(3, 1, 1)
-    statistics = Statistics((1.0, 0.0, 0.0), (2.0, 1.0, 1.0))
-    assert normalise_known(images, statistics, ALONE).ravel().tolist() == [1.0, 0.0, 0.0]
 
 
 def test_a_reader_that_is_abandoned_stops(dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ from zonate.dataset.statistics import (
     Statistics,
     moments_of,
     normalise,
+    normalise_known,
     of_images,
     pooled,
     region,
@@ -101,3 +102,9 @@ def test_scaling_keeps_what_was_not_measured_apart() -> None:
     values = scaled(image([1.0, np.nan], [0.0, 0.0], [0.0, 0.0]), Statistics((3.0, 0.0, 0.0), (2.0, 1.0, 1.0)))
     assert values[0].ravel()[0] == -1.0
     assert np.isnan(values[0].ravel()[1])
+
+
+def test_a_channel_that_training_never_saw_becomes_zero() -> None:
+    images = np.array([3.0, 900.0, 1200.0], dtype=np.float32).reshape(3, 1, 1)
+    statistics = Statistics((1.0, 0.0, 0.0), (2.0, 1.0, 1.0))
+    assert normalise_known(images, statistics, (True, False, False)).ravel().tolist() == [1.0, 0.0, 0.0]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor
 from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import neighbour_places
-from zonate.dataset.statistics import Statistics, scaled, statistics_of
+from zonate.dataset.statistics import Statistics, scaled_known, statistics_of
 from zonate.dataset.store import Dataset
 from zonate.processes import share_of
 from zonate.settings.learning import AugmentationSettings
@@ -195,31 +195,3 @@ def gland_chances(held: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
     if n_gland in (0, n):
         return np.full(n, 1 / max(n, 1))
     return np.where(gland, _GLAND_SHARE / n_gland, (1 - _GLAND_SHARE) / (n - n_gland))
-
-
-def scaled_known(
-    images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
-) -> npt.NDArray[np.float32]:
-    """Scale the channels that a network has learnt from, and take the others away.
-
-    A network that never saw a channel knows nothing of its scale: what it is given there must be what it was
-    trained on, which is nothing.
-
-    Args:
-        images: (..., 3, H, W) in the units of the statistics, NaN where nothing was measured.
-        statistics: Per channel.
-        channels: For T2W, DWI and ADC, whether any training case had it.
-
-    Returns:
-        The same shape in float32, NaN where nothing was measured or known.
-    """
-    values = scaled(images, statistics)
-    values[..., [c for c in range(3) if not channels[c]], :, :] = np.nan
-    return values
-
-
-def normalise_known(
-    images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
-) -> npt.NDArray[np.float32]:
-    """As `scaled_known`, with 0 in place of NaN: what a network is shown."""
-    return np.nan_to_num(scaled_known(images, statistics, channels), copy=False)

@@ -170,6 +170,34 @@ def normalise(images: npt.NDArray[Any], statistics: Statistics) -> npt.NDArray[n
     return np.nan_to_num(scaled(images, statistics), copy=False)
 
 
+def scaled_known(
+    images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
+) -> npt.NDArray[np.float32]:
+    """Scale the channels that a network has learnt from, and take the others away.
+
+    A network that never saw a channel knows nothing of its scale: what it is given there must be what it was
+    trained on, which is nothing.
+
+    Args:
+        images: (..., 3, H, W) in the units of the statistics, NaN where nothing was measured.
+        statistics: Per channel.
+        channels: For T2W, DWI and ADC, whether any training case had it.
+
+    Returns:
+        The same shape in float32, NaN where nothing was measured or known.
+    """
+    values = scaled(images, statistics)
+    values[..., [c for c in range(3) if not channels[c]], :, :] = np.nan
+    return values
+
+
+def normalise_known(
+    images: npt.NDArray[Any], statistics: Statistics, channels: tuple[bool, bool, bool]
+) -> npt.NDArray[np.float32]:
+    """As `scaled_known`, with 0 in place of NaN: what a network is shown."""
+    return np.nan_to_num(scaled_known(images, statistics, channels), copy=False)
+
+
 def _triple(values: Iterable[Any]) -> Triple:
     t2w, dwi, adc = (float(value) for value in values)
     return t2w, dwi, adc
