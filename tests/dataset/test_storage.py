@@ -5,7 +5,9 @@ import os
 import pickle
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -152,6 +154,24 @@ def test_the_cache_is_bounded_and_says_once_that_it_is_small(
     assert [record.message for record in caplog.records] == [
         f"the cache of 0.0 GB is smaller than what is read of {in_memory}: what is removed from it is fetched again"
     ]
+
+
+def test_threads_that_want_one_file_fetch_it_once(
+    tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = CachedFiles(in_memory, Cache(tmp_path / "cache", max_bytes=10**6))
+    fetched: list[str] = []
+
+    def slowly(remote: str, target: str) -> None:
+        fetched.append(remote)
+        time.sleep(0.2)
+        Path(target).write_text("{}")
+
+    monkeypatch.setattr(files._remote, "get_file", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(files.ensure, ["cases/c0/zarr.json"] * 4))
+    assert len(fetched) == 1
+    assert (files.folder / "cases/c0/zarr.json").read_text() == "{}"
 
 
 def test_what_was_used_longest_ago_is_removed_first(tmp_path: Path, in_memory: str) -> None:

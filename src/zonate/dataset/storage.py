@@ -122,11 +122,15 @@ class CachedFiles:
         target = self.folder / key
         if target.exists() and not anew:
             return
-        try:
-            with atomic_path(target) as temporary:  # other processes find the old one or the new one
-                self._download(key, temporary)
-        except FileNotFoundError:
-            target.unlink(missing_ok=True)
+        with self._one_at_a_time[key]:
+            if target.exists() and not anew:  # another thread has fetched it meanwhile
+                return
+            try:
+                with atomic_path(target) as temporary:  # other processes find the old one or the new one
+                    self._download(key, temporary)
+            except FileNotFoundError:
+                target.unlink(missing_ok=True)
+        self._one_at_a_time.pop(key, None)
 
     def open(self, key: str) -> BinaryIO:
         """See `Storage`."""

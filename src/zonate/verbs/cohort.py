@@ -30,6 +30,7 @@ _TRIES = 2
 _DEATHS_BEFORE_BEGINNING = 5
 _OVER_MEMORY = "worker-restart-memory"
 """Dask's topic, under which a nanny names a worker that it stops for holding too much."""
+_CANCELLED_S, _POLL_S = 5.0, 0.02
 
 
 def each_on_cluster(
@@ -236,9 +237,19 @@ class _Cohort(Generic[Result]):
     def _stop(self, cases: Iterable[_Case[Result]]) -> None:
         """Take back what waits, and kill the workers of what runs."""
         ours = list(cases)
+        keys = {case.future.key for case in ours}
         self._client.cancel([case.future for case in ours], force=True)
         if running := [case.worker for case in ours if case.worker is not None]:
+            self._await_cancelled(keys)
             restart(self._client, running)
+
+    def _await_cancelled(self, keys: set[str]) -> None:
+        """Cancelling only sends a message: a worker killed before it arrives has its task begun on another one."""
+        until_s = time.monotonic() + _CANCELLED_S
+        while time.monotonic() < until_s:
+            if keys.isdisjoint(key for of_worker in self._client.processing().values() for key in of_worker):
+                return
+            time.sleep(_POLL_S)
 
 
 def _died(case_id: str) -> str:
