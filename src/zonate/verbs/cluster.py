@@ -35,6 +35,7 @@ _SETTINGS: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],  # nothing is to be asked of it by others on this machine
     "distributed.worker.http.routes": [],
 }
+_SILENT = logging.CRITICAL + 1
 _CONNECT_S = 30.0
 _RESTART_S = 60.0
 _GIB = 2**30
@@ -82,6 +83,8 @@ def _of_processes(workers: Workers) -> Iterator[Client]:
     They speak TLS, with a key that is made for them alone: whoever may speak to a scheduler may run code as its user,
     and a port of this machine is open to everybody on it.
     """
+    # Its own workers are killed, and Dask would tell each closed connection as an error, after the cluster's end too.
+    logging.getLogger("distributed").setLevel(_SILENT)
     memory_gib = workers.study_memory_gib
     threads = str(max(1, usable_cores() // workers.number))
     limits = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREAD_LIMITS, threads)}
@@ -104,7 +107,7 @@ def _started(number: int, memory_gib: float | None) -> LocalCluster:
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else 8787, which another cohort may have
             security=True,
-            silence_logs=logging.CRITICAL + 1,
+            silence_logs=_SILENT,
             preload="zonate.verbs.on_worker",
         )
     except RuntimeError as error:
