@@ -26,6 +26,7 @@ from zonate.verbs.workers import Workers
 
 Result = TypeVar("Result")
 
+_log = logging.getLogger(__name__)
 _TRIES = 2
 _DEATHS_BEFORE_BEGINNING = 5
 _OVER_MEMORY = "worker-restart-memory"
@@ -186,6 +187,7 @@ class _Cohort(Generic[Result]):
             return case.case_id, answer.result
         if case.future.status in ("lost", "pending"):  # its worker died before the answer was fetched: done again
             case.places.clear()
+            case.worker, case.until_s = None, math.inf
             self._cases[key] = case
             self._await(key, case)
             return None
@@ -235,20 +237,45 @@ class _Cohort(Generic[Result]):
                 yield outcome
 
     def _stop(self, cases: Iterable[_Case[Result]]) -> None:
-        """Take back what waits, and kill the workers of what runs."""
-        ours = list(cases)
-        keys = {case.future.key for case in ours}
-        self._client.cancel([case.future for case in ours], force=True)
-        if running := [case.worker for case in ours if case.worker is not None]:
-            self._await_cancelled(keys)
-            restart(self._client, running)
+        """Take back what waits, and kill the workers of what runs, but for those that do other people's tasks too."""
+        ours = {case.future.key: case for case in cases}
+        self._client.cancel([case.future for case in ours.values()], force=True)
+        working = self._workers_of(ours)
+        if not working:
+            return
+        still = self._processing_once_cancelled(set(ours))
+        own = set(ours) | set(self._cases)
+        shared = {worker for worker in working if not own.issuperset(still.get(worker, ()))}
+        if shared:
+            _log.warning(
+                "not restarted, since they do other people's tasks too, so that a study that was given up runs on "
+                "there: %s",
+                ", ".join(sorted(shared)),
+            )
+        restart(self._client, working - shared)
 
-    def _await_cancelled(self, keys: set[str]) -> None:
-        """Cancelling only sends a message: a worker killed before it arrives has its task begun on another one."""
+    def _workers_of(self, cases: Mapping[str, _Case[Result]]) -> set[str]:
+        """Where they have begun, which the scheduler knows before its notice has been read here."""
+        begun = {key: case.worker for key, case in cases.items() if case.worker is not None}
+        for _, told in self._client.get_events(self._conditions.topic):
+            if told["key"] in cases:
+                begun[told["key"]] = told["worker"]
+        return set(begun.values())
+
+    def _processing_once_cancelled(self, keys: set[str]) -> Mapping[str, Items[str]]:
+        """The tasks of each worker, without those keys.
+
+        Cancelling only sends a message: a worker killed before it arrives has its task begun on another one.
+        """
         until_s = time.monotonic() + _CANCELLED_S
-        while time.monotonic() < until_s:
-            if keys.isdisjoint(key for of_worker in self._client.processing().values() for key in of_worker):
-                return
+        while True:
+            processing: Mapping[str, Items[str]] = self._client.processing()
+            if keys.isdisjoint(key for of_worker in processing.values() for key in of_worker):
+                return processing
+            if time.monotonic() >= until_s:
+                return {
+                    worker: [key for key in of_worker if key not in keys] for worker, of_worker in processing.items()
+                }
             time.sleep(_POLL_S)
 
 
