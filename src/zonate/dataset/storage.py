@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from fsspec.core import url_to_fs
 from zonate.errors import ConfigError, DatasetError
 from zonate.io.files import atomic_path
 
+_LOCKS = 64
 _LOG = logging.getLogger(__name__)
 
 DEFAULT_CACHE_BYTES = 100 * 10**9
@@ -111,7 +111,7 @@ class CachedFiles:
             self._remote, self._root = url_to_fs(self.where)
         except (ImportError, ValueError) as error:
             raise ConfigError(f"{url} cannot be opened: {error}") from None
-        self._one_at_a_time: dict[str, threading.Lock] = defaultdict(threading.Lock)  # by key; dropped once fetched
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._counting = threading.Lock()
         self._bytes = 0
         self._uncounted = cache.max_bytes  # so that the first fetch counts
@@ -122,7 +122,7 @@ class CachedFiles:
         target = self.folder / key
         if target.exists() and not anew:
             return
-        with self._one_at_a_time[key]:
+        with self._lock(key):
             if target.exists() and not anew:  # another thread has fetched it meanwhile
                 return
             try:
@@ -130,7 +130,6 @@ class CachedFiles:
                     self._download(key, temporary)
             except FileNotFoundError:
                 target.unlink(missing_ok=True)
-        self._one_at_a_time.pop(key, None)
 
     def open(self, key: str) -> BinaryIO:
         """See `Storage`."""
@@ -155,13 +154,17 @@ class CachedFiles:
             file.unlink(missing_ok=True)
 
     def _fetch(self, key: str) -> None:
-        with self._one_at_a_time[key]:
+        with self._lock(key):
             target = self.folder / key
             if not target.exists():
                 with atomic_path(target) as temporary:
                     self._download(key, temporary)
-                self._bound(target.stat().st_size)
-        self._one_at_a_time.pop(key, None)
+                    fetched_bytes = temporary.stat().st_size  # once it has its name, another thread may remove it
+                self._bound(fetched_bytes)
+
+    def _lock(self, key: str) -> threading.Lock:
+        """That of a file, always the same: two threads never fetch one file at a time; some files share one."""
+        return self._locks[hash(key) % _LOCKS]
 
     def _download(self, key: str, target: Path) -> None:
         try:
