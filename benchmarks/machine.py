@@ -2,7 +2,9 @@
 
 import platform
 import subprocess
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from zonate.verbs.machine import usable_cores
 
@@ -13,6 +15,22 @@ def machine() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{usable_cores()} cores of {names[0] if names else platform.machine()}"
+
+
+def circumstances(threads: int, beside: int = 1) -> dict[str, Any]:
+    """When, on what and by which code something is measured.
+
+    Args:
+        threads: Of the process.
+        beside: How many such processes run at a time.
+    """
+    return {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "threads": threads,
+        "beside": beside,
+        "commit": commit(),
+    }
 
 
 def commit() -> str:

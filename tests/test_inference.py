@@ -7,22 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from tests.dataset_factory import COARSE
-from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
+from tests.model_factory import SETTINGS, STATISTICS, Fixed, a_model
+from zonate import inference as of_one
 from zonate.inference import Inference
 from zonate.model import Model
 from zonate.networks.dropout import dropping_out
 from zonate.networks.generator import Generator
 from zonate.zones import LabelCode
-
-SETTINGS = Settings().override(["network.base_channels=4"])
-STATISTICS = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
-
-
-def _model(settings: Settings = SETTINGS, codes: tuple[LabelCode, ...] = COARSE) -> Model:
-    torch.manual_seed(0)
-    generator = Generator(settings.network).eval()
-    return Model(generator, settings, STATISTICS, codes, {}, (True, False, False))
 
 
 def probabilities(model: Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -34,19 +25,6 @@ class _Log(list[Tensor]):
 
     def __deepcopy__(self, _memo: object) -> "_Log":
         return self
-
-
-class _Fixed(nn.Module):
-    """The same probabilities at every pixel but where T2W is above its mean: there a second set."""
-
-    def __init__(self, low: list[float], high: list[float], head: str = "softmax") -> None:
-        super().__init__()
-        self.head = head
-        self.low, self.high = (torch.tensor(p).view(1, 5, 1, 1) for p in (low, high))
-
-    def forward(self, images: Tensor) -> Tensor:
-        p: Tensor = torch.where(images[:, :1] > 0, self.high, self.low)
-        return p.log() if self.head == "softmax" else torch.logit(p)
 
 
 class _Bright(nn.Module):
@@ -66,19 +44,19 @@ class _Bright(nn.Module):
 
 def test_the_sigmoid_head_is_scaled_to_sum_to_one() -> None:
     settings = SETTINGS.override(["network.head=sigmoid"])
-    fixed = _Fixed([0.2, 0.2, 0.2, 0.1, 0.1], [0.9, 0.9, 0.9, 0.9, 0.9], head="sigmoid")
-    p = probabilities(replace(_model(settings), generator=fixed), np.full((1, 3, 256, 256), 900, np.float32))
+    fixed = Fixed([0.2, 0.2, 0.2, 0.1, 0.1], [0.9, 0.9, 0.9, 0.9, 0.9], head="sigmoid")
+    p = probabilities(replace(a_model(settings), generator=fixed), np.full((1, 3, 256, 256), 900, np.float32))
     assert p[0, :, 0, 0].tolist() == pytest.approx([1 / 5, 1 / 5, 3 / 5])
 
 
 def test_mass_on_zones_that_nobody_annotated_is_divided_among_the_codes() -> None:
-    model = replace(_model(codes=COARSE[:2]), generator=_Fixed([0.2, 0.2, 0.6, 0, 0], [0.3, 0.1, 0.6, 0, 0]))
+    model = replace(a_model(codes=COARSE[:2]), generator=Fixed([0.2, 0.2, 0.6, 0, 0], [0.3, 0.1, 0.6, 0, 0]))
     p = probabilities(model, np.full((1, 3, 256, 256), 900, np.float32))
     assert p[0, :, 0, 0].tolist() == pytest.approx([0.75, 0.25])
 
 
 def test_channels_that_training_never_saw_are_not_looked_at() -> None:
-    model = _model()
+    model = a_model()
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
     bare = images.copy()
     bare[:, 1:] = np.nan
@@ -86,7 +64,7 @@ def test_channels_that_training_never_saw_are_not_looked_at() -> None:
 
 
 def test_normalisation_by_volume_ignores_gain_and_offset() -> None:
-    model = _model(SETTINGS.override(["normalisation=volume"]))
+    model = a_model(SETTINGS.override(["normalisation=volume"]))
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
     a, b = probabilities(model, images), probabilities(model, images * 2 + 50)
     assert a == pytest.approx(b, abs=1e-4)
@@ -163,7 +141,7 @@ def test_a_prediction_without_a_gland_is_that_of_whole_slices() -> None:
 
 def test_prediction_is_repeatable_whatever_the_batch_size() -> None:
     images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
-    model = _model()
+    model = a_model()
     first = probabilities(model, images)
     assert np.array_equal(first, probabilities(model, images))
     other = replace(model, settings=SETTINGS.override(["prediction.batch_size=1"]))
@@ -172,7 +150,7 @@ def test_prediction_is_repeatable_whatever_the_batch_size() -> None:
 
 def test_sampling_turns_the_seeded_noise_on_and_leaves_no_trace() -> None:
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    model = _model(SETTINGS.override(["prediction.sampling=true"]))
+    model = a_model(SETTINGS.override(["prediction.sampling=true"]))
     before = {name: value.clone() for name, value in model.generator.state_dict().items()}
     state = torch.get_rng_state()
     noisy = probabilities(model, images)
@@ -193,7 +171,7 @@ def test_no_global_generator_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_named: object) -> None:
         raise AssertionError("PyTorch's global generators are not this model's")
 
-    noisy = _model(SETTINGS.override(["prediction.sampling=true"]))
+    noisy = a_model(SETTINGS.override(["prediction.sampling=true"]))
     monkeypatch.setattr(torch, "manual_seed", refuse)
     monkeypatch.setattr(torch.random, "fork_rng", refuse)
     inference = Inference(noisy, np.full((1, 3, 256, 256), 900, np.float32))
@@ -205,7 +183,7 @@ def test_a_prediction_that_fails_leaves_no_trace(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("out of memory")
 
     for change in ("prediction.sampling=true", "prediction.sampling=false"):
-        model = _model(SETTINGS.override([change]))
+        model = a_model(SETTINGS.override([change]))
         model.generator.train()
         monkeypatch.setattr(Generator, "until_dropout", out_of_memory)
         with pytest.raises(RuntimeError, match="out of memory"):
@@ -226,9 +204,49 @@ def test_the_window_and_what_no_dropout_changes_are_worked_out_once() -> None:
     assert [batch.shape[-1] for batch in network.shown] == [256, 64, 64, 64, 64]
 
 
+def test_features_that_are_too_large_to_keep_are_worked_out_again_to_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At 4 base channels a slice has 4 · 128² + 8 · 64² + … + 32 · 1² = 125600 features of 4 bytes.
+
+    Where they are too large, those of the first slice are worked out once more, to see so.
+    """
+    images = np.random.default_rng(0).normal(300, 100, (3, 3, 256, 256)).astype(np.float32)
+    model = a_model(SETTINGS.override(["prediction.batch_size=1"]))
+    worked_out = 0
+    until_dropout = Generator.until_dropout
+
+    def counted(network: Generator, batch: Tensor) -> list[Tensor]:
+        nonlocal worked_out
+        worked_out += 1
+        return until_dropout(network, batch)
+
+    monkeypatch.setattr(Generator, "until_dropout", counted)
+    found = {}
+    for kept_bytes, times in ((3 * 125600 * 4, 3), (3 * 125600 * 4 - 1, 10)):
+        monkeypatch.setattr(of_one, "KEPT_BYTES", kept_bytes)
+        worked_out = 0
+        inference = Inference(model, images)
+        found[kept_bytes] = [inference.probabilities(), inference.sample(1), inference.sample(2)]
+        assert worked_out == times
+    kept, anew = found.values()
+    assert all(np.array_equal(a, b) for a, b in zip(kept, anew, strict=True))
+    assert not np.array_equal(kept[1], kept[2])
+
+
+@pytest.mark.parametrize("changes", [["prediction.sampling=true"], ["prediction.flips=true"]])
+def test_what_is_kept_for_the_samples_does_not_change_the_result(changes: list[str]) -> None:
+    images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
+    model = a_model(SETTINGS.override(changes))
+    before, after = Inference(model, images), Inference(model, images)
+    after.sample(1)
+    assert np.array_equal(before.probabilities(), after.probabilities())
+    assert np.array_equal(before.sample(1), after.sample(1))
+
+
 def test_a_sample_is_what_the_whole_network_gives_with_the_same_masks() -> None:
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
-    model = _model()
+    model = a_model()
     inference = Inference(model, images)
     inference.sample(3)
     found = inference.sample(7)
@@ -242,7 +260,7 @@ def test_a_sample_is_what_the_whole_network_gives_with_the_same_masks() -> None:
 
 def test_bfloat16_gives_nearly_the_same() -> None:
     images = np.random.default_rng(0).normal(300, 100, (1, 3, 256, 256)).astype(np.float32)
-    model = _model()
+    model = a_model()
     quick = replace(model, settings=SETTINGS.override(["prediction.precision=bf16-true"]))
     exact, near = probabilities(model, images), probabilities(quick, images)
     assert not np.array_equal(exact, near)

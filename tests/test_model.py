@@ -5,47 +5,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tests.dataset_factory import COARSE, a_case
-from zonate.config import Settings
+from tests.model_factory import PROVENANCE, SETTINGS, STATISTICS, Fixed, a_model
 from zonate.dataset.slices import slice_case
-from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
 from zonate.geometry import Grid, Volume
 from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import FORMAT, FORMAT_VERSION, Model
-from zonate.networks.generator import Generator
 from zonate.settings.data import SlicingSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
-SETTINGS = Settings().override(["network.base_channels=4"])
-STATISTICS = Statistics((300.0, 0.0, 0.0), (150.0, 1.0, 1.0))
-PROVENANCE = {"licences": ["CC0-1.0"], "training_cases": 2}
-
-
-def _model(settings: Settings = SETTINGS, codes: tuple[LabelCode, ...] = COARSE) -> Model:
-    torch.manual_seed(0)
-    generator = Generator(settings.network).eval()
-    return Model(generator, settings, STATISTICS, codes, PROVENANCE, (True, False, False))
-
-
-class _Fixed(nn.Module):
-    """The same probabilities at every pixel but where T2W is above its mean: there a second set."""
-
-    def __init__(self, low: list[float], high: list[float], head: str = "softmax") -> None:
-        super().__init__()
-        self.head = head
-        self.low, self.high = (torch.tensor(p).view(1, 5, 1, 1) for p in (low, high))
-
-    def forward(self, images: Tensor) -> Tensor:
-        p: Tensor = torch.where(images[:, :1] > 0, self.high, self.low)
-        return p.log() if self.head == "softmax" else torch.logit(p)
-
 
 def test_a_file_rebuilds_its_own_model(tmp_path: Path) -> None:
-    model, case = _model(), a_case("c", seed=0)
+    model, case = a_model(), a_case("c", seed=0)
     model.save(tmp_path / "run" / "best.safetensors")
     for path in (tmp_path / "run", tmp_path / "run" / "best.safetensors"):
         again = Model.load(path)
@@ -61,7 +36,7 @@ def test_a_file_rebuilds_its_own_model(tmp_path: Path) -> None:
 
 def test_a_file_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.safetensors"
-    _model().save(file)
+    a_model().save(file)
     tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
 
     def refused(**changes: object) -> None:
@@ -84,7 +59,7 @@ def test_there_being_no_model_is_said(tmp_path: Path) -> None:
 
 def test_probabilities_are_summed_over_codes_and_the_largest_sum_wins() -> None:
     # PZ is the likeliest zone, but the three zones of the central gland are together likelier
-    model = replace(_model(), generator=_Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
+    model = replace(a_model(), generator=Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
     zones = model.segment(slice_case(a_case("c", seed=0), SETTINGS.slicing))
     bright = zones.labels.values[0, 128, 128]
     assert bright == LabelCode.CENTRAL_GLAND
@@ -99,7 +74,7 @@ def test_zones_lie_on_the_original_grid_with_background_outside_the_slices() -> 
     shape = case.t2w.grid.shape
     flipped = Grid(shape, case.t2w.grid.affine @ np.diag([-1.0, 1.0, 1.0, 1.0]))  # slices from superior to inferior
     case = replace(case, t2w=Volume(case.t2w.values, flipped), labels=None)
-    model = replace(_model(), generator=_Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
+    model = replace(a_model(), generator=Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.4, 0.2, 0.2, 0.1]))
     zones = model.segment(slice_case(case, SETTINGS.slicing))
     assert zones.labels.grid.same_as(case.t2w.grid)
     assert zones.labels.values.dtype == np.uint8
@@ -119,7 +94,7 @@ def test_slices_cut_another_way_are_refused() -> None:
     with pytest.raises(
         ModelError, match=r"case c: slices of 256 px at 0\.6 mm, but the model learnt from 256 px at 0\.5"
     ):
-        _model().segment(slices)
+        a_model().segment(slices)
 
 
 def _samples(model: Model, number: int) -> list[npt.NDArray[np.float32]]:
@@ -128,7 +103,7 @@ def _samples(model: Model, number: int) -> list[npt.NDArray[np.float32]]:
 
 
 def test_samples_differ_from_each_other_and_from_the_result() -> None:
-    model = _model()
+    model = a_model()
     slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
     first, second = model.begin(slices).samples(2)
     assert first.labels.grid.same_as(slices.original)
@@ -138,7 +113,7 @@ def test_samples_differ_from_each_other_and_from_the_result() -> None:
 
 
 def test_a_sample_follows_from_seed_and_number_alone() -> None:
-    model = _model()
+    model = a_model()
     many = _samples(model, 3)
     assert all(np.array_equal(a, b) for a, b in zip(many, _samples(model, 2), strict=False))
     for change in ("prediction.batch_size=1", "prediction.sampling=true"):
@@ -154,14 +129,14 @@ def test_a_sample_is_one_network_for_all_slices() -> None:
     thrice = Volume(np.repeat(case.t2w.values[:1], 3, axis=0), replace(case.t2w.grid, shape=(3, 256, 256)))
     slices = slice_case(replace(case, t2w=thrice, labels=None), SETTINGS.slicing)
     for batch_size in (1, 2, 8):
-        model = replace(_model(), settings=SETTINGS.override([f"prediction.batch_size={batch_size}"]))
+        model = replace(a_model(), settings=SETTINGS.override([f"prediction.batch_size={batch_size}"]))
         sample = next(iter(model.begin(slices).samples(1)))
         for s in (1, 2):
             assert np.array_equal(sample.probabilities[:, 0], sample.probabilities[:, s])
 
 
 def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
-    model = _model()
+    model = a_model()
     model.generator.train()
     norms = [module for module in model.generator.modules() if isinstance(module, nn.BatchNorm2d)]
     norms[0].eval()
@@ -176,25 +151,25 @@ def test_sampling_leaves_no_trace_even_where_it_is_broken_off() -> None:
 
 
 def test_without_dropout_there_are_no_samples() -> None:
-    model = _model(SETTINGS.override(["network.dropout=0"]))
+    model = a_model(SETTINGS.override(["network.dropout=0"]))
     slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
     assert not model.can_sample
     with pytest.raises(ModelError, match="no dropout"):
         model.begin(slices).samples(2)
-    assert _model().can_sample
+    assert a_model().can_sample
     with pytest.raises(ValueError, match="at least one sample"):
-        _model().begin(slices).samples(0)
+        a_model().begin(slices).samples(0)
     with pytest.raises(ModelError, match="slice it with the model's settings"):
-        _model().begin(slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6))).samples(1)
+        a_model().begin(slice_case(a_case("c", seed=0), SlicingSettings(spacing_mm=0.6))).samples(1)
 
 
 def test_a_file_carries_its_calibration(tmp_path: Path) -> None:
     calibration = Calibration(
         {"GLAND": MonotoneMap((0.8, 0.9), (0.3, 0.7))}, 0.6, {"GLAND": (1.2, 1.0)}, {"n_patients": 3}
     )
-    replace(_model(), calibration=calibration).save(tmp_path / "m.safetensors")
+    replace(a_model(), calibration=calibration).save(tmp_path / "m.safetensors")
     assert Model.load(tmp_path / "m.safetensors").calibration == calibration
-    _model().save(tmp_path / "older.safetensors")
+    a_model().save(tmp_path / "older.safetensors")
     assert Model.load(tmp_path / "older.safetensors").calibration is None
     tensors, about = read_weights(tmp_path / "m.safetensors", kind=FORMAT, version=FORMAT_VERSION)
     falling = {"GLAND": {"scores": [2, 1], "dice": [0, 1]}}
@@ -216,6 +191,6 @@ def test_a_result_is_repaired_as_the_setting_asks() -> None:
     for how, expected in (("none", 2 * 1600 + 2), ("largest_component", 2 * 1600)):
         settings = SETTINGS.override([f"prediction.clean_up={how}", "normalisation=volume"])
         zones = Model(
-            _Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.9, 0, 0, 0]), settings, STATISTICS, COARSE, {}
+            Fixed([0.9, 0.1, 0, 0, 0], [0.1, 0.9, 0, 0, 0]), settings, STATISTICS, COARSE, {}
         ).segment_and_clean_up(slices)
         assert (zones.labels.values != 0).sum() == expected

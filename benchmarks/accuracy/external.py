@@ -24,7 +24,7 @@ from benchmarks.accuracy.images import Image, read_images
 from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.results import Results, write_results
-from benchmarks.accuracy.work import circumstances
+from benchmarks.machine import circumstances
 from zonate.dataset.image_digest import image_digest
 from zonate.errors import ZonateError
 from zonate.metrics import score_case

@@ -24,7 +24,7 @@ from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, read_results, write_results
 from benchmarks.accuracy.robustness_table import robustness_page
-from benchmarks.accuracy.work import circumstances
+from benchmarks.machine import circumstances
 from zonate.case import Case
 from zonate.dataset.degradation import degrade
 from zonate.dataset.slices import Slices, slice_case

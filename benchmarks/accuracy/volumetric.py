@@ -22,12 +22,13 @@ from zonate.augmentation.augment import augment
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
-from zonate.dataset.slices import Slices, restore_slices
+from zonate.dataset.slices import Slices
 from zonate.dataset.statistics import Statistics, normalise_known, scaled_known, statistics_of
 from zonate.dataset.store import Dataset
-from zonate.geometry import Volume
+from zonate.inference import of_codes
 from zonate.io.files import atomic_path
 from zonate.learner import learning_rate
+from zonate.model import on_original_grid
 from zonate.networks.averaging import Average
 from zonate.networks.generator import probabilities
 from zonate.progress import Progress, silent
@@ -36,7 +37,7 @@ from zonate.settings.learning import NetworkSettings
 from zonate.validation import compared_structures, mean_dice, structure_dice
 from zonate.verbs.taught import taught_by
 from zonate.zonemap import ZoneMap
-from zonate.zones import N_ZONES, LabelCode, membership
+from zonate.zones import N_ZONES, LabelCode
 
 DEPTH_MULTIPLE = 4
 """Slices are halved twice."""
@@ -60,11 +61,7 @@ class VolumetricModel:
 
     def segment(self, slices: Slices) -> ZoneMap:
         """Segment a case, onto its original T2W grid."""
-        p = self.slice_probabilities(slices.images)
-        outside = [float(code == LabelCode.BACKGROUND) for code in self.codes]
-        restored = restore_slices(p, slices.crop, slices.original, outside)  # (len(codes), S, H, W)
-        labels = np.array(self.codes, dtype=np.uint8)[restored.argmax(axis=0)]
-        return ZoneMap(Volume(labels, slices.original), self.codes, restored)
+        return on_original_grid(self.slice_probabilities(slices.images), slices, self.codes)
 
     def slice_probabilities(self, images: _Array) -> _Array:
         """The probability of each code (S, len(codes), H, W) on slices (S, 3, H, W)."""
@@ -75,9 +72,7 @@ class VolumetricModel:
             p = probabilities(self.network(stack), "softmax")  # (1, K, S', H, W)
             if self.settings.prediction.flips:
                 p = (p + probabilities(self.network(stack.flip(-1)), "softmax").flip(-1)) / 2
-        sums = torch.from_numpy(membership()[list(self.codes)]).float()  # (len(codes), K)
-        by_code = torch.einsum("ck,kshw->schw", sums, p[0, :, : len(images)])
-        shares = by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)
+        shares = of_codes(p[0, :, : len(images)].transpose(0, 1), self.codes)
         return np.asarray(shares.numpy(), dtype=np.float32)
 
 

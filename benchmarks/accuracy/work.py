@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from benchmarks.accuracy.curve import best, read_curve, unfinished
 from benchmarks.accuracy.job import JOB_NAME, RESULT_NAME, RUN_NAME, SCORES_NAME, Job, is_done, steps_per_epoch
 from benchmarks.accuracy.measure import TOLERANCE_MM, Measured, Segment, measure_case
 from benchmarks.accuracy.pace import measure_pace
-from benchmarks.machine import commit, machine
+from benchmarks.machine import circumstances
 from zonate.config import Settings
 from zonate.differing_settings import differing_settings
 from zonate.io.files import write_json, write_text
@@ -123,22 +122,6 @@ def _cases(measured: list[Measured]) -> list[dict[str, Any]]:
         }
         for one in measured
     ]
-
-
-def circumstances(threads: int, beside: int = 1) -> dict[str, Any]:
-    """When, on what and by which code something is measured.
-
-    Args:
-        threads: Of the process.
-        beside: How many such processes run at a time.
-    """
-    return {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "threads": threads,
-        "beside": beside,
-        "commit": commit(),
-    }
 
 
 @contextmanager

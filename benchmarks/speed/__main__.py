@@ -13,13 +13,12 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.machine import commit, machine
+from benchmarks.machine import circumstances
 from benchmarks.speed.prediction import network_floor, rivals, rounding, stages
 from benchmarks.speed.rates import measure_rates
 from benchmarks.speed.table import page
@@ -61,10 +60,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     rates = measure_rates()
     floors = {name: network_floor(segmenter.model, slices, rates, name) for name in rates.gflop_s}
     found: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "threads": torch.get_num_threads(),
-        "commit": commit(),
+        **circumstances(torch.get_num_threads()),
         "torch": torch.__version__,
         "repeats": given.repeats,
         "shape_shw": list(case.t2w.grid.shape),

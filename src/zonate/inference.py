@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,10 @@ from zonate.networks.generator import probabilities
 from zonate.networks.inference import ReadyNetwork
 from zonate.window import Window, window_about
 from zonate.zones import LabelCode, membership
+
+KEPT_BYTES = 512 * 2**20
+"""Of features that are kept for the samples: a third of what a study may take (`zonate.verbs.workers`), and seven times
+what 24 slices of 160 px have by the `zonate` network."""
 
 _DTYPES = {"32-true": torch.float32, "bf16-true": torch.bfloat16}
 
@@ -41,7 +46,7 @@ class Inference:
     """A model at work on one case; the model is left as it is.
 
     Where the second pass looks is found once, for the result and all samples, and so are the features that no dropout
-    changes.
+    changes, unless they take more than KEPT_BYTES: then they are worked out again each time.
     """
 
     def __init__(self, model: Trained, images: npt.NDArray[np.float32], *, device: str | None = None) -> None:
@@ -63,7 +68,8 @@ class Inference:
             (S, len(codes), H, W); they sum to 1 over the codes. Mass that the network gives to zones nobody annotated
             is divided among them. With two passes BACKGROUND is 1 outside the patch about the gland.
         """
-        return self._restored(self._pass(self._window, self._dtype, flips=self._how.flips))
+        kept = None if self._how.sampling else self._kept
+        return self._restored(self._pass(self._window, self._dtype, flips=self._how.flips, kept=kept))
 
     def sample(self, seed: int) -> npt.NDArray[np.float32]:
         """As `probabilities`, by the one network that is left when dropout, drawn from a seed, has thinned it.
@@ -73,7 +79,8 @@ class Inference:
         """
         network = self._network
         with torch.inference_mode(), dropping_out(network.module, seed, alike=True):
-            found = [self._by_code(self._zones(network.logits(features))) for features in self._features]
+            features = self._kept or (network.features(batch) for batch in self.batches(self._window))
+            found = [of_codes(self._zones(network.logits(each)), self._model.codes).cpu() for each in features]
         return self._restored(_joined(found))
 
     @cached_property
@@ -95,13 +102,33 @@ class Inference:
         return self._ready(self._dtype)
 
     @cached_property
-    def _features(self) -> list[Sequence[Tensor]]:
-        """Of each batch of what the samples look at."""
+    def _kept(self) -> list[Sequence[Tensor]] | None:
+        """The features of each batch of what the samples look at; None where they take more than KEPT_BYTES."""
+        kept: list[Sequence[Tensor]] = []
         with torch.inference_mode():
-            return [self._network.features(batch) for batch in self.batches(self._window)]
+            for batch in self.batches(self._window):
+                kept.append(self._network.features(batch))
+                slice_bytes = sum(part.nbytes for part in kept[0]) / len(kept[0][0])
+                if slice_bytes * len(self._images) > KEPT_BYTES:
+                    return None
+        return kept
 
-    def _pass(self, window: Window | None, dtype: torch.dtype, *, flips: bool) -> npt.NDArray[np.float32]:
-        """The probability of each code in a window, or on whole slices: (S, len(codes), h, w)."""
+    def _pass(
+        self,
+        window: Window | None,
+        dtype: torch.dtype,
+        *,
+        flips: bool,
+        kept: Sequence[Sequence[Tensor]] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """The probability of each code in a window, or on whole slices: (S, len(codes), h, w).
+
+        Args:
+            window: Where to look; None: whole slices.
+            dtype: In which the network computes.
+            flips: Whether the mirror image is looked at, too.
+            kept: The features of each batch that is looked at, where they are known.
+        """
         with ExitStack() as mode:
             mode.enter_context(torch.inference_mode())
             if self._how.sampling:
@@ -109,7 +136,8 @@ class Inference:
                 mode.enter_context(dropping_out(network.module, self._how.seed, alike=False))
             else:
                 network = self._network if dtype == self._dtype else self._ready(dtype)
-            return _joined([self._seen(network, batch, flips=flips) for batch in self.batches(window)])
+            batches = zip(self.batches(window), kept or repeat(None))  # noqa: B905  (one of them has no end)
+            return _joined([self._seen(network, batch, features, flips=flips) for batch, features in batches])
 
     def _ready(self, dtype: torch.dtype, *, by_batch_statistics: bool = False) -> ReadyNetwork:
         return ReadyNetwork(self._model.generator, self._device, dtype=dtype, by_batch_statistics=by_batch_statistics)
@@ -131,20 +159,16 @@ class Inference:
         shown, size = beside_neighbours(normalised, settings.network.neighbours), self._how.batch_size
         yield from (torch.from_numpy(shown[first : first + size]) for first in range(0, len(shown), size))
 
-    def _seen(self, network: ReadyNetwork, batch: Tensor, *, flips: bool) -> Tensor:
-        p = self._zones(network.logits(network.features(batch)))
+    def _seen(
+        self, network: ReadyNetwork, batch: Tensor, features: Sequence[Tensor] | None, *, flips: bool
+    ) -> Tensor:
+        p = self._zones(network.logits(network.features(batch) if features is None else features))
         if flips:
             p = (p + self._zones(network.logits(network.features(batch.flip(-1)))).flip(-1)) / 2
-        return self._by_code(p)
+        return of_codes(p, self._model.codes).cpu()
 
     def _zones(self, logits: Tensor) -> Tensor:
         return probabilities(logits, self._model.settings.network.head)
-
-    def _by_code(self, p: Tensor) -> Tensor:
-        """From the probability of each zone (B, K, H, W) to that of each code (B, len(codes), H, W), on the CPU."""
-        sums = torch.from_numpy(membership()[list(self._model.codes)]).to(p)  # (len(codes), K)
-        by_code = torch.einsum("ck,bkhw->bchw", sums, p)
-        return (by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)).cpu()
 
     def _restored(self, found: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Whole slices again; BACKGROUND outside the window."""
@@ -152,6 +176,13 @@ class Inference:
             return found
         outside = [float(code == LabelCode.BACKGROUND) for code in self._model.codes]
         return self._window.restore(found, outside, self._images.shape)
+
+
+def of_codes(p: Tensor, codes: Sequence[LabelCode]) -> Tensor:
+    """From the probability of each zone (B, K, H, W) to that of each code (B, len(codes), H, W); they sum to 1."""
+    sums = torch.from_numpy(membership()[list(codes)]).to(p)  # (len(codes), K)
+    by_code = torch.einsum("ck,bkhw->bchw", sums, p)
+    return by_code / by_code.sum(dim=1, keepdim=True).clamp(min=1e-12)
 
 
 def _joined(parts: Sequence[Tensor]) -> npt.NDArray[np.float32]:

@@ -155,7 +155,7 @@ class Segmentation:
 
     def result(self) -> ZoneMap:
         """The zones on the original T2W grid, over the model's `codes`; background outside the slices."""
-        return self._on_original_grid(self.inference.probabilities())
+        return on_original_grid(self.inference.probabilities(), self.slices, self.model.codes)
 
     def samples(self, number: int) -> Iterator[ZoneMap]:
         """Segment it again and again, each time by the network thinned by its own dropout.
@@ -184,14 +184,14 @@ class Segmentation:
                 "without samples, or train one with dropout"
             )
         seeds = _seeds(self.model.settings.prediction.seed, number)
-        return (self._on_original_grid(self.inference.sample(seed)) for seed in seeds)
+        return (on_original_grid(self.inference.sample(seed), self.slices, self.model.codes) for seed in seeds)
 
-    def _on_original_grid(self, maps: npt.NDArray[np.float32]) -> ZoneMap:
-        """The likeliest code of each voxel, from maps (S, len(codes), H, W) on the slices' grid."""
-        codes, slices = self.model.codes, self.slices
-        outside = [float(code == LabelCode.BACKGROUND) for code in codes]
-        restored = restore_slices(maps, slices.crop, slices.original, outside)  # (len(codes), S, H, W)
-        return ZoneMap(Volume(_likeliest(restored, codes), slices.original), codes, restored)
+
+def on_original_grid(maps: npt.NDArray[np.float32], slices: Slices, codes: tuple[LabelCode, ...]) -> ZoneMap:
+    """The likeliest code of each voxel, from maps (S, len(codes), H, W) on the slices' grid; background beyond them."""
+    outside = [float(code == LabelCode.BACKGROUND) for code in codes]
+    restored = restore_slices(maps, slices.crop, slices.original, outside)  # (len(codes), S, H, W)
+    return ZoneMap(Volume(_likeliest(restored, codes), slices.original), codes, restored)
 
 
 def _likeliest(maps: npt.NDArray[np.float32], codes: Sequence[LabelCode]) -> npt.NDArray[np.uint8]:

@@ -1,9 +1,12 @@
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
+from zonate.dataset.entry import Entry
 from zonate.dataset.loader import SliceLoader, chances, gland_chances
 from zonate.dataset.statistics import scaled_known
 from zonate.dataset.store import Dataset
@@ -17,18 +20,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Dataset.open(a_dataset(tmp_path_factory.mktemp("data") / "set", slices=3))
 
 
-def _loader(dataset: Dataset, batch_size: int = 4, seed: int = 0, rank: int = 0, processes: int = 1) -> SliceLoader:
-    return SliceLoader(
-        dataset,
-        dataset.split("train"),
-        batch_size=batch_size,
-        seed=seed,
-        normalisation="dataset",
-        channels=ALONE,
-        augmentation=AugmentationSettings(),
-        rank=rank,
-        processes=processes,
-    )
+def _loader(dataset: Dataset, entries: Sequence[Entry] | None = None, **changes: Any) -> SliceLoader:
+    settings: dict[str, Any] = {
+        "batch_size": 4,
+        "seed": 0,
+        "normalisation": "dataset",
+        "channels": ALONE,
+        "augmentation": AugmentationSettings(),
+    }
+    return SliceLoader(dataset, dataset.split("train") if entries is None else entries, **{**settings, **changes})
 
 
 def test_an_epoch_visits_each_slice_once_and_the_last_batch_may_be_smaller(dataset: Dataset) -> None:
@@ -47,10 +47,9 @@ def test_an_epoch_visits_each_slice_once_and_the_last_batch_may_be_smaller(datas
 def test_two_processes_read_each_batch_in_order_between_them(
     dataset: Dataset, batch_size: int, sizes: list[tuple[int, int]]
 ) -> None:
-    whole = list(_loader(dataset, batch_size).epoch(1))
-    shared = list(
-        zip(*(_loader(dataset, batch_size, rank=rank, processes=2).epoch(1) for rank in range(2)), strict=True)
-    )
+    whole = list(_loader(dataset, batch_size=batch_size).epoch(1))
+    loaders = [_loader(dataset, batch_size=batch_size, rank=rank, processes=2) for rank in range(2)]
+    shared = list(zip(*(loader.epoch(1) for loader in loaders), strict=True))
     assert len(shared) == len(whole) == 2
     for batch, shares, n in zip(whole, shared, sizes, strict=True):
         assert [share.share for share in shares] == [size / sum(n) for size in n]
@@ -85,17 +84,7 @@ def test_a_slice_comes_with_its_neighbours(dataset: Dataset) -> None:
     for chance, expected in ((0.0, [[0, 0, 1], [0, 1, 2], [1, 2, 2]]), (1.0, [[0, 0, 2], [0, 1, 2], [0, 2, 2]])):
         how = plain.model_copy(update={"far_neighbours_chance": chance})
         entry = dataset.split("train")[0]
-        loader = SliceLoader(
-            dataset,
-            [entry],
-            batch_size=3,
-            seed=0,
-            normalisation="dataset",
-            channels=ALONE,
-            augmentation=how,
-            neighbours=1,
-        )
-        (batch,) = loader.epoch(1)
+        (batch,) = _loader(dataset, [entry], batch_size=3, augmentation=how, neighbours=1).epoch(1)
         stored = [dataset.slice(entry.case_id, s)[0] for s in range(3)]
         alone = np.stack([scaled_known(image, dataset.statistics, ALONE) for image in stored])
         wanted = {tuple(alone[places, 0].ravel()) for places in map(list, expected)}
@@ -104,15 +93,7 @@ def test_a_slice_comes_with_its_neighbours(dataset: Dataset) -> None:
 
 def test_normalisation_by_region_looks_at_the_middle_of_a_case_alone(dataset: Dataset) -> None:
     entry = dataset.split("train")[0]
-    (batch,) = SliceLoader(
-        dataset,
-        [entry],
-        batch_size=3,
-        seed=0,
-        normalisation="region",
-        channels=ALONE,
-        augmentation=AugmentationSettings(),
-    ).epoch(1)
+    (batch,) = _loader(dataset, [entry], batch_size=3, normalisation="region").epoch(1)
     middle = batch.images[:, 0, 28:228, 28:228]  # 100 px of 0.5 mm to either side
     assert middle.mean().item() == pytest.approx(0, abs=1e-4)
     assert middle.std(correction=0).item() == pytest.approx(1, abs=1e-4)
@@ -125,15 +106,7 @@ def test_a_case_of_before_region_statistics_were_kept_is_normalised_by_the_same(
     earlier = replace(entry, region_statistics=None)
     seen = []
     for one in (entry, earlier):
-        (batch,) = SliceLoader(
-            dataset,
-            [one],
-            batch_size=3,
-            seed=0,
-            normalisation="region",
-            channels=ALONE,
-            augmentation=AugmentationSettings(),
-        ).epoch(1)
+        (batch,) = _loader(dataset, [one], batch_size=3, normalisation="region").epoch(1)
         seen.append(batch.images.numpy().tobytes())
     assert seen[0] == seen[1]
 
@@ -141,17 +114,7 @@ def test_a_case_of_before_region_statistics_were_kept_is_normalised_by_the_same(
 @pytest.mark.parametrize("readers", [2, 7])
 def test_more_threads_read_the_same_in_the_same_order(dataset: Dataset, readers: int) -> None:
     def seen(n: int) -> list[bytes]:
-        loader = SliceLoader(
-            dataset,
-            dataset.split("train"),
-            batch_size=1,
-            seed=0,
-            normalisation="dataset",
-            channels=ALONE,
-            augmentation=AugmentationSettings(),
-            neighbours=1,
-            readers=n,
-        )
+        loader = _loader(dataset, batch_size=1, neighbours=1, readers=n)
         return [batch.images.numpy().tobytes() for batch in loader.epoch(1)]
 
     assert len(seen(1)) == 6

@@ -259,7 +259,7 @@ def test_what_is_complete_is_skipped(scene: Scene, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(of_one, "load_study", load_study)
     studies = [write_volumes(tmp_path / name) for name in ("one", "two")]
     assert predict_studies(studies[:1], scene.output, scene.file, resume=True).skipped == ()
-    (scene.output / ".0123abcd.two").mkdir()  # what a kill leaves
+    (scene.output / ".zonate-0123abcd.two").mkdir()  # what a kill leaves
     before = (scene.output / "one" / "zones.json").stat().st_mtime_ns
     told: list[tuple[int, int, str]] = []
     again = predict_studies(studies, scene.output, scene.file, resume=True, progress=lambda *step: told.append(step))

@@ -242,7 +242,7 @@ def test_a_killed_prepare_leaves_no_broken_case_and_is_resumed(tmp_path: Path, m
         prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     with pytest.raises(DatasetError, match="not a complete dataset"):
         Dataset.open(tmp_path / "out")
-    half = tmp_path / "out" / "cases" / ".1a2b3c4d.c3"  # what a kill in the middle of writing leaves
+    half = tmp_path / "out" / "cases" / ".zonate-1a2b3c4d.c3"  # what a kill in the middle of writing leaves
     half.mkdir()
     (half / "zarr.json").write_text("{", encoding="utf-8")
     result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)

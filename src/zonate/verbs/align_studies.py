@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
-from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -11,13 +10,9 @@ from typing import Self
 
 from zonate.case import AlignmentRecord
 from zonate.config import Settings
-from zonate.errors import OutputError
-from zonate.io.files import check_output_folder, remove_half_written
 from zonate.progress import Progress, silent
 from zonate.verbs.align import ALIGNMENT_NAME, DEFAULT_SETTINGS, align, is_aligned
-from zonate.verbs.case_names import case_names
-from zonate.verbs.parallel import each_case
-from zonate.verbs.set_aside import SetAside, attempt
+from zonate.verbs.batch import do_studies, places_of
 from zonate.verbs.workers import Workers
 
 
@@ -87,38 +82,21 @@ def align_studies(
         OutputError: Two studies would be written to one folder, or the output is a file.
     """
     crew = Workers.of(workers)
-    names = case_names(studies)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} is a file, not a folder: give another output")
-    paths = {name: study.absolute() for name, study in zip(names, studies, strict=True)}  # workers are elsewhere
-    folders = {name: output.absolute() / name for name in names}
-
-    def check(name: str) -> None:
-        check_output_folder(folders[name], overwrite=overwrite, inputs=paths.values())
-
-    remove_half_written(output, names)
-    skipped = {name for name in names if resume and is_aligned(paths[name], folders[name], settings, case_id=name)}
-    refused = {name: attempt(name, partial(check, name)) for name in names if name not in skipped}
-    tasks = {
-        name: partial(align_study, paths[name], folders[name], settings, case_id=name, overwrite=overwrite)
-        for name, refusal in refused.items()
-        if refusal is None
-    }
-    found: dict[str, SetAside | Aligned] = {name: why for name, why in refused.items() if why is not None}
-    progress(len(names) - len(tasks), len(names), "")
-    inputs = {name: (paths[name],) for name in tasks}
-    try:
-        with closing(each_case(tasks, crew.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
-            for name, outcome in outcomes:
-                found[name] = outcome
-                progress(len(skipped) + len(found), len(names), name)
-    finally:
-        remove_half_written(output, names)  # of workers that were killed
-    ended = {name: found[name] for name in names if name in found}
+    places = places_of(studies, output)
+    batch = do_studies(
+        places,
+        partial(align_study, settings=settings),
+        crew,
+        output=output,
+        is_complete=lambda name, place: is_aligned(place.study, place.folder, settings, case_id=name),
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+    )
     return AlignStudiesResult(
-        done={output / name: outcome for name, outcome in ended.items() if isinstance(outcome, Aligned)},
-        failed={name: outcome.reason for name, outcome in ended.items() if isinstance(outcome, SetAside)},
-        skipped=tuple(output / name for name in names if name in skipped),
+        done={output / name: outcome for name, outcome in batch.found.items() if isinstance(outcome, Aligned)},
+        failed=batch.failed,
+        skipped=tuple(output / name for name in batch.skipped),
     )
 
 

@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
-from zonate.errors import OutputError
-from zonate.io.files import check_output_folder, remove_half_written
 from zonate.measures.psa import check_psa
 from zonate.progress import Progress, silent
 from zonate.shipped import model_path
 from zonate.study import Sequence
-from zonate.verbs.case_names import case_names
+from zonate.verbs.batch import Place, do_studies, places_of
 from zonate.verbs.outputs import ZONES_NAME
-from zonate.verbs.parallel import each_case
 from zonate.verbs.predict_study import ModelUse, forget_model, predict_study, predicted_from, refuse_corrections
-from zonate.verbs.set_aside import SetAside, attempt
 from zonate.verbs.study_key import is_made_from
 from zonate.verbs.workers import Workers
 
@@ -94,47 +89,32 @@ def predict_studies(
         raise ValueError("a case_id, series overrides and a PSA belong to one study: give one study at a time")
     if psa_ng_ml is not None:
         check_psa(psa_ng_ml)
-    names = case_names(studies, case_id)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} is a file, not a folder: give another output")
+    places = places_of(studies, output, case_id)
     file = model_path(model).absolute()
     use = ModelUse.of(file, settings)
-    paths = {name: study.absolute() for name, study in zip(names, studies, strict=True)}  # workers are elsewhere
-    folders = {name: output.absolute() / name for name in names}
     of_one: _OfOne = {"overrides": overrides, "psa_ng_ml": psa_ng_ml}
 
-    def complete(name: str) -> bool:
-        key = predicted_from(paths[name], use.segmenter(), case_id=name, **of_one)
-        return is_made_from(folders[name] / ZONES_NAME, key)
+    def is_complete(name: str, place: Place) -> bool:
+        key = predicted_from(place.study, use.segmenter(), case_id=name, **of_one)
+        return is_made_from(place.folder / ZONES_NAME, key)
 
-    def check(name: str) -> None:
-        check_output_folder(folders[name], overwrite=overwrite, inputs=[*paths.values(), file])
-        refuse_corrections(folders[name])
-
-    remove_half_written(output, names)
-    skipped = {name for name in names if resume and complete(name)}
-    found: dict[str, SetAside | None] = {
-        name: attempt(name, partial(check, name)) for name in names if name not in skipped
-    }
-    tasks = {
-        name: partial(predict_study, paths[name], folders[name], use, case_id=name, overwrite=overwrite, **of_one)
-        for name, refused in found.items()
-        if refused is None
-    }
-    ended = len(names) - len(tasks)
-    progress(ended, len(names), "")
-    inputs = {name: (paths[name], file) for name in tasks}
     try:
-        with closing(each_case(tasks, crew.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
-            for name, outcome in outcomes:
-                found[name] = outcome
-                ended += 1
-                progress(ended, len(names), name)
+        batch = do_studies(
+            places,
+            partial(predict_study, use=use, **of_one),
+            crew,
+            output=output,
+            is_complete=is_complete,
+            overwrite=overwrite,
+            resume=resume,
+            progress=progress,
+            inputs=[file],
+            check=refuse_corrections,
+        )
     finally:
-        remove_half_written(output, names)  # of workers that were killed
         forget_model()
     return PredictResult(
-        done=tuple(output / name for name in found if found[name] is None),
-        failed={name: outcome.reason for name, outcome in found.items() if outcome is not None},
-        skipped=tuple(output / name for name in names if name in skipped),
+        done=tuple(output / name for name, outcome in batch.found.items() if outcome is None),
+        failed=batch.failed,
+        skipped=tuple(output / name for name in batch.skipped),
     )

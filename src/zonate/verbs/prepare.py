@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,8 @@ from zonate.errors import DatasetError, OutputError
 from zonate.io.files import claim_output_folder, remove_half_written
 from zonate.progress import Progress, silent
 from zonate.settings.data import SplitSettings
+from zonate.verbs.batch import do_cases
 from zonate.verbs.card import sources_of
-from zonate.verbs.parallel import each_case
 from zonate.verbs.place_cases import place_cases, sides_of
 from zonate.verbs.prepare_case import prepare_case
 from zonate.verbs.set_aside import SetAside
@@ -203,18 +202,17 @@ def _make_each(
     """The records of those that could be made, and the reasons of those that could not, each in the order given."""
     if any(case_folder(output, source.case_id).exists() for source in sources):
         (output / INDEX_NAME).unlink(missing_ok=True)  # an index must not speak of a case that is being replaced
-    total = kept + len(sources)
-    progress(kept, total, "")
     tasks = {source.case_id: partial(prepare_case, output.absolute(), source, settings) for source in sources}
     inputs = {source.case_id: _inputs(source) for source in sources}
-    found: dict[str, CaseRecord | SetAside] = {}
-    try:
-        with closing(each_case(tasks, workers.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
-            for case_id, outcome in outcomes:
-                found[case_id] = outcome
-                progress(kept + len(found), total, case_id)
-    finally:
-        remove_half_written(output / CASES_FOLDER, tasks)  # of workers that were killed
+    found = do_cases(
+        tasks,
+        workers,
+        output=output,
+        folders_in=output / CASES_FOLDER,
+        inputs=inputs,
+        progress=progress,
+        before=kept,
+    )
     made: dict[str, CaseRecord] = {}
     failed: dict[str, str] = {}
     for source in sources:

@@ -1,13 +1,11 @@
 import fcntl
-import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.accuracy.work import circumstances, work
+from benchmarks.accuracy.work import work
 from tests.benchmarks.accuracy.toy import trained_folds
 
 
@@ -31,11 +29,3 @@ def test_two_processes_are_never_at_one_job(folder: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(SystemExit, match=r"another process is at .*zonate-fold0: wait for it"):
             work(folder)
-
-
-def test_the_circumstances_of_a_figure() -> None:
-    found = circumstances(2, beside=3)
-    assert list(found) == ["date", "machine", "threads", "beside", "commit"]
-    assert (found["threads"], found["beside"]) == (2, 3)
-    assert date.fromisoformat(found["date"]) <= date.today()
-    assert re.fullmatch(r"[0-9a-f]{7,}\+?|unknown", found["commit"])
