@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import zonate
 from zonate.config import load_recipe
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
+from zonate.networks.precision import has_bfloat16
 from zonate.shipped import FILE
 from zonate.zones import ALL_ZONE_CODES, STRUCTURES, LabelCode
 
@@ -82,6 +84,7 @@ def test_a_stored_study_gives_the_stored_zones() -> None:
     assert (zones.values != stored.values).mean() < 1e-3
 
 
+@pytest.mark.skipif(not has_bfloat16(torch.device("cpu")), reason="this processor has no bfloat16")
 def test_bfloat16_moves_borders_by_less_than_a_voxel_in_a_hundred() -> None:
     near = zonate.predict(EXAMPLE / "study", settings=[*FAST, "prediction.precision=bf16-true"]).labels.values
     stored = read_volume(EXAMPLE / "zones.nii.gz").values

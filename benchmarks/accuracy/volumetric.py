@@ -31,6 +31,7 @@ from zonate.learner import learning_rate
 from zonate.model import on_original_grid
 from zonate.networks.averaging import Average
 from zonate.networks.generator import probabilities
+from zonate.networks.precision import usable_precision
 from zonate.progress import Progress, silent
 from zonate.run_folder import METRICS_NAME
 from zonate.settings.learning import NetworkSettings
@@ -181,7 +182,7 @@ class _Learner:
             parameters, lr=how.learning_rate, betas=betas, eps=how.epsilon, weight_decay=how.weight_decay
         )
         decay = settings.training.averaging
-        self._mixed = settings.training.precision == "bf16-mixed"
+        self._mixed = usable_precision(settings.training.precision, torch.device("cpu")) == "bf16-mixed"
         self._average = Average(network, decay) if decay else None
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, operations, side_by_side
+from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, operations, precisions, side_by_side
 from zonate.alignment import align_to_t2w
 from zonate.dataset.slices import Slices, slice_case
 from zonate.inference import Inference
@@ -93,7 +93,9 @@ def network_floor(model: Model, slices: Slices, rates: Rates, precision: str) ->
 
 
 def rounding(model: Model, slices: Slices) -> dict[str, float]:
-    """By structure that is there, the Dice of the result in bfloat16 with the one in float32."""
+    """By structure that is there, the Dice of the result in bfloat16, where that is known, with the one in float32."""
+    if "bfloat16" not in precisions():
+        return {}
     exact, near = (each.segment(slices).labels.values for each in (model, in_bfloat16(model)))
     found = {name: structure_dice(exact, near, name) for name in STRUCTURES if drawable(name, model.codes)}
     return {name: dice for name, dice in found.items() if dice is not None}
@@ -111,10 +113,11 @@ def rivals(model: Model, slices: Slices, repeats: int) -> dict[str, Timing]:
     patch_px = model.settings.training.patch_px or model.settings.slicing.size_px
     windows = SlidingWindowInferer((patch_px, patch_px), sw_batch_size=4, overlap=0.25, mode="gaussian")
     shown, network = _shown(model, slices), model.generator.eval()
+    others = {"zonate, bfloat16": lambda: Inference(quick, slices.images).probabilities()}
     return side_by_side(
         {
             "zonate": lambda: Inference(model, slices.images).probabilities(),
-            "zonate, bfloat16": lambda: Inference(quick, slices.images).probabilities(),
+            **(others if "bfloat16" in precisions() else {}),
             "plain PyTorch, whole slices at once": lambda: _mirrored(network, shown),
             "MONAI, sliding window": lambda: _mirrored(lambda images: windows(images, network), shown),
         },

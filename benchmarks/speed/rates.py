@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from zonate.networks.precision import has_bfloat16
+
 _SIZE = 2048
 _MIB = 256
 
@@ -49,13 +51,19 @@ class Timing:
 
 def measure_rates(device: str = "cpu") -> Rates:
     gflop_s = {}
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    for name in precisions(device):
+        dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
         a = torch.randn(_SIZE, _SIZE, device=device).to(dtype)
         seconds = best(lambda a=a: a @ a, device)  # type: ignore[misc]
         gflop_s[name] = 2 * _SIZE**3 / seconds / 1e9
     source = torch.zeros(_MIB * 2**18, device=device)
     target = torch.empty_like(source)
     return Rates(gflop_s, 2 * source.nbytes / best(lambda: target.copy_(source), device) / 1e9)
+
+
+def precisions(device: str = "cpu") -> tuple[str, ...]:
+    """What can be compared: bfloat16 only where the device has it, and does not imitate it."""
+    return ("float32", "bfloat16") if has_bfloat16(torch.device(device)) else ("float32",)
 
 
 def best(work: Callable[[], Any], device: str = "cpu", repeats: int = 7) -> float:

@@ -79,8 +79,11 @@ def _network(found: Figures) -> Iterator[str]:
             f"{it['parameters_m']:.0f} M parameters, patches of {patch}, untrained; timed once, resampling included. "
             "Its default of five folds takes five times as long."
         )
-    dices = ", ".join(f"{name} {dice:.4f}" for name, dice in found["rounding"].items())
-    yield from ("", f"Dice of the result in bfloat16 with the one in float32: {dices}.")
+    if found["rounding"]:
+        dices = ", ".join(f"{name} {dice:.4f}" for name, dice in found["rounding"].items())
+        yield from ("", f"Dice of the result in bfloat16 with the one in float32: {dices}.")
+    else:
+        yield from ("", "This processor has no bfloat16.")
 
 
 def _training(found: Figures) -> Iterator[str]:

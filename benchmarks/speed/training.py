@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch.nn.functional import one_hot
 
 from benchmarks.speed.plain_pix2pix import PlainLoop
-from benchmarks.speed.rates import Timing, operations, side_by_side
+from benchmarks.speed.rates import Timing, operations, precisions, side_by_side
 from zonate.augmentation.augment import augment
 from zonate.config import Settings, load_recipe
 from zonate.dataset.loader import Batch
@@ -19,6 +19,7 @@ from zonate.zones import ALL_ZONE_CODES
 
 PLAIN = "plain loop, float32"
 SIZE_PX = 256
+_NAMES = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 TUTORIALS_GFLOP = {"PyTorch": 88.4, "TensorFlow": 81.9}
 """Of a step at batch 1, by hand: 2 × multiply-adds.
 
@@ -35,9 +36,9 @@ def step_times(repeats: int, device: str = "cpu") -> dict[str, Timing]:
     batch = a_batch(1, device)
     plain, onehot = PlainLoop(device), one_hot(batch.labels.long(), 5).permute(0, 3, 1, 2).float().contiguous()
     works: dict[str, Callable[[], Any]] = {PLAIN: lambda: plain.step(batch.images, onehot)}
-    for name, changes in (("zonate, float32", []), ("zonate, bfloat16", ["training.precision=bf16-mixed"])):
-        learner = a_learner(changes, device)
-        works[name] = partial(learner.step, batch)
+    for name in precisions(device):
+        learner = a_learner([f"training.precision={_NAMES[name]}"], device)
+        works[f"zonate, {name}"] = partial(learner.step, batch)
     return side_by_side(works, repeats, device)
 
 

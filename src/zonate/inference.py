@@ -17,6 +17,7 @@ from zonate.dataset.statistics import Statistics, normalise_known, statistics_of
 from zonate.networks.dropout import dropping_out
 from zonate.networks.generator import probabilities
 from zonate.networks.inference import ReadyNetwork
+from zonate.networks.precision import usable_precision
 from zonate.window import Window, window_about
 from zonate.zones import LabelCode, membership
 
@@ -59,7 +60,7 @@ class Inference:
         """
         self._model, self._images, self._how = model, images, model.settings.prediction
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._dtype = _DTYPES[self._how.precision]
+        self._dtype = _DTYPES[usable_precision(self._how.precision, self._device)]
 
     def probabilities(self) -> npt.NDArray[np.float32]:
         """The probability of each code on each slice, on the slices' own grid.
@@ -159,9 +160,7 @@ class Inference:
         shown, size = beside_neighbours(normalised, settings.network.neighbours), self._how.batch_size
         yield from (torch.from_numpy(shown[first : first + size]) for first in range(0, len(shown), size))
 
-    def _seen(
-        self, network: ReadyNetwork, batch: Tensor, features: Sequence[Tensor] | None, *, flips: bool
-    ) -> Tensor:
+    def _seen(self, network: ReadyNetwork, batch: Tensor, features: Sequence[Tensor] | None, *, flips: bool) -> Tensor:
         p = self._zones(network.logits(network.features(batch) if features is None else features))
         if flips:
             p = (p + self._zones(network.logits(network.features(batch.flip(-1)))).flip(-1)) / 2

@@ -65,6 +65,8 @@ def test_whoever_died_first_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ProcessError, match="process 1 of 3 was ended by SIGSEGV, and the others with it"):
         exit_code({0: LOST, 1: -11, 2: 1}, 3, tmp_path)
+    with pytest.raises(ProcessError, match="process 0 of 2 was ended by signal 40, and the others with it"):
+        exit_code({0: -40, 1: -15}, 2, tmp_path)  # a real-time signal, which has no name
     with pytest.raises(ProcessError, match="lost each other"):
         exit_code({0: LOST, 1: -15}, 2, tmp_path)
 

@@ -133,7 +133,8 @@ class TrainingSettings(Section):
     `gland` draws three of four among the slices that hold any of the gland."""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too."""
+    """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too. Elsewhere it
+    is 32-true."""
     patch_px: int | None = Field(default=None, gt=0)
     """Side of the square about a slice's middle that is learnt from, before shifts; unset: whole slices. Networks of
     any size only."""

@@ -23,7 +23,7 @@ class PredictionSettings(Section):
     """2: the gland is found on whole slices, then a patch of `training.patch_px` about it is segmented."""
     precision: Literal["32-true", "bf16-true"] = "32-true"
     """Of the network's arithmetic. bfloat16 is quicker where the processor has it, and moves borders by less than a
-    voxel in a hundred (benchmarks/speed.md)."""
+    voxel in a hundred (benchmarks/speed.md). Elsewhere it is 32-true."""
     clean_up: Literal["none", "largest_component", "largest_component_and_holes"] = "none"
     """What is repaired about a result, and said: pieces apart from the gland's largest are removed, and the holes that
     it encloses within a slice are filled."""

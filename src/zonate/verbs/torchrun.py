@@ -17,16 +17,17 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from zonate.errors import ConfigError, ProcessError
+from zonate.networks.precision import usable_precision
 from zonate.run_folder import how_to_go_on
 from zonate.verbs.own_place import LOST, OURS, Place, own_place
 
 
 @contextmanager
-def joined(precision: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
+def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
     """Take one's place among the processes that torchrun started; without torchrun, be the only one.
 
     Args:
-        precision: As Fabric names it.
+        asked: The precision, as Fabric names it; see `usable_precision`.
         devices: Processes a machine that there should be; None: as many as there are.
         nodes: Machines that there should be; None: as many as there are.
 
@@ -36,6 +37,7 @@ def joined(precision: Literal["32-true", "bf16-mixed"], devices: int | None, nod
     place = own_place()
     check_devices(place, devices, nodes)
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # where Model segments, too
+    precision: Any = usable_precision(asked, torch.device(accelerator))
     if place is None:
         yield Fabric(accelerator=accelerator, devices=1, precision=precision)
         return
@@ -156,7 +158,7 @@ def exit_code(codes: Mapping[int, int], devices: int, run: Path) -> int:
     """
     for rank, code in sorted(codes.items()):
         if code < 0 and -code != signal.SIGTERM:  # which is how the others are ended after the first
-            name = signal.Signals(-code).name
+            name = _name_of(-code)
             why = ", often for want of memory" if name == "SIGKILL" else ""
             raise ProcessError(
                 f"process {rank} of {devices} was ended by {name}{why}, and the others with it. {how_to_go_on(run)}"
@@ -165,6 +167,11 @@ def exit_code(codes: Mapping[int, int], devices: int, run: Path) -> int:
     if not told:
         raise ProcessError(f"the {devices} processes were ended, or have lost each other. {how_to_go_on(run)}")
     return told[0]
+
+
+def _name_of(number: int) -> str:
+    """Of a signal; those of real time have none but the first and the last."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 class _OwnBuffers(DDPStrategy):
