@@ -64,7 +64,7 @@ def test_hidden_things_of_the_user_survive_prepare(tmp_path: Path) -> None:
     cases = tmp_path / "out" / "cases"
     (cases / ".git").mkdir(parents=True)
     (cases / ".DS_Store").touch()
-    (cases / ".0123abcd.a").mkdir()
+    (cases / ".zonate-0123abcd.a").mkdir()
     assert set(prepare(tmp_path / "out", manifests=[manifest], settings=Settings()).failed) == {"a"}
     assert {path.name for path in cases.iterdir()} == {".git", ".DS_Store"}
 

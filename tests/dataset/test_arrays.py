@@ -40,7 +40,7 @@ def opened(folder: Path, names: list[str] | None = None) -> SliceArray:
             names.append(name)
         return (folder / name).open("rb")
 
-    return open_array(folder, open_shard)
+    return open_array(folder, open_shard, is_local=True)
 
 
 @pytest.mark.parametrize("values", [IMAGES, np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)])

@@ -10,6 +10,7 @@ from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset import cases
 from zonate.dataset.cases import COMPLETE, case_folder, content_of, read_record, write_case
 from zonate.dataset.slices import slice_case
+from zonate.io.files import remove_half_written
 
 
 def group_of(dataset: Path, case_id: str = "a") -> Any:
@@ -140,6 +141,31 @@ def test_a_write_that_is_killed_leaves_the_old_case(
     found = read_record(tmp_path, "a")
     assert found is not None
     assert found.content == old.content
+    assert [folder.name for folder in (tmp_path / "cases").iterdir()] == ["a"]
+
+
+def test_a_case_is_whole_when_its_writer_is_killed_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = store(tmp_path, labelled_case(level=1.0))
+    new_content = store(tmp_path / "elsewhere", labelled_case(level=2.0)).content
+    rename, renamed = Path.replace, list[str]()
+
+    def killed_at_the_second(self: Path, to: Path) -> Path:
+        if to.parent == tmp_path / "cases":  # others are Zarr's own
+            renamed.append(to.name)
+        if len(renamed) > 1:
+            raise KeyboardInterrupt
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "replace", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        store(tmp_path, labelled_case(level=2.0))
+    monkeypatch.undo()
+    assert content_of(tmp_path, "a") is None
+    remove_half_written(tmp_path / "cases", {"a"})
+    assert content_of(tmp_path, "a") == old.content != new_content
+    assert zarr.open_group(tmp_path / "cases" / "a", mode="r")["images"][0, 0, 0, 0] == 2.0  # slice 1 comes first
     assert [folder.name for folder in (tmp_path / "cases").iterdir()] == ["a"]
 
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+import zarr
 
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset.entry import PlacedRecord
@@ -218,3 +220,95 @@ def test_a_shard_that_is_gone_or_a_server_that_fails_is_an_error(tmp_path: Path,
     nobody = f"http://127.0.0.1:{url.split(':')[2].split('/')[0]}0/set"  # a port that does not exist
     with pytest.raises(DatasetError, match="cannot be fetched"):
         Dataset.open(nobody, Cache(tmp_path / "cache"))
+
+
+def with_a_file_a_slice(folder: Path) -> Path:
+    """As earlier versions prepared it."""
+    for case in (folder / "cases").iterdir():
+        for name in ("images", "labels", "reference"):
+            values = zarr.open_array(case / name, mode="r")[:]
+            shutil.rmtree(case / name)
+            fill = np.nan if values.dtype.kind == "f" else 255
+            array = zarr.create_array(
+                case / name, shape=values.shape, dtype=values.dtype, chunks=(1, *values.shape[1:]), fill_value=fill
+            )
+            array[...] = values
+    return folder
+
+
+def test_a_file_a_slice_is_read_from_a_folder_and_refused_by_url(tmp_path: Path, in_memory: str) -> None:
+    remote = fsspec.filesystem("memory")
+    remote.rm("/set", recursive=True)
+    old = with_a_file_a_slice(made(tmp_path / "old"))
+    assert epoch(Dataset.open(old)) == epoch(Dataset.open(tmp_path / "local"))
+    remote.put(str(old), "/set", recursive=True)
+    cache = Cache(tmp_path / "cache")
+    with pytest.raises(
+        DatasetError, match=r"cases/c0/images is not one shard: .* not read from a URL\. Prepare .* anew"
+    ):
+        Dataset.open(in_memory, cache).slice("c0", 1)
+    remote.rm("/set", recursive=True)
+    remote.put(str(tmp_path / "local"), "/set", recursive=True)  # prepared anew: of the same content
+    assert epoch(Dataset.open(in_memory, cache)) == epoch(Dataset.open(tmp_path / "local"))
+
+
+def test_a_shard_that_came_damaged_is_fetched_again(tmp_path: Path, in_memory: str) -> None:
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    dataset.slice("c0", 1)
+    shard = dataset.path / "cases" / "c0" / "images" / "c.0.0.0.0"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    again = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    with pytest.raises(DatasetError, match="cases/c0/images is damaged or gone"):
+        again.slice("c0", 1)
+    assert again.slice("c0", 1)[0][0, 0, 0] == 100.0
+
+
+def test_what_is_half_fetched_counts_and_what_a_kill_left_of_it_is_removed(tmp_path: Path, in_memory: str) -> None:
+    shards = [f"cases/c{i}/images/c.0.0.0.0" for i in range(3)]
+    sizes = [(tmp_path / "local" / key).stat().st_size for key in shards]
+    files = CachedFiles(in_memory, Cache(tmp_path / "cache", max_bytes=sum(sizes) + 99))
+    arriving, abandoned = (files.folder / "cases/c9/images" / f".zonate-{n}1234567.c.0.0.0.0" for n in "ab")
+    arriving.parent.mkdir(parents=True)
+    for half, age_s in ((arriving, 0), (abandoned, 2 * 3600)):
+        half.write_bytes(bytes(100))
+        os.utime(half, (time.time() - age_s,) * 2)
+    for age_s, key in ((30, shards[0]), (20, shards[1])):
+        files.open(key).close()
+        os.utime(files.folder / key, (time.time() - age_s,) * 2)
+    assert (arriving.exists(), abandoned.exists()) == (True, False)
+    assert (files.folder / shards[0]).exists()
+    files.open(shards[2]).close()  # all three fit, but not beside what is arriving
+    assert [(files.folder / key).exists() for key in shards] == [False, True, True]
+    assert arriving.exists()
+    files.forget("cases/c9")
+    assert arriving.exists()
+
+
+def test_credentials_in_a_url_are_used_and_never_shown(
+    tmp_path: Path, served: tuple[str, list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = served[0].replace("://", "://***@")
+    url, other = (served[0].replace("://", f"://{name}:se@cret@") for name in ("reader", "somebody"))
+    cache = Cache(tmp_path / "cache", max_bytes=1)
+    dataset = Dataset.open(url, cache)
+    assert dataset.where == shown
+    assert Dataset.open(other, cache).path == dataset.path  # a new password does not fetch everything again
+    again = pickle.loads(pickle.dumps(dataset))  # noqa: S301
+    with caplog.at_level(logging.WARNING):
+        assert again.slice("c2", 1)[0][0, 0, 0] == 300.0
+    assert f"of {shown}: what is removed" in caplog.text
+    texts = [caplog.text]
+    (tmp_path / "remote" / "set" / "cases" / "c0" / "labels" / "c.0.0.0").unlink()
+    nobody = "http://reader:se@cret@127.0.0.1:999999/set"
+    for fails in (
+        lambda: dataset.slice_labels("c0", 0),
+        lambda: Dataset.open(f"{url}/nothing", cache),
+        lambda: Dataset.open(nobody, cache),
+        lambda: Dataset.open(url),
+        lambda: Dataset.open(url.replace("http", "nonsense"), cache),
+    ):
+        with pytest.raises((ConfigError, DatasetError)) as told:
+            fails()
+        texts.append("".join(traceback.format_exception(told.value)))
+    assert "http://***@127.0.0.1:999999/set/dataset.json cannot be fetched" in texts[3]
+    assert not [text for text in texts if "se@cret" in text or "cret@" in text]

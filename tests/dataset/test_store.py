@@ -227,6 +227,10 @@ def _edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object
         (lambda path: (path / "dataset.json").unlink(), "is not a complete dataset: it has no dataset.json"),
         (lambda path: (path / "dataset.json").write_text("{", encoding="utf-8"), "is damaged"),
         (lambda path: (path / "dataset.json").write_text("[]", encoding="utf-8"), "is damaged"),
+        (
+            lambda path: (path / "dataset.json").write_bytes(b'{"format": "\xff\xfe"}'),
+            r"/dataset\.json is damaged: run `zonate prepare`",
+        ),
         (_edit(lambda index: index.pop("settings")), "is damaged"),
         (_edit(lambda index: index["entries"][0].pop("split")), "is damaged"),
         (_edit(lambda index: index.update(format_version=3)), "of version 3; this Zonate reads .* of version 2"),

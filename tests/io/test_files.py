@@ -10,6 +10,7 @@ from zonate.io.files import (
     atomic_path,
     check_output_folder,
     claim_output_folder,
+    is_half_written,
     remove_half_written,
     write_json,
     write_text,
@@ -104,10 +105,19 @@ def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path) -> N
 
 
 def test_what_killed_processes_have_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".0123abcd.one", ".0123abcd.other", "one"):
+    for name in (".zonate-0123abcd.one", ".zonate-0123abcd.other", "one"):
         (tmp_path / name).mkdir()
-    (tmp_path / ".89abcdef.one").touch()
-    (tmp_path / ".one").touch()
+    theirs = {".one", ".0123abcd.one", ".zonate-0123abcd", ".zonate-notes.one", ".backup-1.one"}
+    for name in (".zonate-89abcdef.one", *theirs):
+        (tmp_path / name).touch()
     remove_half_written(tmp_path, {"one", "two"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".0123abcd.other", ".one", "one"]
+    assert {path.name for path in tmp_path.iterdir()} == {".zonate-0123abcd.other", "one", *theirs}
     remove_half_written(tmp_path / "nowhere", {"one"})
+
+
+def test_a_name_says_that_it_is_half_written(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.touch()
+        assert is_half_written(temporary)
+    names = (".0123abcd.a.txt", ".zonate-0123abcd", ".zonate-old.a.txt", "a.txt")
+    assert not any(is_half_written(tmp_path / name) for name in names)

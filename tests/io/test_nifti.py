@@ -44,6 +44,42 @@ def test_a_header_may_name_several_files_or_itself(tmp_path: Path) -> None:
     assert volume_files(tmp_path / "a.mha") == [tmp_path / "a.mha"]
 
 
+@pytest.mark.parametrize(("name", "data"), [("a.mhd", "a.raw"), ("a.nhdr", "a.raw")])
+@pytest.mark.parametrize("place", ["raw/a.raw", "../voxels/a.raw", "{here}/raw/a.raw"])
+def test_voxels_may_lie_in_another_folder(tmp_path: Path, name: str, data: str, place: str) -> None:
+    here = tmp_path / "volumes"
+    place = place.format(here=here)
+    (here / place).parent.mkdir(parents=True)
+    sitk.WriteImage(to_itk(volume()), str(here / name))
+    (here / data).rename(here / place)
+    header = (here / name).read_text(encoding="utf-8")
+    (here / name).write_text(header.replace(data, place), encoding="utf-8")
+    assert volume_files(here / name) == [here / name, here / place]
+    np.testing.assert_array_equal(read_volume(here / name).values, volume().values)
+    (here / place).unlink()
+    for read in (volume_shape, read_volume):
+        with pytest.raises(
+            StudyError, match=rf"^{name} is a header whose voxels .* another file, {data}, which is not"
+        ):
+            read(here / name)
+
+
+@pytest.mark.parametrize("name", ["a.mhd", "a.nhdr"])
+def test_voxels_may_lie_in_numbered_files(tmp_path: Path, name: str) -> None:
+    sitk.WriteImage(to_itk(volume(np.uint8)), str(tmp_path / name))
+    for s, plane in enumerate(volume(np.uint8).values):
+        (tmp_path / f"s{2 * s + 8:02d}.raw").write_bytes(plane.tobytes())
+    header = (tmp_path / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(header.replace("a.raw", "s%02d.raw 8 12 2"), encoding="utf-8")
+    assert [file.name for file in volume_files(tmp_path / name)] == [name, "s08.raw", "s10.raw", "s12.raw"]
+    np.testing.assert_array_equal(read_volume(tmp_path / name).values, volume(np.uint8).values)
+    for odd in ("s%02d.raw 1 3", "s%02d.raw 1 3 0", "s%n.raw 1 3 1", "s%d.raw 1 999999999 1", "s%d.raw 3 1 1"):
+        (tmp_path / name).write_text(header.replace("a.raw", odd), encoding="utf-8")
+        assert [file.name for file in volume_files(tmp_path / name)] == [name, odd]
+        with pytest.raises(StudyError, match=r"is a header whose voxels lie in another file, s%"):
+            read_volume(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_round_trip(tmp_path: Path, name: str, dtype: type) -> None:

@@ -73,6 +73,7 @@ class StandInDataset:
     fingerprint: str = "0" * 64
     splitting: SplitSettings = field(default_factory=SplitSettings)
     path: Path = Path("a data set")
+    where: str = "a data set"
 
     def split(self, name: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.split == name)

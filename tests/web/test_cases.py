@@ -18,9 +18,9 @@ def test_an_output_of_one_case_and_of_several(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write_result(tmp_path / "out" / name)
     assert find_cases(tmp_path / "out") == {"a": tmp_path / "out" / "a", "b": tmp_path / "out" / "b"}
-    (tmp_path / "out" / "b").rename(tmp_path / "out" / ".1234abcd.b")  # a prediction under way, or killed
+    (tmp_path / "out" / "b").rename(tmp_path / "out" / ".zonate-1234abcd.b")  # a prediction under way, or killed
     assert find_cases(tmp_path / "out") == {"a": tmp_path / "out" / "a"}
-    (tmp_path / "out" / ".1234abcd.b").rename(tmp_path / "out" / "b")
+    (tmp_path / "out" / ".zonate-1234abcd.b").rename(tmp_path / "out" / "b")
     assert find_cases(tmp_path / "out" / "b") == {"b": tmp_path / "out" / "b"}
     assert find_cases(tmp_path / "out", "a") == {"a": tmp_path / "out" / "a"}
 

@@ -41,20 +41,29 @@ class SliceArray(Protocol):
         """
 
 
-def open_array(folder: Path, open_shard: Callable[[str], BinaryIO]) -> SliceArray:
+def open_array(folder: Path, open_shard: Callable[[str], BinaryIO], *, is_local: bool) -> SliceArray:
     """Open an array of a case.
 
     Args:
         folder: The array's.
         open_shard: Opens a file of the array by its name, which need not lie in the folder.
+        is_local: Whether all files of the array lie in the folder: another form than one shard is read there alone,
+            since Zarr takes a file that is missing for a slice that was never measured.
 
     Raises:
-        DatasetError: Its metadata cannot be read, or its shard is not there or damaged.
+        DatasetError: Its metadata cannot be read, its shard is not there or damaged, or it is of another form and not
+            local.
     """
     try:
         metadata = json.loads((folder / "zarr.json").read_bytes())
         if _is_one_shard(metadata):
             return _Shard(folder, metadata, open_shard)
+        if not is_local:
+            raise DatasetError(
+                f"{folder} is not one shard: it was prepared by an earlier version, as a file a slice, which is not "
+                "read from a URL. Prepare the dataset anew (`zonate prepare --overwrite`) and copy it there, or copy "
+                "it to this machine and give its folder"
+            )
         return _AnyForm(zarr.open_array(folder, mode="r", zarr_format=3))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder) from error

@@ -12,7 +12,6 @@ The chunks of an array lie in one shard, so that a case is 7 files whatever its 
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,7 +26,7 @@ from zonate.dataset.labels import gland_volume_ml
 from zonate.dataset.slices import Slices
 from zonate.dataset.statistics import Moments, Statistics, moments_of, of_images, region
 from zonate.geometry import Crop, Grid, Volume
-from zonate.io.files import atomic_path
+from zonate.io.files import atomic_folder
 from zonate.zones import LabelCode
 
 CASE_FORMAT_VERSION = 2
@@ -207,11 +206,8 @@ def write_case(
         image_digest=image_digest or _digest({"t2w": slices.images[:, 0]}),
         region_statistics=of_images([region(slices.images, slices.crop.spacing_mm)]),
     )
-    target = case_folder(dataset, slices.case_id)
-    with atomic_path(target) as temporary:
+    with atomic_folder(case_folder(dataset, slices.case_id), overwrite=True) as temporary:
         _write_group(temporary, arrays, record)
-        if target.exists():
-            shutil.rmtree(target)
     return record
 
 

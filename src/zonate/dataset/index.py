@@ -109,13 +109,13 @@ def read_index(path: Path, where: str = "") -> Index:
     where = where or str(path)
     name = f"{where}/{INDEX_NAME}"
     try:
-        text = (path / INDEX_NAME).read_text(encoding="utf-8")
+        stored = (path / INDEX_NAME).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(
             f"{where} is not a complete dataset: it has no {INDEX_NAME}. Run `zonate prepare` (again)"
         ) from None
     try:
-        value: dict[str, Any] = json.loads(text)
+        value: dict[str, Any] = json.loads(stored.decode("utf-8"))
         form, version = value["format"], value["format_version"]
     except (ValueError, KeyError, TypeError):
         raise DatasetError(f"{name} is damaged: run `zonate prepare` again") from None

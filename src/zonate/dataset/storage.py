@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+import re
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 from fsspec.core import url_to_fs
 
 from zonate.errors import ConfigError, DatasetError
-from zonate.io.files import atomic_path
+from zonate.io.files import atomic_path, is_half_written
 
 _LOCKS = 64
 _LOG = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ DEFAULT_CACHE_BYTES = 100 * 10**9
 
 _KEPT = 0.9  # the share of the bound that is left when the oldest files are removed, so that it is not done each time
 _UNCOUNTED = 0.05  # the share of the bound after which files are counted anew, since other processes fetch as well
+_ABANDONED_S = 3600.0  # a file of which nothing has come for so long is fetched by nobody
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,14 @@ class Storage(Protocol):
     """The files of a dataset, by keys such as `cases/a/zarr.json`.
 
     Attributes:
-        where: What the user called it.
+        where: What the user called it, without credentials.
         folder: Where files lie that `ensure` was called for.
+        is_local: Whether all files lie there from the beginning.
     """
 
     where: str
     folder: Path
+    is_local: bool
 
     def ensure(self, key: str, *, anew: bool = False) -> None:
         """Make sure that a small file lies in the folder, if there is such a file at all; `anew`: as it is now."""
@@ -74,12 +80,17 @@ def storage_of(place: Path | str, cache: Cache | None = None) -> Storage:
     if isinstance(place, Path) or "://" not in place:
         return LocalFiles(Path(place))
     if cache is None:
-        raise ConfigError(f"{place} is read through a cache on this machine: say where it may lie (--cache FOLDER)")
+        raise ConfigError(
+            f"{_without_credentials(place)} is read through a cache on this machine: say where it may lie "
+            "(--cache FOLDER)"
+        )
     return CachedFiles(place, cache)
 
 
 class LocalFiles:
     """A folder, see `Storage`."""
+
+    is_local = True
 
     def __init__(self, folder: Path) -> None:
         self.where = str(folder)
@@ -103,14 +114,17 @@ class CachedFiles:
     Small files stay; the pixels are bounded by `Cache.max_bytes`.
     """
 
+    is_local = False
+
     def __init__(self, url: str, cache: Cache) -> None:
-        self.where = url.rstrip("/")
+        self._url = url.rstrip("/")
+        self.where = _without_credentials(self._url)
         self.folder = cache.folder / hashlib.sha256(self.where.encode()).hexdigest()[:16]
         self._cache = cache
         try:
-            self._remote, self._root = url_to_fs(self.where)
+            self._remote, self._root = url_to_fs(self._url)
         except (ImportError, ValueError) as error:
-            raise ConfigError(f"{url} cannot be opened: {error}") from None
+            raise ConfigError(f"{self.where} cannot be opened: {_without_credentials(str(error))}") from None
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._counting = threading.Lock()
         self._bytes = 0
@@ -151,7 +165,8 @@ class CachedFiles:
     def forget(self, key: str) -> None:
         """See `Storage`."""
         for file in (self.folder / key).glob("*/*"):
-            file.unlink(missing_ok=True)
+            if not is_half_written(file):  # another process is fetching it, as it is now
+                file.unlink(missing_ok=True)
 
     def _fetch(self, key: str) -> None:
         with self._lock(key):
@@ -170,9 +185,10 @@ class CachedFiles:
         try:
             self._remote.get_file(f"{self._root}/{key}", str(target))
         except FileNotFoundError:
-            raise
-        except Exception as error:  # each kind of store has exceptions of its own
-            raise DatasetError(f"{self.where}/{key} cannot be fetched: {type(error).__name__}: {error}") from error
+            raise FileNotFoundError(f"{self.where}/{key}") from None
+        except Exception as error:  # noqa: BLE001 (each kind of store has exceptions of its own)
+            why = _without_credentials(f"{type(error).__name__}: {error}")
+            raise DatasetError(f"{self.where}/{key} cannot be fetched: {why}") from None  # a traceback shows the URL
 
     def _bound(self, fetched_bytes: int) -> None:
         """Remove the pixels that were used longest ago once there are too many."""
@@ -182,8 +198,8 @@ class CachedFiles:
             limit = self._cache.max_bytes
             if self._bytes <= limit and self._uncounted <= _UNCOUNTED * limit:
                 return
-            shards = sorted(_shards(self.folder), key=lambda shard: shard[0])
-            self._bytes, self._uncounted = sum(size for _, size, _ in shards), 0
+            shards, half_fetched_bytes = _kept_in(self.folder)
+            self._bytes, self._uncounted = half_fetched_bytes + sum(size for _, size, _ in shards), 0
             if self._bytes <= limit:
                 return
             if not self._said:
@@ -201,14 +217,29 @@ class CachedFiles:
 
     def __reduce__(self) -> tuple[Callable[..., "CachedFiles"], tuple[Any, ...]]:
         """Another process has locks and connections of its own."""
-        return CachedFiles, (self.where, self._cache)
+        return CachedFiles, (self._url, self._cache)
 
 
-def _shards(folder: Path) -> list[tuple[float, int, Path]]:
-    """Time of the last use, size in bytes and path of each file of pixels."""
-    found = []
-    for file in folder.glob("cases/*/*/c*"):
+def _kept_in(folder: Path) -> tuple[list[tuple[float, int, Path]], int]:
+    """The files of pixels that a cache holds.
+
+    Returns:
+        Time of the last use, size in bytes and path of each, by that time; and how many bytes there are of files that
+        are being fetched. What a process that was killed has left of one is removed.
+    """
+    shards, half_fetched_bytes = [], 0
+    for file in folder.glob("cases/*/*/*"):
         with suppress(FileNotFoundError):  # removed by another process meanwhile
             about = file.stat()
-            found.append((about.st_mtime, about.st_size, file))
-    return found
+            if file.name.startswith("c"):
+                shards.append((about.st_mtime, about.st_size, file))
+            elif is_half_written(file) and time.time() - about.st_mtime > _ABANDONED_S:
+                file.unlink()
+            elif is_half_written(file):
+                half_fetched_bytes += about.st_size
+    return sorted(shards, key=lambda shard: shard[0]), half_fetched_bytes
+
+
+def _without_credentials(text: str) -> str:
+    """With `***` for what stands before the host of each URL."""
+    return _CREDENTIALS.sub("***@", text)

@@ -206,7 +206,14 @@ class Dataset:
         metadata = metadata_key(case_id, name)
         self._storage.ensure(metadata)
         folder = metadata.rpartition("/")[0]
-        return open_array(self.path / folder, lambda file: self._storage.open(f"{folder}/{file}"))
+        storage = self._storage
+        try:
+            return open_array(
+                self.path / folder, lambda file: storage.open(f"{folder}/{file}"), is_local=storage.is_local
+            )
+        except DatasetError:
+            storage.forget(f"{CASES_FOLDER}/{case_id}")  # it may be mended where it comes from
+            raise
 
     def __getstate__(self) -> dict[str, Any]:
         """Open arrays stay behind when a dataset goes to another process."""

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 from zonate.errors import OutputError
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.")
+_HALF_WRITTEN = re.compile(r"\.zonate-[0-9a-f]{8}\.")
+_OLD = ".zonate-old."
+"""Before the name of a folder while a new one takes its place: what is called so is whole."""
 
 
 @contextmanager
@@ -22,60 +24,87 @@ def atomic_path(target: Path) -> Iterator[Path]:
     When the block raises, the temporary file is removed and the target stays as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{uuid4().hex[:8]}.{target.name}")
+    temporary = _half_written(target)
     try:
         yield temporary
         temporary.replace(target)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
 
 
 @contextmanager
 def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """Give an empty temporary folder beside the target; it becomes the target when the block succeeds.
 
-    When the block raises, the temporary folder is removed and the target stays as it was.
+    When the block raises, the temporary folder is removed and the target stays as it was. A process that is killed
+    between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
 
     Raises:
         OutputError: As `check_output_folder`.
     """
     check_output_folder(target, overwrite=overwrite, inputs=inputs)
+    target = target.resolve()  # a link to the folder stays one
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary, aside = (target.with_name(f".{uuid4().hex[:8]}.{target.name}") for _ in range(2))
+    temporary = _half_written(target)
     temporary.mkdir()
     try:
         yield temporary
         if target.exists():
-            target.replace(aside)
-        try:
-            temporary.replace(target)
-        except BaseException:  # an interrupt too must not lose the old result
-            if aside.exists():
-                aside.replace(target)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            target.replace(_old(target))
+        temporary.replace(target)
+    finally:  # an interrupt too must not lose the old result
+        _settle(target)
+        _remove(temporary)
+
+
+def is_half_written(path: Path) -> bool:
+    """Whether a name is one that a file or folder has only while it is written, or removed."""
+    return _HALF_WRITTEN.match(path.name) is not None
 
 
 def remove_half_written(folder: Path, names: Container[str]) -> None:
     """Remove what processes that were killed have left of targets of these names; other hidden things are not ours.
 
+    An old folder whose name no new one has taken is put back.
+
     Args:
         folder: That the targets lie in; it need not exist.
         names: Of targets that nobody writes now.
     """
-    for path in folder.iterdir() if folder.is_dir() else ():
-        match = _TEMPORARY.match(path.name)
-        if match is None or path.name[match.end() :] not in names:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        match = _HALF_WRITTEN.match(path.name)
+        if match is not None and path.name[match.end() :] in names:
+            _remove(path)
+        elif path.name.startswith(_OLD) and path.name.removeprefix(_OLD) in names:
+            _settle(folder / path.name.removeprefix(_OLD))
+
+
+def _half_written(target: Path) -> Path:
+    return target.parent / f".zonate-{uuid4().hex[:8]}.{target.name}"
+
+
+def _old(target: Path) -> Path:
+    return target.parent / f"{_OLD}{target.name}"
+
+
+def _settle(target: Path) -> None:
+    """Put the old folder back where no new one has its name, else remove it; nothing where there is none."""
+    old = _old(target)
+    if not old.exists():
+        return
+    if not target.exists():
+        old.replace(target)
+        return
+    doomed = _half_written(target)
+    old.replace(doomed)  # first, so that what is called old is never half removed
+    _remove(doomed)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -108,13 +137,16 @@ def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
 
 
 def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output folder that holds something and may not be emptied; nothing is changed.
+    """Refuse an output folder that holds something and may not be emptied.
+
+    Nothing is changed, but that an old folder is put back whose place a process was killed in taking (`atomic_folder`).
 
     Raises:
         OutputError: The folder holds something and may not be emptied, is a file, or one of the inputs is the
             folder or lies in it, so that emptying it would delete what is read.
     """
     place = folder.resolve()
+    _settle(place)
     for path in inputs:
         if path.resolve().is_relative_to(place):
             raise OutputError(f"the output {folder} holds what is read ({path.name}): give another folder")

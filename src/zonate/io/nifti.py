@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import re
 import struct
 import zlib
@@ -21,6 +22,11 @@ from zonate.study import Sequence
 
 _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
 _DATA_FILE = re.compile(r"(ElementDataFile\s*=|data ?file:)", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?P<before>[^%]*)%(?P<width>0?\d?)d(?P<after>[^%\s]*)\s+(?P<numbers>-?\d+\s+\d+\s+\d+)(\s+\d+)?"
+)
+"""Files with a number in their names: the first number, the last, and the step."""
+_MOST_FILES = 10_000
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 _HEADERS = (".mhd", ".nhdr")
 _NOTE_BYTES = 79
@@ -68,6 +74,12 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
     """
     if not path.is_file():
         raise StudyError(f"there is no volume file {path.name}")
+    lost = [file for file in volume_files(path) if not os.path.isfile(file)]  # noqa: PTH113 (is_file raises where a name is no file's)
+    if lost:
+        raise StudyError(
+            f"{path.name} is a header whose voxels lie in another file, {lost[0].name}, which is not where it says: "
+            "fetch that file, too, or correct the header"
+        )
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -115,20 +127,34 @@ def is_volume_file(path: Path) -> bool:
 
 
 def volume_files(path: Path) -> list[Path]:
-    """A volume file and those beside it that hold its voxels: `.mhd` and `.nhdr` are headers alone.
+    """A volume file and those that hold its voxels: `.mhd` and `.nhdr` are headers alone.
+
+    A header names them by their absolute paths, or relative to its own folder.
 
     Returns:
         The file itself first; the others need not exist.
     """
     if path.suffix.lower() not in _HEADERS or not path.is_file():
         return [path]
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     keys = [number for number, line in enumerate(lines) if _DATA_FILE.match(line)]
     if not keys:
         return [path]
     first = _DATA_FILE.sub("", lines[keys[0]]).strip()
-    names = lines[keys[0] + 1 :] if first.upper().startswith("LIST") else [first]
-    return [path, *(path.with_name(name.strip()) for name in names if name.strip() and name.strip() != "LOCAL")]
+    names = lines[keys[0] + 1 :] if first.upper().startswith("LIST") else _numbered(first)
+    names = [name.strip() for name in names]
+    return [path, *(path.parent / name for name in names if name and name.upper() != "LOCAL")]
+
+
+def _numbered(name: str) -> list[str]:
+    """The files that a name such as `slice%03d.raw 1 24 1` stands for; any other name as it is."""
+    match = _NUMBERED.fullmatch(name)
+    if match is None:
+        return [name]
+    first, last, step = (int(number) for number in match["numbers"].split())
+    if step == 0 or not 0 <= (last - first) // step < _MOST_FILES:
+        return [name]
+    return [f"{match['before']}{n:{match['width']}d}{match['after']}" for n in range(first, last + 1, step)]
 
 
 def _raw_nifti(path: Path) -> bytes:

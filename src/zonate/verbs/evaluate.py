@@ -121,7 +121,7 @@ def evaluate(
     opened = folded(opened, trained, fold)
     entries = tuple(entry for entry in opened.split(cast("Split", split)) if not entry.stands_aside)
     if not entries:
-        raise DatasetError(f"the dataset {dataset} has no case in the split {split!r}: choose another")
+        raise DatasetError(f"the dataset {opened.where} has no case in the split {split!r}: choose another")
     seen = _seen_patients(trained, opened, entries, split)
     if readers and not read_more_than_once(entries):
         raise DatasetError(
