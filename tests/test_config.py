@@ -70,5 +70,8 @@ def test_a_recipe_can_be_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[training]\nepochs = 7\n", encoding="utf-8")
     assert load_recipe(file).training.epochs == 7
+    file.write_bytes('name = "größer"'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"mine\.toml is not valid TOML: .*utf-8"):
+        load_recipe(file)
     with pytest.raises(ConfigError, match="there is no recipe"):
         load_recipe(tmp_path / "other.toml")

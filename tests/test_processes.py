@@ -38,15 +38,62 @@ def test_a_single_process_does_everything_alone() -> None:
         alone.agree(lambda: (_ for _ in ()).throw(ValueError("mine")))
 
 
-def test_only_what_tells_of_a_lost_process_is_taken_for_one() -> None:
+def test_a_lost_process_is_told_with_what_to_do() -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
     several.number, several.rank = 2, 1
     said = r"another of the 2 .* so that process 1 ends, too: go on"
     with pytest.raises(ProcessError, match=said) as raised, several.noticing_loss(lambda: "go on"):
         raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711")
     assert raised.value.told is None
-    with pytest.raises(RuntimeError, match="shapes"), several.noticing_loss(str):
-        raise RuntimeError("the shapes do not fit")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[/pytorch/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:15241. GLHF!"),
+        RuntimeError("[/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:32652: Connection reset by peer"),
+        RuntimeError("[/pytorch/gloo/transport/tcp/pair.cc:323] writev [127.0.0.1]:32652: Broken pipe"),
+        RuntimeError("[/gloo/transport/tcp/pair.cc:537] Read error [10.0.0.2]:32652: Connection timed out"),
+        RuntimeError("[/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 1800000ms for recv operation"),
+        RuntimeError("Application timeout caused pair closure"),
+        torch.distributed.DistBackendError(
+            "NCCL error in: /pytorch/NCCLUtils.hpp:268, remote process exited or there was a network error\n"
+            "ncclRemoteError: A call failed possibly due to a network error or a remote process exiting prematurely."
+        ),
+        torch.distributed.DistBackendError(
+            "ncclInternalError: Internal check failed.\nLast error:\nNet : Connection closed by remote peer a<50260>"
+        ),
+        RuntimeError("NCCL communicator was aborted on rank 1."),
+        torch.distributed.DistBackendError("[Rank 3] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=9)"),
+        torch.distributed.DistNetworkError("Failed to recv, got 0 bytes."),
+        torch.distributed.DistStoreError("wait timeout after 300000ms, keys: /default_pg/0//cuda//1"),
+    ],
+)
+def test_what_gloo_nccl_and_the_store_say_of_a_lost_process(error: RuntimeError) -> None:
+    several = Processes(Fabric(accelerator="cpu", devices=1))
+    several.number = 2
+    with pytest.raises(ProcessError) as raised, several.noticing_loss(lambda: "go on"):
+        raise error
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("the shapes do not fit"),
+        RuntimeError("Expected to have finished reduction in the prior iteration: torch.nn.parallel.Distributed..."),
+        RuntimeError("[enforce fail at /pytorch/gloo/transport/tcp/pair.cc:446] op.nbytes <= size. 12 vs 8"),
+        torch.distributed.DistBackendError("NCCL error, unhandled cuda error\nncclUnhandledCudaError: out of memory"),
+        torch.distributed.DistBackendError("ncclInvalidUsage: Duplicate GPU detected : rank 1 and rank 0"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB by /torch/distributed/"),
+    ],
+)
+def test_an_error_of_one_s_own_is_not_taken_for_a_lost_process(error: RuntimeError) -> None:
+    several = Processes(Fabric(accelerator="cpu", devices=1))
+    several.number = 2
+    with pytest.raises(type(error)) as raised, several.noticing_loss(str):
+        raise error
+    assert raised.value is error
 
 
 @pytest.mark.slow

@@ -113,7 +113,11 @@ def load_recipe(recipe: str | Path) -> Settings:
     path = Path(recipe)
     if not path.is_file():
         raise ConfigError(f"there is no recipe {recipe}: give a TOML file or one of {', '.join(recipe_names())}")
-    return Settings.from_toml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    return Settings.from_toml(text, str(path))
 
 
 def _toml_value(text: str) -> object:

@@ -12,7 +12,19 @@ from zonate.errors import ProcessError, ZonateError
 
 T = TypeVar("T")
 
-_GONE = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe", "distributed")
+_GONE = (
+    # gloo, and NCCL's own last error
+    "connection closed by",
+    "connection reset by peer",
+    "connection timed out",
+    "broken pipe",
+    "timed out waiting",
+    "pair closure",
+    # NCCL
+    "ncclremoteerror",
+    "nccl communicator was aborted",
+    "watchdog caught collective operation timeout",
+)
 """One of these stands in what PyTorch says when another process does not answer any more."""
 
 
@@ -103,12 +115,12 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            if self.number == 1 or not any(word in str(error).lower() for word in _GONE):
+            if self.number == 1 or not _tells_of_loss(error):
                 raise
             raise ProcessError(
                 f"another of the {self.number} processes that train together is gone, so that process {self.rank} "
                 f"ends, too: {what_now()}"
-            ) from None
+            ) from error
 
 
 def share_of(n: int, rank: int, number: int) -> slice:
@@ -137,6 +149,12 @@ class _Total(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         return gradients[0] * ctx.number, None
+
+
+def _tells_of_loss(error: RuntimeError) -> bool:
+    if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
+        return True
+    return any(words in str(error).lower() for words in _GONE)
 
 
 def _sendable(error: Exception | None) -> Exception | None:

@@ -22,9 +22,10 @@ from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, with_defaults
 from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
-from zonate.io.files import claim_output_folder, write_json, write_text
+from zonate.io.files import claim_output_folder, is_half_written, write_json, write_text
 from zonate.io.weights import read_about, read_weights, write_weights
 from zonate.learner import Learner
+from zonate.model import BEST_NAME
 
 LAST_NAME = "last.safetensors"
 SETTINGS_NAME = "settings.json"
@@ -57,6 +58,7 @@ def begin_run(
     learner: Learner,
     *,
     began_from: Mapping[str, Any] | None,
+    init: Path | None,
     resume: bool,
     overwrite: bool,
 ) -> RunState:
@@ -69,23 +71,27 @@ def begin_run(
         dataset: That it learns from.
         learner: As it begins.
         began_from: Name and sha256 of the model whose weights it begins from; None: fresh weights.
+        init: The file of that model, which must not be emptied away.
         resume: Whether to go on where the folder holds a checkpoint.
         overwrite: Whether a folder that holds something may be emptied.
 
     Raises:
         DatasetError: The run began with another dataset.
-        ConfigError: The run began from other weights, or with other settings.
+        ConfigError: The run began from other weights, or with other settings, or has done more epochs.
         ModelError: The checkpoint cannot be read.
-        OutputError: The folder holds something already.
+        OutputError: The folder holds something already, or what is read; or a run has lost its checkpoint or model.
     """
     if resume and (run / LAST_NAME).is_file():
         start = _resume(run, settings, dataset, learner, began_from)
     else:
         unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
-        claim_output_folder(run, overwrite=overwrite or unfinished, inputs=[dataset.path])
+        if unfinished and not overwrite:
+            _check_no_epoch_done(run)
+        inputs = [dataset.path] if init is None else [dataset.path, init]
+        claim_output_folder(run, overwrite=overwrite or unfinished, inputs=inputs)
         start = RunState()
     write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
-    for leftover in run.rglob(".????????.*"):  # of a process that was killed while it wrote
+    for leftover in filter(is_half_written, list(run.rglob(".*"))):  # of a process that was killed while it wrote
         leftover.unlink()
     _keep_metrics(run / METRICS_NAME, start.epoch)
     return start
@@ -171,6 +177,16 @@ def note_epoch(
     board.flush()
 
 
+def _check_no_epoch_done(run: Path) -> None:
+    """Refuse to begin anew where epochs are done: each is noted before its checkpoint is written."""
+    epochs = len(_lines(run / METRICS_NAME))
+    if epochs > 1:
+        raise OutputError(
+            f"the run {run} cannot go on: its {METRICS_NAME} tells of {epochs} epochs, but {LAST_NAME} is missing. Put "
+            "it back, give another folder, or begin anew with --overwrite, which empties this one"
+        )
+
+
 def _resume(
     run: Path, settings: Settings, dataset: Dataset, learner: Learner, began_from: Mapping[str, Any] | None
 ) -> RunState:
@@ -186,13 +202,20 @@ def _resume(
             f"the run {run} began from {_weights(before)}, not from {_weights(began_from)}: resume with the same "
             "--init, or begin a new run"
         )
-    began_with = with_defaults(about["settings"])
+    began_with = with_defaults(about["settings"], str(run / LAST_NAME))
     changed = sorted(name for name in differing_settings(began_with, settings) if name != _MAY_CHANGE)
     if changed:
         raise ConfigError(
             f"the run {run} began with other settings: {', '.join(changed)}. Resume with those in "
             f"{run / SETTINGS_NAME}, or begin a new run"
         )
+    if about["epoch"] > settings.training.epochs:
+        raise ConfigError(
+            f"the run {run} has done {about['epoch']} epochs, {_MAY_CHANGE} is {settings.training.epochs}: give "
+            f"{about['epoch']} or more, or begin a new run"
+        )
+    if about["best"] is not None and not (run / BEST_NAME).is_file():
+        raise OutputError(f"the run {run} cannot go on: its {BEST_NAME} is missing. Put it back, or begin a new run")
     learner.load_state(tensors)
     return RunState(about["epoch"], about["best"], about["scores"])
 
@@ -205,5 +228,8 @@ def _weights(began_from: Mapping[str, Any] | None) -> str:
 
 def _keep_metrics(file: Path, epochs: int) -> None:
     """Keep the lines of the epochs that are done; one more may lie there, whole or torn, of a killed process."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    write_text(file, "".join(f"{line}\n" for line in lines[:epochs]))
+    write_text(file, "".join(f"{line}\n" for line in _lines(file)[:epochs]))
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []

@@ -11,7 +11,7 @@ from zonate import shipped
 from zonate.config import Settings, load_recipe
 from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
-from zonate.errors import ConfigError, LeakageError, ModelError
+from zonate.errors import ConfigError, LeakageError, ModelError, OutputError
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.verbs.card import sources_of, terms_of_use
@@ -54,7 +54,8 @@ def test_the_weights_and_the_recipe_of_a_model(tmp_path: Path, monkeypatch: pyte
     model = a_model(file, training_patients=["P1"])
     monkeypatch.setattr(shipped, "FILE", file)
     for where in (file, tmp_path, "shipped", Path("shipped")):
-        weights, earlier, codes = initial_weights(where, SETTINGS)
+        weights, earlier, codes, read = initial_weights(where, SETTINGS)
+        assert read == file
         assert codes == model.codes
         assert all(torch.equal(value, weights[name]) for name, value in model.generator.state_dict().items())
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -210,6 +211,18 @@ def test_a_training_begins_there_and_answers_for_both(tmp_path: Path) -> None:
     assert provenance["began_from"]["sha256"] == hashlib.sha256(begun.read_bytes()).hexdigest()
     assert provenance["training_slices"] == 2
     assert "(before): what the model unet learnt from" in (tmp_path / "second" / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("init", "output"), [("run", "run"), ("run/best.safetensors", "run"), ("run", ".")])
+def test_the_model_to_begin_from_is_not_emptied_away(tmp_path: Path, init: str, output: str) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train",), slices=1)
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True)
+    a_model(home / "run" / "best.safetensors", **learnt("A", "CC0-1.0", ("P1",)))
+    written = (home / "run" / "best.safetensors").read_bytes()
+    with pytest.raises(OutputError, match=r"holds what is read \(best\.safetensors\): give another folder"):
+        train(folder, home / output, SETTINGS, init=home / init, overwrite=True)
+    assert (home / "run" / "best.safetensors").read_bytes() == written
 
 
 def test_a_tuned_run_is_resumed_from_where_it_began_or_not_at_all(tmp_path: Path) -> None:

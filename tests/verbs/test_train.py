@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,6 +238,58 @@ def test_a_damaged_checkpoint_is_said(dataset: Path, unbroken: Path, tmp_path: P
         train(dataset, tmp_path / "run", TINY, resume=True)
 
 
+def _written(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_run_that_has_lost_its_checkpoint_is_not_taken_for_one_that_never_began(
+    dataset: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    (run / "last.safetensors").unlink()
+    written = _written(run)
+    with pytest.raises(OutputError) as raised:
+        train(dataset, run, TINY, resume=True)
+    assert str(raised.value) == (
+        f"the run {run} cannot go on: its metrics.jsonl tells of 3 epochs, but last.safetensors is missing. Put it "
+        "back, give another folder, or begin anew with --overwrite, which empties this one"
+    )
+    assert _written(run) == written
+    first = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (run / "metrics.jsonl").write_text(first + "\n", encoding="utf-8")  # killed before it wrote its first checkpoint
+    train(dataset, run, TINY.override(["training.epochs=1"]), resume=True)
+    assert [line["epoch"] for line in _metrics(run)] == [1]
+
+
+def test_a_run_that_has_lost_its_best_model_does_not_go_on_without(
+    dataset: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    (run / "best.safetensors").unlink()
+    with pytest.raises(OutputError, match=r"cannot go on: its best\.safetensors is missing\. Put it back, or"):
+        train(dataset, run, TINY, resume=True)
+
+
+def test_a_run_does_not_go_back_to_fewer_epochs(dataset: Path, unbroken: Path) -> None:
+    written = _written(unbroken)
+    with pytest.raises(ConfigError, match=r"has done 3 epochs, training\.epochs is 2: give 3 or more"):
+        train(dataset, unbroken, TINY.override(["training.epochs=2"]), resume=True)
+    assert _written(unbroken) == written
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    left = [".zonate-0123abcd.last.safetensors", "pictures/.zonate-0123abcd.epoch-0002-case2.png"]
+    mine = [".settings.toml", "pictures/.comments.txt"]
+    for name in (*left, *mine):
+        (run / name).write_bytes(b"")
+    train(dataset, run, TINY, resume=True)
+    assert [name for name in (*left, *mine) if (run / name).exists()] == mine
+
+
 def test_a_folder_that_holds_something_is_refused(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds results already"):
         train(dataset, unbroken, TINY)
@@ -325,6 +378,32 @@ def test_progress_tells_losses_and_dice(dataset: Path, tmp_path: Path) -> None:
     assert "epoch 1/2" in told[0][2]
     assert "discriminator" in told[0][2]
     assert "Dice" in told[-1][2]
+
+
+class Read(torch.Tensor):
+    """A tensor that counts how often its value is asked for, which a GPU would have to be waited for."""
+
+    times = 0
+
+    def __float__(self) -> float:
+        Read.times += 1
+        return 1.0
+
+
+def test_losses_are_read_where_somebody_watches_and_then_not_at_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = a_dataset(tmp_path / "set", ("train",), slices=6)
+    monkeypatch.setattr(Learner, "step", lambda _self, _batch: {"l1": torch.ones(()).as_subclass(Read)})
+    clock = iter(range(10_000))
+    monkeypatch.setattr("zonate.verbs.epochs._now_s", lambda: next(clock) / 2)  # half a second from look to look
+    once = TINY.override(["training.epochs=1"])
+    train(dataset, tmp_path / "unwatched", once)
+    assert Read.times == 1  # at the end of the epoch
+    told: list[str] = []
+    train(dataset, tmp_path / "watched", once, progress=lambda _done, _total, text: told.append(text))
+    assert len(told) == 6
+    assert Read.times - 1 == 1 + 4  # after steps 1, 3, 5 and the last
 
 
 def test_the_recipes_are_the_described_method_and_its_plain_comparison() -> None:

@@ -24,7 +24,7 @@ from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
 from zonate.pictures.training import draw_validation
 from zonate.processes import Processes
-from zonate.progress import Progress
+from zonate.progress import Progress, silent
 from zonate.run_folder import RunState, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
 from zonate.verbs.taught import Taught
@@ -32,6 +32,7 @@ from zonate.verbs.taught import Taught
 _LOG = logging.getLogger(__name__)
 
 _N_PICTURES = 4  # validation patients, the same each time
+_SECONDS_BETWEEN_READINGS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,15 +131,24 @@ def _go_through(
 ) -> dict[str, float]:
     """The steps of an epoch; the means over them of the terms of the losses."""
     training, learner = run.settings.training, run.learner
+    steps = training.epochs * len(loader)
     learner.train()
     sums: dict[str, torch.Tensor] = {}
+    text, read_s = "", -math.inf
     for number, batch in enumerate(loader.epoch(epoch), start=1):
         done = (epoch - 1) * len(loader) + number
-        learner.begin_step((done - 1) / (training.epochs * len(loader)))
+        learner.begin_step((done - 1) / steps)
         terms = learner.step(_augmented(batch, run.settings, learner.device, (training.seed, epoch, number)))
         sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
-        progress(done, training.epochs * len(loader), _describe(epoch, training.epochs, sums, number, scores))
+        # To read a loss is to wait for the device.
+        if progress is not silent and (number == len(loader) or _now_s() - read_s >= _SECONDS_BETWEEN_READINGS):
+            text, read_s = _describe(epoch, training.epochs, sums, number, scores), _now_s()
+        progress(done, steps, text)
     return {name: float(total) / len(loader) for name, total in sums.items()}
+
+
+def _now_s() -> float:
+    return time.perf_counter()
 
 
 def _augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:

@@ -34,11 +34,13 @@ class Beginning(NamedTuple):
         weights: Of the generator, by name.
         provenance: Of the model, for `joined_provenance`, with its name and hash as `model`.
         codes: What the model tells apart, and goes on telling apart where the own labels are coarser.
+        file: That it was read from.
     """
 
     weights: dict[str, Tensor]
     provenance: dict[str, Any]
     codes: tuple[LabelCode, ...]
+    file: Path
 
 
 def initial_weights(path: Path | str, settings: Settings) -> Beginning:
@@ -56,7 +58,7 @@ def initial_weights(path: Path | str, settings: Settings) -> Beginning:
     model = Model.load(file)
     _refuse_others(model.settings, settings)
     named = {"name": model.settings.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    return Beginning(dict(model.generator.state_dict()), {**model.provenance, "model": named}, model.codes)
+    return Beginning(dict(model.generator.state_dict()), {**model.provenance, "model": named}, model.codes, file)
 
 
 def initial_settings(path: Path | str) -> Settings:

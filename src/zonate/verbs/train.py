@@ -70,7 +70,8 @@ def train(
         devices: Processes a machine that there should be; None: as many as there are.
         nodes: Machines that there should be; None: as many as there are.
         cache: Where files of a URL are kept on this machine.
-        progress: Told of each step, in the first process, with the losses and the last validation Dice.
+        progress: Told of each step, in the first process, with the losses as they were within the last second and the
+            last validation Dice.
 
     Returns:
         The file of the best model: the highest mean over structures of the validation patients' mean Dice; the last
@@ -79,10 +80,11 @@ def train(
     Raises:
         DatasetError: The dataset is not complete, has nobody to train on, or is not the one that the run began with.
         ConfigError: The settings do not fit the dataset or the weights to begin from, or are not those that the run
-            began with; or it began from other weights; or there are other numbers of processes than asked for, or more
-            than slices in a batch.
+            began with; or it began from other weights, or has done more epochs; or there are other numbers of processes
+            than asked for, or more than slices in a batch.
         ModelError: The checkpoint or the model to begin from cannot be read, or the losses are no longer finite.
-        OutputError: The run folder holds something already.
+        OutputError: The run folder holds something already, or the model to begin from; or a run that is to go on has
+            lost a file.
         ProcessError: Another one of several processes has failed, or is gone.
     """
     with joined(settings.training.precision, devices, nodes) as fabric:
@@ -145,6 +147,7 @@ def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bo
         start = begin_run(
             *(run.folder, run.settings, run.dataset, run.learner),
             began_from=began_from,
+            init=None if beginning is None else beginning.file,
             resume=resume,
             overwrite=overwrite,
         )
