@@ -53,6 +53,27 @@ def test_a_gland_of_seven_millilitres_is_too_small() -> None:
     assert found(gland()) == ("the gland measures 7.2 ml, outside the plausible 10 to 400 ml",)
 
 
+def test_a_zone_that_was_hardly_found_is_said_and_is_no_doubt() -> None:
+    """A voxel of 0.003 ml: 16 of them, and none."""
+    values = gland().values.copy()
+    values[(values == LabelCode.AFS) | (values == LabelCode.DPU)] = LabelCode.TZ
+    values[3, 16:20, 20:24] = LabelCode.AFS
+    assert on_larger_voxels(Volume(values, GRID)) == (
+        "the distal prostatic urethra measures 0 ml, less than the plausible 0.1 ml: it was hardly found",
+        "the anterior fibromuscular stroma measures 0.048 ml, less than the plausible 0.3 ml: it was hardly found",
+    )
+    assert doubts(Volume(values, GRID)) == ()
+
+
+def test_a_zone_that_the_model_cannot_tell_is_not_missed() -> None:
+    codes = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+    slices = slice_case(ALL_CHANNELS, SLICING)
+    values = np.where(gland().values > LabelCode.PZ, LabelCode.CENTRAL_GLAND, gland().values).astype(np.uint8)
+    assert said(StandInModel(lambda _slices: Volume(values, GRID), codes).segment(slices), slices) == (
+        "the gland measures 7.2 ml, outside the plausible 10 to 400 ml",
+    )
+
+
 def test_a_gland_in_the_last_slice_may_go_on() -> None:
     values = gland().values.copy()
     values[7, 24:48, 24:50] = LabelCode.TZ  # 624 of 1600 pixels
@@ -173,9 +194,9 @@ def test_a_few_stray_voxels_of_a_small_zone_do_not_make_a_gland_doubtful() -> No
     values = gland().values.copy()
     values[values == LabelCode.DPU] = LabelCode.TZ
     values[6, 36:40, 38:42] = LabelCode.DPU  # 16 voxels in the highest slice
-    found = on_larger_voxels(Volume(values, GRID))
-    assert len(found) == 1
-    assert found[0].startswith("the distal prostatic urethra is centred")
+    centred, small = on_larger_voxels(Volume(values, GRID))
+    assert small.startswith("the distal prostatic urethra measures 0.048 ml")
+    assert centred.startswith("the distal prostatic urethra is centred")
     assert doubts(Volume(values, GRID)) == ()
     values[5:7, 36:40, 30:50] = LabelCode.DPU
     values[5:7, 20:36, 30:50] = LabelCode.DPU  # 8 % of the gland

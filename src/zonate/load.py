@@ -14,6 +14,7 @@ from zonate.io.opening import case_id_of, opened
 from zonate.io.roles import absent
 from zonate.io.source import SourceImages, source_images
 from zonate.io.voxels import Voxels, read_role_file, read_voxels
+from zonate.progress import stage
 from zonate.settings.data import ReadingSettings
 from zonate.study import Acquisition, Component, Sequence, Study
 
@@ -111,9 +112,11 @@ def load_study(
     Raises:
         StudyError: As `open_study` and `read_acquisition`.
     """
+    stage("reading")
     with open_study(path, settings.reading, case_id=case_id, overrides=overrides) as study:
         acquisition = read_acquisition(study)
         source = source_images(study)
+    stage("aligning")
     return LoadedStudy(_aligned(acquisition, settings), source)
 
 

@@ -1,6 +1,6 @@
 """What looks wrong about a segmentation: said, never repaired in silence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,15 @@ TORN_PIECE = 0.8
 """A gland whose largest piece holds less than this is not one gland with a few stray voxels."""
 SMALL_ZONE = 0.02
 """Of a zone that holds less than this share of the gland, a few stray voxels move the centre."""
+SMALLEST_ML: Mapping[LabelCode, float] = {
+    LabelCode.PZ: 2.0,
+    LabelCode.TZ: 1.0,
+    LabelCode.CENTRAL_GLAND: 1.0,
+    LabelCode.DPU: 0.1,
+    LabelCode.AFS: 0.3,
+}
+"""Everybody has each zone, and less of it than this was hardly found; `docs/concepts/uncertainty.md` says where the
+figures are from."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,14 @@ def _findings(zones: ZoneMap, slices: Slices) -> Iterator[Implausibility]:
     if not gland.any():
         yield Implausibility(f"{NO_GLAND}: every voxel is background", True)
         return
-    if structure_codes("GLAND", zones.codes) is not None:
-        yield from _size(gland, labels.grid.voxel_volume_ml)
+    tells_gland = structure_codes("GLAND", zones.codes) is not None
+    size = tuple(_size(gland, labels.grid.voxel_volume_ml)) if tells_gland else ()
+    yield from size
     yield from _cut(gland, slices)
     yield from _pieces(gland)
     yield from _places(labels, zones.codes)
+    if not size:
+        yield from _small_zones(labels, zones.codes)
 
 
 def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[Implausibility]:
@@ -79,6 +91,17 @@ def _size(gland: Mask, voxel_volume_ml: float) -> Iterator[Implausibility]:
     if not low_ml <= volume_ml <= high_ml:
         text = f"the gland measures {volume_ml:.3g} ml, outside the plausible {low_ml:g} to {high_ml:g} ml"
         yield Implausibility(text, True)
+
+
+def _small_zones(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[Implausibility]:
+    for code, smallest_ml in SMALLEST_ML.items():
+        volume_ml = np.count_nonzero(labels.values == code) * labels.grid.voxel_volume_ml
+        if code in codes and volume_ml < smallest_ml:
+            text = (
+                f"the {code_name(code)} measures {volume_ml:.2g} ml, less than the plausible {smallest_ml:g} ml: it "
+                "was hardly found"
+            )
+            yield Implausibility(text, False)
 
 
 def _cut(gland: Mask, slices: Slices) -> Iterator[Implausibility]:

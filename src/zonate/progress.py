@@ -1,5 +1,8 @@
 """How a verb tells its caller how far it is, without knowing whether anyone watches."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -12,3 +15,22 @@ class Progress(Protocol):
 
 def silent(done: int, total: int, text: str) -> None:
     """Show nothing: what a library call does unless it is given something better."""
+
+
+_hears: ContextVar[Callable[[str], None] | None] = ContextVar("_hears", default=None)
+
+
+def stage(name: str) -> None:
+    """Say what is begun of the case in hand, such as `aligning`, to whoever hears it in this thread."""
+    if (hears := _hears.get()) is not None:
+        hears(name)
+
+
+@contextmanager
+def hearing_stages(hears: Callable[[str], None]) -> Iterator[None]:
+    """Hear what `stage` says in this thread while the block runs; other threads and processes are not heard."""
+    before = _hears.set(hears)
+    try:
+        yield
+    finally:
+        _hears.reset(before)

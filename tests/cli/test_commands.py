@@ -164,7 +164,7 @@ def test_predict_without_a_model_leaves_the_choice_to_the_package(
 ) -> None:
     monkeypatch.setattr(shipped, "FILE", tmp_path / "none.safetensors")
     for words in (
-        ("predict", str(tmp_path), "-o", str(tmp_path / "out")),
+        ("predict", str(tmp_path / "study"), "-o", str(tmp_path / "out")),
         ("evaluate", "shipped", "--data", str(tmp_path), "-o", str(tmp_path / "out")),
         ("train", "--init", "shipped", "--data", str(tmp_path), "-o", str(tmp_path / "out")),
     ):

@@ -37,14 +37,14 @@ OLDER: dict[str, Any] = {
 }
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, about: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """The rows of the table, and all that is printed."""
-    console = Console(record=True, width=200, file=io.StringIO())
+def shown(monkeypatch: pytest.MonkeyPatch, about: dict[str, Any], width: int = 200) -> tuple[dict[str, str], str]:
+    """What is said by its name, and all that is printed."""
+    console = Console(record=True, width=width, file=io.StringIO())
     monkeypatch.setattr(render, "console", console)
     show_model(about, "Model [RUN]")
     text = console.export_text()
-    cells = [line.strip("│").split("│") for line in text.splitlines() if line.startswith("│")]
-    return {row[0].strip(): row[1].strip() for row in cells}, text
+    rows = [line.partition("  ") for line in text.splitlines()]
+    return {name: what.strip() for name, _, what in rows if name and what.strip()}, text
 
 
 def test_what_a_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +59,9 @@ def test_what_a_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
         "tells apart": "BACKGROUND, PZ, TZ, DPU",
         "channels": "T2W, ADC",
         "not validated": "DPU",
-        "learnt from": "30 A, 4 B",
+        "cases": "30 of A; 4 of B",
         "patients": "31 patients",
-        "epoch chosen by": "1 patient",
+        "chosen by": "1 patient",
         "licences": "CC BY 4.0, CC0-1.0",
         "calibrated": "on 21 results of 3 test patients that it was not trained on",
     }
@@ -69,10 +69,20 @@ def test_what_a_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.rstrip().endswith("Its card.")
 
 
+def test_nothing_is_cut_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "Prostate-3T, zones by Zonate's own cross-validation"
+    sources = [{"dataset": name, "cases": 5}, {"dataset": "synthetic (PROSTATEx-Seg-Zones shapes)", "cases": 2}]
+    rows, text = shown(monkeypatch, {**ABOUT, "provenance": {"sources": sources}}, width=80)
+    assert rows["sha256"] == "ab" * 32
+    assert f"5 of {name}; 2 of synthetic (PROSTATEx-Seg-Zones shapes)" in " ".join(text.split())
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_what_is_not_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = shown(monkeypatch, {**ABOUT, **OLDER})
-    assert [rows[name] for name in ("not validated", "learnt from", "patients", "licences")] == ["not recorded"] * 4
-    assert (rows["epoch chosen by"], rows["calibrated"]) == ("nobody", "no")
+    assert [rows[name] for name in ("not validated", "cases", "patients", "licences")] == ["not recorded"] * 4
+    assert (rows["chosen by"], rows["calibrated"]) == ("nobody", "no")
     assert shown(monkeypatch, {**ABOUT, "not_validated": []})[0]["not validated"] == "nothing that it draws"
 
 

@@ -1,7 +1,9 @@
+import io
 import logging
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from zonate.cli import render
 from zonate.dataset.importers import LeftOut
@@ -45,6 +47,18 @@ def test_what_was_left_is_grouped_by_its_reason(shown: list[str]) -> None:
 def test_a_dataset_without_outliers_needs_no_table(shown: list[str]) -> None:
     render.show_checked(CheckResult(Path("out"), (CheckedCase("a", "A", "train", (), {}),), ()))
     assert shown == ["0 of 1 cases stand out"]
+
+
+def test_a_terminal_shows_a_bar_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anybody knows how many steps there are."""
+    screen = io.StringIO()
+    monkeypatch.setattr(render, "console", Console(file=screen, force_terminal=True, width=80, color_system=None))
+    with render.progress_bar("predict") as progress:
+        progress(0, 2, "[one]: aligning")
+    first, *_, last = [line for line in screen.getvalue().splitlines() if "predict" in line]
+    assert "0/?" in first
+    assert "0/2" in last
+    assert last.rstrip().endswith("[one]: aligning")
 
 
 def test_warnings_of_the_package_are_shown_while_asked_for(shown: list[str]) -> None:

@@ -46,6 +46,25 @@ def test_features_stay_as_they_are(architecture: str, size: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(features, before, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("architecture", "shape", "said"),
+    [
+        ("pix2pix", (1, 3, 128, 128), r"takes slices \(B, 3, 256, 256\), found \(1, 3, 128, 128\)"),
+        ("residual", (1, 3, 64, 80), r"multiples of 32, found \(1, 3, 64, 80\)"),
+        ("residual", (1, 9, 64, 64), r"takes slices \(B, 3, H, W\).*found \(1, 9, 64, 64\)"),
+    ],
+)
+def test_slices_that_do_not_fit_are_refused_as_by_the_network_itself(
+    architecture: str, shape: tuple[int, ...], said: str
+) -> None:
+    network = make_generator(
+        Settings().override([f"network.architecture={architecture}", "network.base_channels=4"]).network
+    )
+    for refuse in (network, ReadyNetwork(network, CPU).features):
+        with pytest.raises(ValueError, match=said):
+            refuse(torch.zeros(shape))
+
+
 def test_no_dropout_lies_before_the_features() -> None:
     network, images = trained("residual", 64)
     ready = ReadyNetwork(network, CPU)

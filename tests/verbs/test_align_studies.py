@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,10 @@ from zonate.config import Settings
 from zonate.errors import OutputError
 from zonate.io.nifti import write_volume
 from zonate.settings.data import AlignmentSettings
+from zonate.verbs import align as of_one
+from zonate.verbs.align import align
 from zonate.verbs.align_studies import align_studies
+from zonate.verbs.study_key import study_key
 
 SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
 
@@ -39,7 +43,15 @@ def test_each_study_has_a_folder_and_a_broken_one_none(studies: list[Path], tmp_
     assert "T2W is missing" in result.failed["broken"]
     assert sorted(path.name for path in out.iterdir()) == ["one", "two"]
     assert json.loads((out / "two" / "alignment.json").read_text())["case_id"] == "two"
-    assert told == [(0, 3, ""), (1, 3, "one"), (2, 3, "broken"), (3, 3, "two")]
+    assert told == [
+        (0, 3, ""),
+        *((0, 3, f"one: {stage}") for stage in ("reading", "aligning", "writing")),
+        (1, 3, "one"),
+        (1, 3, "broken: reading"),
+        (2, 3, "broken"),
+        *((2, 3, f"two: {stage}") for stage in ("reading", "aligning", "writing")),
+        (3, 3, "two"),
+    ]
 
 
 def test_what_is_complete_is_skipped_and_what_was_made_otherwise_is_kept(studies: list[Path], tmp_path: Path) -> None:
@@ -66,6 +78,34 @@ def test_workers_change_no_bit(studies: list[Path], tmp_path: Path) -> None:
     assert {name: data for name, data in one.items() if name not in seconds} == {
         name: data for name, data in many.items() if name not in seconds
     }
+
+
+def test_a_study_that_cannot_be_read_does_not_end_what_is_resumed(
+    studies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = study_key
+
+    def unreadable(study: Path, said: dict[str, Any]) -> str:
+        if study.name == "broken":
+            raise PermissionError(13, "Permission denied", str(study))
+        return key(study, said)
+
+    monkeypatch.setattr(of_one, "study_key", unreadable)
+    result = align_studies(studies, tmp_path / "out", SETTINGS, resume=True)
+    assert list(result.done) == [tmp_path / "out" / "one", tmp_path / "out" / "two"]
+    assert result.failed == {
+        "broken": "case broken: a file could not be read or written (Permission denied): check rights and space"
+    }
+
+
+def test_an_output_inside_a_study_is_refused(studies: list[Path]) -> None:
+    for run in (
+        lambda: align_studies(studies, studies[2] / "out", SETTINGS),
+        lambda: align(studies[2], studies[2] / "out", SETTINGS),
+    ):
+        with pytest.raises(OutputError, match=r"lies inside the study two"):
+            run()
+    assert not (studies[2] / "out").exists()
 
 
 def test_two_studies_of_one_name_are_refused(tmp_path: Path) -> None:

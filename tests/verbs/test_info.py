@@ -99,6 +99,18 @@ def test_what_an_older_model_does_not_record_is_not_made_up(tmp_path: Path, monk
     assert about["terms_of_use"].startswith("what the model learnt from is not recorded")
 
 
+def test_a_made_case_is_no_patient_beside_those_whom_it_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["patient-a", "patient-b", "synthetic-b-1"]
+    assert info(ship(tmp_path, monkeypatch, training_patients=names))["training_patients"] == 2
+
+
+def test_the_weights_that_ship_count_their_patients_as_their_sources_do() -> None:
+    about = shipped_model()
+    assert about["training_patients"] == sum(source["patients"] for source in about["provenance"]["sources"]) == 25
+
+
 def test_what_is_no_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"there is no zonate-model at .*nowhere: give the file, or the run folder"):
         info(tmp_path / "nowhere")

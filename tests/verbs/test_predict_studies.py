@@ -1,5 +1,7 @@
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from zonate.study import Sequence
 from zonate.verbs import outputs
 from zonate.verbs import predict_study as of_one
 from zonate.verbs.predict_studies import PredictResult, predict_studies
+from zonate.verbs.study_key import study_key
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ZONES_ALONE = Settings(
@@ -264,9 +267,32 @@ def test_what_is_complete_is_skipped(scene: Scene, tmp_path: Path, monkeypatch: 
     told: list[tuple[int, int, str]] = []
     again = predict_studies(studies, scene.output, scene.file, resume=True, progress=lambda *step: told.append(step))
     assert again == PredictResult((scene.output / "two",), {}, (scene.output / "one",))
-    assert told == [(1, 2, ""), (2, 2, "two")]
+    assert [step for step in told if ":" not in step[2]] == [(1, 2, ""), (2, 2, "two")]
     assert (scene.output / "one" / "zones.json").stat().st_mtime_ns == before
     assert sorted(path.name for path in scene.output.iterdir()) == ["one", "two"]
+
+
+def test_a_study_that_cannot_be_read_does_not_end_what_is_resumed(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results are there, and nobody can tell whether they are of it."""
+    monkeypatch.setattr(of_one, "load_study", load_study)
+    studies = [write_volumes(tmp_path / name) for name in ("one", "two", "three")]
+    predict_studies(studies[:2], scene.output, scene.file)
+    key = study_key
+
+    def unreadable(study: Path, said: dict[str, Any]) -> str:
+        if study.name == "two":
+            raise PermissionError(13, "Permission denied", str(study))
+        return key(study, said)
+
+    monkeypatch.setattr(of_one, "study_key", unreadable)
+    result = predict_studies(studies, scene.output, scene.file, resume=True)
+    assert (result.skipped, result.done) == ((scene.output / "one",), (scene.output / "three",))
+    assert result.failed == {
+        "two": "case two: a file could not be read or written (Permission denied): check rights and space"
+    }
+    assert (scene.output / "two" / "zones.json").is_file()
 
 
 def test_what_was_made_of_something_else_is_not_skipped(
@@ -299,6 +325,25 @@ def test_a_model_is_read_once_and_forgotten_in_the_end(scene: Scene, monkeypatch
     assert loads == [scene.file]
     scene.run("three")
     assert loads == [scene.file] * 2
+
+
+def test_threads_that_ask_for_models_load_each_once_in_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Path] = []
+
+    def load(path: Path) -> StandInModel:
+        loads.append(path)
+        time.sleep(0.05)
+        return scene.model
+
+    monkeypatch.setattr(Model, "load", load)
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    one, other = (of_one.ModelUse(scene.file, changes, sha256) for changes in ((), ("prediction.seed=7",)))
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: one.segmenter(), range(4)))
+        assert len(loads) == len({id(segmenter) for segmenter in found}) == 1
+        seeds = threads.map(lambda use: use.segmenter().settings.prediction.seed, [one, other] * 4)
+        assert list(seeds) == [0, 7] * 4
+    of_one.forget_model()
 
 
 def test_a_model_that_changes_under_way_is_not_used(scene: Scene, tmp_path: Path) -> None:
@@ -429,6 +474,20 @@ def test_an_output_that_is_a_file_is_refused(scene: Scene) -> None:
         predict_studies([Path("one")], scene.file, scene.file)
 
 
+def test_an_output_inside_a_study_is_refused_before_anything_is_written(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "in" / "one" / "series").mkdir(parents=True)
+    (tmp_path / "in" / "two").mkdir()
+    studies = [tmp_path / "in" / name for name in ("two", "one")]
+    link = tmp_path / "link"
+    link.symlink_to(studies[1])
+    for output in (studies[1], studies[1] / "out", studies[1] / "series" / "out", link / "out"):
+        with pytest.raises(OutputError, match=r"lies inside the study one, which would be read with it the next time"):
+            predict_studies(studies, output, scene.file)
+    assert all_files(tmp_path / "in") == {}
+    assert sorted(path.name for path in studies[1].iterdir()) == ["series"]
+    assert predict_studies([studies[1]], tmp_path / "in", scene.file, case_id="out").done == (tmp_path / "in" / "out",)
+
+
 def test_settings_change_how_a_study_is_read_and_not_what_was_trained(scene: Scene) -> None:
     scene.run("one", settings=["alignment.method=rigid"])
     assert scene.settings_used[0].alignment.method == "rigid"
@@ -439,10 +498,11 @@ def test_settings_change_how_a_study_is_read_and_not_what_was_trained(scene: Sce
         scene.run("two", settings=["alignment.methods=rigid"])
 
 
-def test_progress_names_each_study(scene: Scene) -> None:
+def test_progress_names_each_study_and_what_is_begun_of_it(scene: Scene) -> None:
     told: list[tuple[int, int, str]] = []
     scene.run("one", "broken", progress=lambda *step: told.append(step))
-    assert told == [(0, 2, ""), (1, 2, "one"), (2, 2, "broken")]
+    stages = [(0, 2, f"one: {stage}") for stage in ("segmenting", "measuring", "writing")]
+    assert told == [(0, 2, ""), *stages, (1, 2, "one"), (2, 2, "broken")]
 
 
 def test_an_empty_prediction_is_said(scene: Scene) -> None:

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.markup import escape
-
 from zonate.cli import render
 
 _NOT_RECORDED = "not recorded"
 
 
 def show_model(about: Mapping[str, Any], title: str) -> None:
-    """File, network and patients in a table, then the model's card.
+    """File, network and patients, then the model's card.
 
     Args:
         about: As `zonate.verbs.info.info` gives it of a model; with `problem` alone, that is said.
@@ -22,23 +20,23 @@ def show_model(about: Mapping[str, Any], title: str) -> None:
     if "problem" in about:
         render.console.print(f"{title}: {about['problem']}", markup=False, highlight=False, soft_wrap=True)
         return
-    rows = [
-        ["name", about["name"]],
-        ["file", about["file"]],
-        ["sha256", about["sha256"]],
-        ["size", f"{about['size_bytes'] / 1e6:.1f} MB"],
-        ["format", f"{about['format']} {about['format_version']}"],
-        ["parameters", f"{about['parameters'] / 1e6:.1f} million"],
-        ["tells apart", ", ".join(about["codes"])],
-        ["channels", ", ".join(name for name, known in about["channels"].items() if known)],
-        ["not validated", _not_validated(about["not_validated"])],
-        ["learnt from", _cases(about["provenance"].get("sources", ()))],
-        ["patients", _patients(about["training_patients"])],
-        ["epoch chosen by", _patients(about["validation_patients"])],
-        ["licences", ", ".join(about["licences"]) or _NOT_RECORDED],
-        ["calibrated", _calibrated(about["calibration"])],
-    ]
-    render.show_table(escape(title), ["what", "value"], rows)
+    facts = {
+        "name": about["name"],
+        "file": about["file"],
+        "sha256": about["sha256"],
+        "size": f"{about['size_bytes'] / 1e6:.1f} MB",
+        "format": f"{about['format']} {about['format_version']}",
+        "parameters": f"{about['parameters'] / 1e6:.1f} million",
+        "tells apart": ", ".join(about["codes"]),
+        "channels": ", ".join(name for name, known in about["channels"].items() if known),
+        "not validated": _not_validated(about["not_validated"]),
+        "cases": _cases(about["provenance"].get("sources", ())),
+        "patients": _patients(about["training_patients"]),
+        "chosen by": _patients(about["validation_patients"]),
+        "licences": ", ".join(about["licences"]) or _NOT_RECORDED,
+        "calibrated": _calibrated(about["calibration"]),
+    }
+    render.show_facts(title, facts)
     render.console.print(Markdown(about["card"]))
 
 
@@ -47,8 +45,8 @@ def _not_validated(names: Iterable[str] | None) -> str:
 
 
 def _cases(sources: Iterable[Mapping[str, Any]]) -> str:
-    """How many cases of which data set."""
-    return ", ".join(f"{source['cases']} {source['dataset']}" for source in sources) or _NOT_RECORDED
+    """How many cases of which data set; names of data sets hold commas."""
+    return "; ".join(f"{source['cases']} of {source['dataset']}" for source in sources) or _NOT_RECORDED
 
 
 def _patients(number: int | None) -> str:

@@ -30,7 +30,7 @@ console = Console(stderr=True, soft_wrap=False)
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """Show a bar on stderr while the block runs; where stderr is no terminal, a line a step of a hundredth."""
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     if not console.is_terminal:
@@ -39,7 +39,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
@@ -197,6 +197,17 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
+
+
+def show_facts(title: str, facts: Mapping[str, str]) -> None:
+    """Names and what is said of each; nothing is cut, however narrow the terminal."""
+    table = Table(title=escape(title), title_justify="left", box=None, show_header=False)
+    table.padding, table.pad_edge = (0, 2, 0, 0), False
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, text in facts.items():
+        table.add_row(escape(name), escape(text))
+    console.print(table, highlight=False)
 
 
 _SHOWN = ("hd95_mm", "volume_error_ml")

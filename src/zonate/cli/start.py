@@ -1,6 +1,5 @@
 """Commands that need nothing yet."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from zonate.cli import render
 from zonate.cli.app import START, AsJson, Output, Overwrite, app, print_json
+from zonate.cli.installation import show_installation
 from zonate.cli.model_table import show_model
 
 
@@ -44,7 +44,5 @@ def info(
     if model is not None:
         show_model(found, f"Model {model}")
         return
-    shipped = found.pop("shipped_model")
-    rows = [[key, json.dumps(value, ensure_ascii=False)] for key, value in found.items()]
-    render.show_table("Zonate", ["what", "value"], rows)
-    show_model(shipped, "Model that ships")
+    show_installation(found)
+    show_model(found["shipped_model"], "Model that ships")

@@ -55,15 +55,19 @@ class Generator(nn.Module):
         Raises:
             ValueError: The slices have another size or number of channels.
         """
+        return self.from_dropout(self.until_dropout(images))
+
+    def until_dropout(self, images: Tensor) -> list[Tensor]:
+        """The outputs of the down blocks, which drop nothing, see `zonate.networks.inference.Staged`.
+
+        Raises:
+            ValueError: As `forward`.
+        """
         if images.shape[1:] != (self._n_channels, SIZE_PX, SIZE_PX):
             raise ValueError(
                 f"the generator takes slices (B, {self._n_channels}, {SIZE_PX}, {SIZE_PX}), found "
                 f"{tuple(images.shape)}: its eight halvings fit no other size (slicing.size_px = {SIZE_PX})"
             )
-        return self.from_dropout(self.until_dropout(images))
-
-    def until_dropout(self, images: Tensor) -> list[Tensor]:
-        """The outputs of the down blocks, which drop nothing, see `zonate.networks.inference.Staged`."""
         x = images
         skips = []
         for block in self.down:

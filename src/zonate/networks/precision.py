@@ -1,6 +1,7 @@
 """Whether a device computes in bfloat16 itself: one that does not imitates it, hundreds of times slower."""
 
 import logging
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -29,8 +30,8 @@ def usable_precision(asked: Precision, device: torch.device) -> Precision | str:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether its own instructions multiply in bfloat16; of a processor an older PyTorch does not tell: no."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name, False) for name in _OWN_INSTRUCTIONS)
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(bool(capabilities.get(name)) for name in _OWN_INSTRUCTIONS)

@@ -70,15 +70,19 @@ class ResidualUNet(nn.Module):
         Raises:
             ValueError: The slices have another number of channels, or a size that five halvings do not fit.
         """
+        return self.from_dropout(self.until_dropout(images))
+
+    def until_dropout(self, images: Tensor) -> list[Tensor]:
+        """The outputs of the levels of the encoder that drop nothing, see `zonate.networks.inference.Staged`.
+
+        Raises:
+            ValueError: As `forward`.
+        """
         if images.shape[1] != self._n_channels or any(size % SIZE_MULTIPLE_PX for size in images.shape[2:]):
             raise ValueError(
                 f"the network takes slices (B, {self._n_channels}, H, W) with H and W multiples of {SIZE_MULTIPLE_PX}, "
                 f"found {tuple(images.shape)}: set slicing.size_px, training.patch_px and network.neighbours to fit"
             )
-        return self.from_dropout(self.until_dropout(images))
-
-    def until_dropout(self, images: Tensor) -> list[Tensor]:
-        """The outputs of the levels of the encoder that drop nothing, see `zonate.networks.inference.Staged`."""
         return self._descended(images, self.down[:-_N_DROPOUT])
 
     def from_dropout(self, features: Sequence[Tensor]) -> Tensor:

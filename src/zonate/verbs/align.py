@@ -17,7 +17,9 @@ from zonate.io.nifti import write_volume
 from zonate.io.stamps import stamps
 from zonate.load import open_study, read_acquisition
 from zonate.pictures.alignment import draw_alignment
+from zonate.progress import stage
 from zonate.study import Acquisition, Sequence
+from zonate.verbs.outside import refuse_inside_study
 from zonate.verbs.study_key import is_made_from, study_key
 
 ALIGNMENT_NAME = "alignment.json"
@@ -64,18 +66,22 @@ def align(
     Raises:
         StudyError: The study cannot be read.
         AlignmentError: The landmarks cannot be read, or lie outside the T2W.
-        OutputError: The folder holds something and may not be replaced.
+        OutputError: The folder holds something and may not be replaced, or lies inside the study.
     """
     # What can be wrong with the call is found before the work, not after it.
+    refuse_inside_study(output, [study])
     check_output_folder(output, overwrite=overwrite, inputs=[study, *landmarks])
     pairs = read_landmark_pairs(landmarks) if landmarks else None
+    stage("reading")
     with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
         acquisition = read_acquisition(opened)
+    stage("aligning")
     alignment = align_to_t2w(acquisition, settings.alignment)
     grid, field = acquisition.t2w.grid, alignment.displacement_mm
     transform = HEADER if field is None else displacement_transform(field, grid)
     errors = None if pairs is None else measure_landmarks(pairs, transform, grid)
     made_from = _source_key(study, settings, case_id, overrides, landmarks)
+    stage("writing")
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_volume(folder / "t2w.nii.gz", acquisition.t2w)
         for name, volume in (("dwi", alignment.dwi), ("adc", alignment.adc)):

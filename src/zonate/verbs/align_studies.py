@@ -74,12 +74,12 @@ def align_studies(
         resume: Whether cases are skipped that are complete and made from the same study and settings, by the same
             version of Zonate.
         workers: As in `predict_studies`.
-        progress: Told after each study.
+        progress: Told after each study, and what is begun of the one in hand where one process does them.
 
     Raises:
         ValueError: No study, or one whose name is no folder's; a negative number of workers.
         ConfigError: No scheduler answers.
-        OutputError: Two studies would be written to one folder, or the output is a file.
+        OutputError: Two studies would be written to one folder, or the output is a file or lies inside a study.
     """
     crew = Workers.of(workers)
     places = places_of(studies, output)

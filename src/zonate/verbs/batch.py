@@ -10,8 +10,9 @@ from typing import Generic, Protocol, TypeVar
 
 from zonate.errors import OutputError
 from zonate.io.files import check_output_folder, remove_half_written
-from zonate.progress import Progress
+from zonate.progress import Progress, hearing_stages
 from zonate.verbs.case_names import case_names
+from zonate.verbs.outside import refuse_inside_study
 from zonate.verbs.parallel import each_case
 from zonate.verbs.set_aside import SetAside, attempt
 from zonate.verbs.workers import Workers
@@ -62,11 +63,12 @@ def places_of(studies: Items[Path], output: Path, case_id: str | None = None) ->
 
     Raises:
         ValueError: There is no study, or a name is no folder's.
-        OutputError: Two of them have one name, or the output is a file.
+        OutputError: Two of them have one name, or the output is a file, or lies inside a study.
     """
     names = case_names(studies, case_id)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file, not a folder: give another output")
+    refuse_inside_study(output, studies)
     return {name: Place(study.absolute(), output.absolute() / name) for name, study in zip(names, studies, strict=True)}
 
 
@@ -90,10 +92,11 @@ def do_studies(
         task: With several workers, a function of a module, or a `functools.partial` of one.
         workers: As `Workers.of` gives them.
         output: The folder of the cases' folders.
-        is_complete: Whether the results of a case are there already, of the same study and settings.
+        is_complete: Whether the results of a case are there already, of the same study and settings. A case of which
+            that cannot be told, since its study cannot be read, is set aside.
         overwrite: Whether a case folder that holds something may be replaced.
         resume: Whether cases that are complete are skipped.
-        progress: Told after each study.
+        progress: Told after each study, and what is begun of the one in hand where studies are done in this process.
         inputs: What is read besides the studies.
         check: Raises where a case folder may not be written to for another reason.
     """
@@ -104,9 +107,13 @@ def do_studies(
         check(folder)
 
     remove_half_written(output, places)
-    skipped = tuple(name for name, place in places.items() if resume and is_complete(name, place))
+    there = {name: attempt(name, partial(is_complete, name, place)) for name, place in places.items() if resume}
+    skipped = tuple(name for name, complete in there.items() if complete is True)
+    unread = {name: complete for name, complete in there.items() if isinstance(complete, SetAside)}
     refused = {
-        name: attempt(name, partial(may_begin, place.folder)) for name, place in places.items() if name not in skipped
+        name: unread[name] if name in unread else attempt(name, partial(may_begin, place.folder))
+        for name, place in places.items()
+        if name not in skipped
     }
     tasks = {
         name: partial(task, places[name].study, places[name].folder, case_id=name, overwrite=overwrite)
@@ -138,14 +145,22 @@ def do_cases(
         output: The folder that the tasks write into.
         folders_in: The folder of the cases' own folders.
         inputs: What is read of each case.
-        progress: Told at the beginning and after each case.
+        progress: Told at the beginning and after each case, and what is begun of the one in hand where cases are done
+            in this process.
         before: How many cases of the batch had ended before.
     """
-    total = before + len(tasks)
+    total, names = before + len(tasks), list(tasks)
     progress(before, total, "")
     found: dict[str, Result | SetAside] = {}
+
+    def tell_stage(stage: str) -> None:
+        progress(before + len(found), total, f"{names[len(found)]}: {stage}")
+
     try:
-        with closing(each_case(tasks, workers.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes:
+        with (
+            hearing_stages(tell_stage),
+            closing(each_case(tasks, workers.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes,
+        ):
             for case_id, outcome in outcomes:
                 found[case_id] = outcome
                 progress(before + len(found), total, case_id)

@@ -150,23 +150,32 @@ def card(model: Model) -> str:
 
 
 def _sources(provenance: Mapping[str, Any]) -> list[str]:
-    """The table of data sets and how to cite them; of an older model, the names that it holds."""
+    """The data sets and how to cite them, a line each; of an older model, the names that it holds."""
     sources = provenance.get("sources")
     if not sources:
         names = {key: ", ".join(provenance.get(key, ())) or "not recorded" for key in ("datasets", "licences")}
         return [f"Data sets: {names['datasets']}. Licences: {names['licences']}. More is not recorded."]
-    rows, first = [], provenance.get("began_from")
-    for source in sources:
-        splits = source.get("splits", {"train": source["cases"], "validation": "not recorded"})
-        cases = f"{splits.get('train', 0)} | {splits.get('validation', 0)}"
-        codes = ", ".join(source["codes"])
-        before = " (before)" if source.get("inherited") else ""
-        rows.append(f"| {source['dataset']}{before} | {source['licence']} | {source['patients']} | {cases} | {codes} |")
-    citations = [f"- {source['dataset']}: {source['citation']}" for source in sources if source["citation"]]
+    first = provenance.get("began_from")
     return [
-        "| data set | licence | patients | cases | chose the epoch | labels |",
-        "|---|---|---|---|---|---|",
-        *rows,
+        *map(_source, sources),
         *(["", f"(before): what the model {first['name']} learnt from, from whose weights it began."] if first else []),
-        *(["", *citations] if citations else []),
     ]
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    """A data set in a line of a list, which a terminal of any width shows whole."""
+    before = " (before)" if source.get("inherited") else ""
+    what = [_counted(source["patients"], "patient")]
+    if "splits" in source:
+        trained, chose = (source["splits"].get(split, 0) for split in ("train", "validation"))
+        what += [_counted(trained, "case")] if trained else []
+        what += [f"{_counted(chose, 'case')} that only chose the epoch"] if chose else []
+    else:
+        what.append(f"{_counted(source['cases'], 'case')} (whether any only chose the epoch is not recorded)")
+    cited = f". Cite: {source['citation']}" if source["citation"] else ""
+    labels = ", ".join(source["codes"])
+    return f"- **{source['dataset']}**{before}, {source['licence']}: {', '.join(what)}; labels {labels}{cited}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

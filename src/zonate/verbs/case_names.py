@@ -6,6 +6,9 @@ from pathlib import Path
 from zonate.errors import OutputError
 from zonate.io.opening import case_id_of
 
+MADE = "synthetic-"
+"""What the names of cases begin with that `synthesise` made; it is nobody's name."""
+
 
 def case_names(studies: Items[Path], case_id: str | None = None) -> list[str]:
     """The name of each study, by which its folder below the output is called.

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sized
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
 from zonate.shipped import model_path, shipped_model_path
 from zonate.study import Sequence
 from zonate.verbs.card import card
+from zonate.verbs.case_names import MADE
 from zonate.verbs.download import collections
 from zonate.verbs.model_json import model_to_json
 from zonate.zones import ZONE_INFO, LabelCode
@@ -57,8 +58,9 @@ def shipped_model() -> dict[str, Any]:
 
     Returns:
         What every result says of its model (`model_to_json`), and the file's size and format, the network's
-        parameters, the channels it looks at, how many patients it learnt from and was chosen by (None: not recorded),
-        whom to cite, and its card in Markdown. Where there are none that could be used: the reason alone, as `problem`.
+        parameters, the channels it looks at, how many patients it learnt from and was chosen by (None: not recorded;
+        of cases that `synthesise` made, those count whom they were made from), whom to cite, and its card in Markdown.
+        Where there are none that could be used: the reason alone, as `problem`.
     """
     try:
         return _about(shipped_model_path())
@@ -85,9 +87,9 @@ def _about(path: Path) -> dict[str, Any]:
     }
 
 
-def _count(patients: Sized | None) -> int | None:
-    """How many there are, and not who."""
-    return None if patients is None else len(patients)
+def _count(patients: Iterable[str] | None) -> int | None:
+    """How many there are, and not who; made cases, which stand beside those they were made from, are nobody."""
+    return None if patients is None else sum(not name.startswith(MADE) for name in patients)
 
 
 def _version_of(library: str) -> str | None:

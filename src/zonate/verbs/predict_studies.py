@@ -75,14 +75,14 @@ def predict_studies(
             same version of Zonate.
         workers: How many studies at a time, each in a process of its own (0: as many as cores and memory allow), or
             which workers and what a study may take.
-        progress: Told after each study.
+        progress: Told after each study, and what is begun of the one in hand where one process does them.
 
     Raises:
         ValueError: No study; a case_id, overrides or a PSA for more than one; a case_id that is no folder name; a PSA
             that cannot be one; a negative number of workers.
         ModelError: The model cannot be read, or none ships with this installation.
         ConfigError: A setting is unknown, does not fit, or is part of what was trained; no scheduler answers.
-        OutputError: Two studies would be written to one folder, or the output is a file.
+        OutputError: Two studies would be written to one folder, or the output is a file or lies inside a study.
     """
     crew = Workers.of(workers)
     if len(studies) > 1 and (case_id is not None or overrides or psa_ng_ml is not None):

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from zonate.errors import ModelError, OutputError
 from zonate.io.files import atomic_folder
 from zonate.load import load_study
+from zonate.progress import stage
 from zonate.study import Sequence
 from zonate.verbs.outputs import ZONES_NAME, write_outputs
 from zonate.verbs.segment import Segmenter
@@ -39,25 +41,30 @@ class ModelUse:
         """
         segmenter = Segmenter.load(path, changes)
         use = cls(path, tuple(changes), segmenter.about_model["sha256"])
-        _hold(use, segmenter)
+        with _holding:
+            _hold(use, segmenter)
         return use
 
     def segmenter(self) -> Segmenter:
-        """The model in this process, which loads it once.
+        """The model in this process, which loads it once, whichever thread asks.
 
         Raises:
             ModelError: The file has changed since, or cannot be read.
         """
-        if self not in _held:
-            segmenter = Segmenter.load(self.path, self.changes)
-            if segmenter.about_model["sha256"] != self.sha256:
-                raise ModelError(f"{self.path.name} has changed while studies were segmented: start again (--resume)")
-            _hold(self, segmenter)
-        return _held[self]
+        with _holding:
+            if self not in _held:
+                segmenter = Segmenter.load(self.path, self.changes)
+                if segmenter.about_model["sha256"] != self.sha256:
+                    raise ModelError(
+                        f"{self.path.name} has changed while studies were segmented: start again (--resume)"
+                    )
+                _hold(self, segmenter)
+            return _held[self]
 
 
 _held: dict[ModelUse, Segmenter] = {}
 """The one that this process used last."""
+_holding = Lock()
 
 
 def _hold(use: ModelUse, segmenter: Segmenter) -> None:
@@ -67,7 +74,8 @@ def _hold(use: ModelUse, segmenter: Segmenter) -> None:
 
 def forget_model() -> None:
     """Give back what the model takes of this process's memory."""
-    _held.clear()
+    with _holding:
+        _held.clear()
 
 
 def predicted_from(
@@ -119,6 +127,7 @@ def predict_study(
         return
     loaded = load_study(study, segmenter.settings, case_id=case_id, overrides=overrides)
     zones = segmenter.segment(loaded.case, psa_ng_ml=psa_ng_ml)
+    stage("writing")
     with atomic_folder(folder, overwrite=overwrite) as half_written:
         write_outputs(half_written, loaded, zones, segmenter, source_key=key)
         refuse_corrections(folder)  # one may have been saved meanwhile

@@ -18,6 +18,7 @@ from zonate.measures.measure import measure
 from zonate.measures.sector_map import sector_map
 from zonate.model import Model, Segmentation
 from zonate.plausibility import Implausibility, absent_channels, disqualifying, implausibilities
+from zonate.progress import stage
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
 from zonate.verbs.card import not_validated
@@ -79,6 +80,7 @@ class Segmenter:
             ValueError: The PSA cannot be one.
         """
         refuse_unsuitable(case)
+        stage("segmenting")
         slices = slice_case(case, self.settings.slicing)
         segmentation = self.model.begin(slices)
         zones = segmentation.result()
@@ -90,6 +92,7 @@ class Segmenter:
         zones, cleaned = self._cleaned(zones)
         zones = self._sampled(zones, segmentation, impossible)
         uncertainty = zones.uncertainty
+        stage("measuring")
         measured = measure(
             case,
             zones.labels,
@@ -126,6 +129,7 @@ class Segmenter:
         if samples == 0 or not self.model.can_sample:
             why = "no samples were drawn" if samples == 0 else "the model has no dropout"
             return replace(zones, warnings=(f"{why}: nothing but its shape was asked whether the result is doubtful",))
+        stage(f"drawing {samples} sample{'' if samples == 1 else 's'}")
         return with_uncertainty(segmentation, zones, samples, impossible)
 
 

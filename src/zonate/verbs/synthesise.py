@@ -27,6 +27,7 @@ from zonate.progress import Progress, silent
 from zonate.simulation.from_shapes import Synthetic, synthesise_image
 from zonate.simulation.parts import has_both_parts, unlikeness
 from zonate.study import Sequence as Role
+from zonate.verbs.case_names import MADE
 from zonate.zones import LabelCode
 
 NCI_ISBI_CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
@@ -134,7 +135,7 @@ def synthesise(
             drawn = int((k + 1) * drawn_share) > int(k * drawn_share)
             rng = np.random.default_rng((seed, _key(name), k + 1))  # (a, b, 0) gives what (a, b) gives: the hosts
             made = synthesise_image(shape, host.t2w, host.zones, rng, drawn=drawn)
-            case_id = f"synthetic-{name}-{k + 1}"
+            case_id = f"{MADE}{name}-{k + 1}"
             _write(output / case_id, made)
             rows.append(_row(case_id, codes, about, host.source, _patients_of(name)))
             filled[case_id] = made.filled
