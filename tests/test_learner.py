@@ -11,6 +11,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ConfigError, ModelError
 from zonate.learner import Learner, learning_rate
+from zonate.networks.compiled import compile_networks
 from zonate.networks.generator import probabilities
 from zonate.settings.learning import OptimiserSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -152,6 +153,28 @@ def test_bfloat16_keeps_the_losses_and_weights_in_float32() -> None:
     assert {p.dtype for p in learner.generator.parameters()} == {torch.float32}
     for name, value in terms.items():
         assert value.item() == pytest.approx(expected[name].item(), rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # PyTorch's own, as it compiles
+@pytest.mark.parametrize("settings", [PIX2PIX, JUDGED])
+def test_compiled_networks_learn_the_same(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced and split as for a GPU, but run by PyTorch's own kernels: a compiler of kernels need not be there."""
+    torch.compiler.reset()
+    compiled = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **_: compiled(self, backend="aot_eager", fullgraph=True))
+    plain, other, batch = _learner(settings), _learner(settings), _batch(settings)
+    compile_networks(other.generator, other.discriminator, graph=False)
+    for learner in (plain, other):
+        learner.generator.eval()  # dropout is drawn otherwise
+    for _ in range(2):
+        expected, found = plain.step(batch), other.step(batch)
+        for name, term in expected.items():
+            assert found[name].item() == pytest.approx(term.item(), rel=1e-4, abs=1e-6), name
+    assert plain.state().keys() == other.state().keys()
+    for name, value in plain.state().items():
+        assert torch.allclose(other.state()[name], value, rtol=1e-3, atol=1e-4), name
+    torch.compiler.reset()
 
 
 @pytest.mark.parametrize("settings", [PIX2PIX, UNET, RESIDUAL, JUDGED])

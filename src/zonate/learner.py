@@ -13,6 +13,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
 from zonate.networks.averaging import Average
+from zonate.networks.compiled import compile_networks
 from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
 from zonate.networks.factory import make_generator
 from zonate.networks.generator import probabilities
@@ -57,6 +58,8 @@ class Learner:
             self._steppers.append(stepper)
         decay = settings.training.averaging
         self._average = Average(self.generator, decay) if decay else None
+        if settings.training.compiled and fabric.device.type == "cuda":
+            compile_networks(self.generator, self.discriminator, graph=self._processes.number == 1)
 
     @property
     def device(self) -> torch.device:
@@ -110,6 +113,7 @@ class Learner:
         Source: Isola et al., CVPR 2017, eq. 4, with the sigmoid cross-entropy of section 3.3's second form.
         """
         weights, head = self._settings.loss, self._settings.network.head
+        torch.compiler.cudagraph_mark_step_begin()  # what a captured graph gave in the step before is done with
         images = self._fabric.to_device(batch.images).contiguous(memory_format=self._layout)  # (B, C, H, W)
         labels = self._fabric.to_device(batch.labels)  # (B, H, W)
         target = losses.Target.of_labels(
@@ -167,7 +171,7 @@ class Learner:
         if weights.gradient_penalty:
             drawn = target.zones.detach().requires_grad_()  # (B, K, H, W)
             # A pass of its own, in float32: what a gradient's gradient is made of is too small for bfloat16.
-            again = discriminator(images, drawn)
+            again = discriminator.forward(images, drawn)  # as it is, since what is compiled is not differentiated twice
             judging["gradient_penalty"] = mean(losses.gradient_penalty(it.logits, drawn) for it in again)
             judging["discriminator"] += weights.gradient_penalty / 2 * judging["gradient_penalty"]
         return terms, judging

@@ -38,6 +38,10 @@ def train(
         Path | None, typer.Option(help="Begin from the weights of a run folder, a model file or `shipped`.")
     ] = None,
     fold: Annotated[int | None, typer.Option(help="Leave this fold of cross-validation out, from 0.")] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Larger batches, bfloat16, compiled networks: for a GPU. --set has the last word."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUTPUT stopped.")] = False,
     overwrite: Overwrite = False,
     devices: Annotated[
@@ -52,11 +56,12 @@ def train(
 ) -> None:
     """Train a model by a recipe, from scratch or from the weights of another."""
     from zonate.config import load_recipe
+    from zonate.fast import fast as quickened
     from zonate.verbs.initial_weights import initial_settings
 
     with told_once_a_machine():
         begun = initial_settings(init) if init is not None and recipe is None else load_recipe(recipe or "pix2pix")
-        settings = begun.override(assignments or [])
+        settings = (quickened(begun) if fast else begun).override(assignments or [])
     if must_launch(devices, nodes):
         from zonate.verbs.torchrun import launch
 

@@ -135,6 +135,9 @@ class TrainingSettings(Section):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too. Elsewhere it
     is 32-true."""
+    compiled: bool = False
+    """Whether kernels are made for the networks, and what the generator does is captured as one graph: on a GPU, where
+    the first step then takes minutes. A CPU goes on without, and so do several processes without the graph."""
     patch_px: int | None = Field(default=None, gt=0)
     """Side of the square about a slice's middle that is learnt from, before shifts; unset: whole slices. Networks of
     any size only."""
