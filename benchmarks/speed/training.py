@@ -61,7 +61,7 @@ def part_times(repeats: int, device: str = "cpu") -> dict[str, Timing]:
     learner.step(batch)
     return side_by_side(
         {
-            "augmentation": lambda: _augmented(batch, settings),
+            "augmentation": lambda: augmented(batch, settings),
             "forward of the generator": lambda: learner.generator(batch.images),
             "gradients of both networks": lambda: learner.take_gradients(batch),
             "whole step": lambda: learner.step(batch),
@@ -86,8 +86,14 @@ def a_learner(changes: list[str], device: str = "cpu") -> Learner:
     return learner
 
 
-def _augmented(batch: Batch, settings: Settings) -> Batch:
+def augmented(batch: Batch, settings: Settings, device: str = "cpu", step: int = 1) -> Batch:
+    """A batch as it is learnt from, on the device."""
     images, labels = augment(
-        batch.images, batch.labels, settings.augmentation, spacing_mm=0.5, size_px=SIZE_PX, seed=(0, 1, 1)
+        batch.images.to(device),
+        batch.labels.to(device),
+        settings.augmentation,
+        spacing_mm=settings.slicing.spacing_mm,
+        size_px=settings.training.patch_px or settings.slicing.size_px,
+        seed=(0, 1, step),
     )
     return replace(batch, images=images, labels=labels)

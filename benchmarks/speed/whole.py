@@ -1,6 +1,7 @@
 """A command from its start to its end, in a process of its own: seconds and memory."""
 
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,29 +30,41 @@ def whole(command: list[str], repeats: int) -> Whole:
     Raises:
         RuntimeError: It failed; with what it wrote.
     """
-    runs = [_run(command) for _ in range(repeats + 1)]
+    runs = [once(command) for _ in range(repeats + 1)]
     return Whole(Timing.of([seconds for seconds, _ in runs[1:]]), max(peak for _, peak in runs))
 
 
-def _run(command: list[str]) -> tuple[float, float]:
+def once(command: list[str]) -> tuple[float, float]:
+    """Run a command; its seconds, and its `Whole.peak_mib`.
+
+    Raises:
+        RuntimeError: It failed; with what it wrote.
+    """
     began, peak = time.perf_counter(), 0.0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,  # a pipe that nobody reads fills up
+        subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT) as process,  # noqa: S603
+    ):
         while process.poll() is None:
             peak = max(peak, _held_mib(process.pid))
             time.sleep(_EVERY_S)
         seconds = time.perf_counter() - began
-        said = process.stdout.read() if process.stdout else ""
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said.read()}")
     return seconds, peak
 
 
 def _held_mib(pid: int) -> float:
     """Proportional memory of a process and all below it; 0 of one that has ended."""
+    own = next((int(line.split()[1]) for line in _lines(f"/proc/{pid}/smaps_rollup") if line.startswith("Pss:")), 0)
+    threads = Path(f"/proc/{pid}/task").glob("*/children")  # a process is listed by the thread that started it
+    below = [int(child) for thread in threads for line in _lines(thread) for child in line.split()]
+    return own / 1024 + sum(_held_mib(child) for child in below)
+
+
+def _lines(file: Path | str) -> list[str]:
     try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        return Path(file).read_text(encoding="utf-8").splitlines()
     except OSError:
-        return 0.0
-    own = next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
-    return own / 1024 + sum(_held_mib(int(child)) for child in below)
+        return []

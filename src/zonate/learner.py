@@ -58,7 +58,8 @@ class Learner:
             self._steppers.append(stepper)
         decay = settings.training.averaging
         self._average = Average(self.generator, decay) if decay else None
-        if settings.training.compiled and fabric.device.type == "cuda":
+        self._compiled = settings.training.compiled and fabric.device.type == "cuda"
+        if self._compiled:
             compile_networks(self.generator, self.discriminator, graph=self._processes.number == 1)
 
     @property
@@ -113,7 +114,8 @@ class Learner:
         Source: Isola et al., CVPR 2017, eq. 4, with the sigmoid cross-entropy of section 3.3's second form.
         """
         weights, head = self._settings.loss, self._settings.network.head
-        torch.compiler.cudagraph_mark_step_begin()  # what a captured graph gave in the step before is done with
+        if self._compiled:
+            torch.compiler.cudagraph_mark_step_begin()  # what a captured graph gave in the step before is done with
         images = self._fabric.to_device(batch.images).contiguous(memory_format=self._layout)  # (B, C, H, W)
         labels = self._fabric.to_device(batch.labels)  # (B, H, W)
         target = losses.Target.of_labels(

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from benchmarks.speed.whole import whole
+from benchmarks.speed.whole import once, whole
 
 
 def test_memory_of_all_processes_together() -> None:
@@ -16,3 +16,17 @@ def test_memory_of_all_processes_together() -> None:
 def test_a_command_that_fails_is_said() -> None:
     with pytest.raises(RuntimeError, match="ended with 3: gone"):
         whole([sys.executable, "-c", "print('gone'); raise SystemExit(3)"], repeats=1)
+
+
+def test_memory_of_a_process_that_a_thread_started() -> None:
+    held = "import time; a = bytearray(100 * 2**20); time.sleep(0.6)"
+    child = (
+        "import subprocess, sys, threading; "
+        f"threading.Thread(target=subprocess.run, args=([sys.executable, '-c', {held!r}],)).start()"
+    )
+    assert 100 < once([sys.executable, "-c", child])[1] < 200
+
+
+def test_a_command_that_says_much_ends() -> None:
+    with pytest.raises(RuntimeError, match=r"ended with 3: x{200000}$"):
+        once([sys.executable, "-c", "print('x' * 200_000, end=''); raise SystemExit(3)"])
