@@ -115,7 +115,8 @@ class Learner:
         """
         weights, head = self._settings.loss, self._settings.network.head
         if self._compiled:
-            torch.compiler.cudagraph_mark_step_begin()  # what a captured graph gave in the step before is done with
+            # What a captured graph gave in the step before is done with.
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         images = self._fabric.to_device(batch.images).contiguous(memory_format=self._layout)  # (B, C, H, W)
         labels = self._fabric.to_device(batch.labels)  # (B, H, W)
         target = losses.Target.of_labels(
