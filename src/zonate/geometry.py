@@ -238,16 +238,19 @@ class Crop:
         outside: float,
     ) -> npt.NDArray[Any]:
         """Sample each slice at first + step · index; half a source pixel beyond the edge repeats the edge."""
-        positions = [start + by * np.arange(n) for start, by, n in zip(first, step, shape, strict=True)]
-        sizes = values.shape[1:]
-        inside = [(p >= -0.5) & (p <= n - 0.5) for p, n in zip(positions, sizes, strict=True)]
-        clipped = [np.clip(p, 0, n - 1) for p, n in zip(positions, sizes, strict=True)]
+        places, lying = [], []
+        for start, by, n, size in zip(first, step, shape, values.shape[1:], strict=True):
+            positions = start + by * np.arange(n)
+            within = np.flatnonzero((positions >= -0.5) & (positions <= size - 0.5))
+            places.append(np.clip(positions[within], 0, size - 1))
+            lying.append(slice(within[0], within[-1] + 1) if len(within) else slice(0))
         if order == 0 or all(by == 1.0 for by in step):  # pixels as they are, to the bit
-            rows, columns = (np.floor(p + 0.5).astype(np.intp) for p in clipped)
-            out = values[:, rows[:, None], columns[None, :]]
+            rows, columns = (np.floor(p + 0.5).astype(np.intp) for p in places)
+            sampled = values[:, rows[:, None], columns[None, :]]
         else:
-            out = _between(_between(values, clipped[0], axis=1), clipped[1], axis=2)
-        out[:, ~(inside[0][:, None] & inside[1][None, :])] = outside
+            sampled = _between(_between(values, places[0], axis=1), places[1], axis=2)
+        out = np.full((len(values), *shape), outside, dtype=values.dtype)
+        out[:, *lying] = sampled
         return out
 
 

@@ -288,6 +288,27 @@ def test_highdicom_finds_the_measurements(tmp_path: Path, source: SourceImages) 
     assert group.finding_sites[0].topographical_modifier is None
 
 
+def test_every_object_that_is_referred_to_is_among_the_evidence(tmp_path: Path, source: SourceImages) -> None:
+    seg = write_zones_seg(
+        tmp_path / "z.seg.dcm", on_source(source, zones_in(source)), ALL_ZONE_CODES, source, algorithm=ALGORITHM
+    )
+    report = written(tmp_path, source, seg=seg)
+    evidence = {
+        item.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    }
+    images = {header.SOPInstanceUID for header in source.headers}
+    referred_to = {
+        element.value
+        for content in report.ContentSequence
+        for element in content.iterall()
+        if element.keyword == "ReferencedSOPInstanceUID"
+    }
+    assert evidence == referred_to == images | {seg.SOPInstanceUID}
+
+
 def test_an_enhanced_source_has_a_report_too(tmp_path: Path) -> None:
     source = t2w_source(tmp_path / "study", enhanced=True)
     report = written(tmp_path, source)

@@ -28,6 +28,7 @@ from zonate.cli.app import (
     T2w,
     TimeoutS,
     app,
+    importing,
     print_json,
     series_overrides,
     settings_of,
@@ -174,8 +175,9 @@ def predict(
     assignments: Assignments = None,
 ) -> None:
     """Segment studies: zones, sectors, figures, report and DICOM objects in OUTPUT/<case_id>/."""
-    from zonate.verbs.predict_studies import predict_studies as run
-    from zonate.zonemap import said_of_not_validated
+    with importing():
+        from zonate.verbs.predict_studies import predict_studies as run
+        from zonate.zonemap import said_of_not_validated
 
     settings = list(assignments or [])
     if samples is not None:

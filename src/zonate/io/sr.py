@@ -117,9 +117,11 @@ def write_measurements_sr(
         )
         remarks = [*comments, *_doubt(uncertainty), *_remarks(measurements), _INTENDED_USE]
         report[0].ContentSequence.append(_evaluations(remarks))
+        root, tree = report[0], report[0].ContentSequence
+        root.ContentSequence = []  # highdicom would copy it all, read the copy and search it twice
         document = sr.Comprehensive3DSR(
             evidence=[*source.headers, *(given for given in (seg, sectors_seg) if given is not None)],
-            content=report[0],
+            content=root,
             series_instance_uid=new_uid(),
             series_number=series_number,
             sop_instance_uid=new_uid(),
@@ -131,6 +133,7 @@ def write_measurements_sr(
             coding_schemes=[own_scheme()] if measurements.volume_ml.get("CENTRAL_GLAND") is not None else None,
             **equipment(),
         )
+        document.ContentSequence = tree
     save_dicom(document, path)
     return document
 

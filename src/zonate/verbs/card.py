@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zonate.dataset.entry import Entry
 from zonate.dataset.licences import restriction
 from zonate.errors import ModelError
 from zonate.measures.calibration import calibrated_on
@@ -12,12 +11,15 @@ from zonate.model import Model
 from zonate.zonemap import why_not_validated
 from zonate.zones import STRUCTURES, LabelCode, structure_codes
 
+if TYPE_CHECKING:
+    from zonate.dataset.entry import Entry  # with Zarr, which predicting does without
+
 RESEARCH_USE = "Research use only. Not a medical device, not for diagnosis."
 
 _NOT_RECORDED = "what the model learnt from is not recorded, so that the terms of its use are not known"
 
 
-def sources_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def sources_of(entries: "Iterable[Entry]") -> list[dict[str, Any]]:
     """Of each data set and licence among the cases: counts, citation, and what restricts its use (JSON values).
 
     `splits` counts the cases on each side: those that train, those that choose the epoch.
