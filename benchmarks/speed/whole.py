@@ -58,9 +58,16 @@ def once(command: list[str]) -> tuple[float, float]:
 def _held_mib(pid: int) -> float:
     """Proportional memory of a process and all below it; 0 of one that has ended."""
     own = next((int(line.split()[1]) for line in _lines(f"/proc/{pid}/smaps_rollup") if line.startswith("Pss:")), 0)
-    threads = Path(f"/proc/{pid}/task").glob("*/children")  # a process is listed by the thread that started it
-    below = [int(child) for thread in threads for line in _lines(thread) for child in line.split()]
-    return own / 1024 + sum(_held_mib(child) for child in below)
+    return own / 1024 + sum(_held_mib(child) for child in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    """What each thread of a process has started."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
+    return [int(child) for thread in threads for line in _lines(thread / "children") for child in line.split()]
 
 
 def _lines(file: Path | str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What more slices, more pixels, more studies and more processes cost, in seconds and in memory."""
