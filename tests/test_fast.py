@@ -30,6 +30,7 @@ def test_a_recipe_of_batches_grows_less() -> None:
     assert quick.optimiser.learning_rate == pytest.approx(load_recipe("zonate").optimiser.learning_rate * sqrt(2))
     assert quick.training.averaging == pytest.approx(0.9801)
     assert quick.optimiser.beta_1 == pytest.approx(0.81)
+    assert quick.optimiser.weight_decay == pytest.approx(load_recipe("zonate").optimiser.weight_decay * sqrt(2))
 
 
 @given(batch=st.integers(16, 512))

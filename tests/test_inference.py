@@ -226,7 +226,7 @@ def test_features_that_are_too_large_to_keep_are_worked_out_again_to_the_same_bi
     for kept_bytes, times in ((3 * 125600 * 4, 3), (3 * 125600 * 4 - 1, 10)):
         monkeypatch.setattr(of_one, "KEPT_BYTES", kept_bytes)
         worked_out = 0
-        inference = Inference(model, images)
+        inference = Inference(model, images, sampled=True)
         found[kept_bytes] = [inference.probabilities(), inference.sample(1), inference.sample(2)]
         assert worked_out == times
     kept, anew = found.values()
@@ -238,7 +238,7 @@ def test_features_that_are_too_large_to_keep_are_worked_out_again_to_the_same_bi
 def test_what_is_kept_for_the_samples_does_not_change_the_result(changes: list[str]) -> None:
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
     model = a_model(SETTINGS.override(changes))
-    before, after = Inference(model, images), Inference(model, images)
+    before, after = Inference(model, images, sampled=True), Inference(model, images, sampled=True)
     after.sample(1)
     assert np.array_equal(before.probabilities(), after.probabilities())
     assert np.array_equal(before.sample(1), after.sample(1))
@@ -247,7 +247,7 @@ def test_what_is_kept_for_the_samples_does_not_change_the_result(changes: list[s
 def test_a_sample_is_what_the_whole_network_gives_with_the_same_masks() -> None:
     images = np.random.default_rng(0).normal(300, 100, (2, 3, 256, 256)).astype(np.float32)
     model = a_model()
-    inference = Inference(model, images)
+    inference = Inference(model, images, sampled=True)
     inference.sample(3)
     found = inference.sample(7)
     shown = np.zeros_like(images)

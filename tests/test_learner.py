@@ -11,7 +11,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ConfigError, ModelError
 from zonate.learner import Learner, learning_rate
-from zonate.networks.compiled import compile_networks
+from zonate.networks.compiled import can_compile, compile_networks
 from zonate.networks.generator import probabilities
 from zonate.settings.learning import OptimiserSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -163,10 +163,11 @@ def test_compiled_networks_learn_the_same(settings: Settings, monkeypatch: pytes
     torch.compiler.reset()
     compiled = nn.Module.compile
     monkeypatch.setattr(nn.Module, "compile", lambda self, **_: compiled(self, backend="aot_eager", fullgraph=True))
+    settings = settings.override(["network.dropout=0"])  # which is drawn otherwise
     plain, other, batch = _learner(settings), _learner(settings), _batch(settings)
-    compile_networks(other.generator, other.discriminator, graph=False)
+    compile_networks(other.generator, other.discriminator)
     for learner in (plain, other):
-        learner.generator.eval()  # dropout is drawn otherwise
+        learner.train()
     for _ in range(2):
         expected, found = plain.step(batch), other.step(batch)
         for name, term in expected.items():
@@ -175,6 +176,25 @@ def test_compiled_networks_learn_the_same(settings: Settings, monkeypatch: pytes
     for name, value in plain.state().items():
         assert torch.allclose(other.state()[name], value, rtol=1e-3, atol=1e-4), name
     torch.compiler.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (torch.cuda.is_available() and can_compile(torch.device("cuda"))),
+    reason="needs a GPU that PyTorch compiles for",
+)
+@pytest.mark.parametrize("settings", [PIX2PIX, RESIDUAL, JUDGED])
+def test_a_gpu_learns_by_compiled_networks_from_batches_of_two_sizes(settings: Settings) -> None:
+    settings = settings.override(["network.dropout=0", "training.compiled=true"])
+    losses_by = {}
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        learner = Learner(settings, Fabric(accelerator=device, devices=1, precision="32-true"))
+        learner.train()
+        whole = _batch(settings)
+        half = Batch(whole.images[:1], whole.labels[:1], whole.codes[:1])
+        losses_by[device] = [learner.step(batch)["generator"].item() for batch in (whole, half, whole, half, whole)]
+    assert losses_by["cuda"] == pytest.approx(losses_by["cpu"], rel=0.02)
 
 
 @pytest.mark.parametrize("settings", [PIX2PIX, UNET, RESIDUAL, JUDGED])

@@ -58,7 +58,7 @@ def stages(study: Path, repeats: int) -> dict[str, Timing]:
 
 def network_part(model: Model, slices: Slices) -> None:
     """Everything that the network computes for a result and its samples."""
-    inference = Inference(model, slices.images)
+    inference = Inference(model, slices.images, sampled=model.settings.prediction.samples > 0)
     inference.probabilities()
     for seed in range(model.settings.prediction.samples):
         inference.sample(seed)

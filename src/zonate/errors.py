@@ -48,6 +48,10 @@ class DatasetError(ZonateError):
     """A dataset, a manifest or a layout is not what it should be."""
 
 
+class FetchError(DatasetError):
+    """A file of a dataset cannot be fetched from where it lies, for now or for good."""
+
+
 class LabelError(DatasetError):
     """A label volume holds values, or a code stands for zones, that nobody declared."""
 

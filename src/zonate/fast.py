@@ -19,7 +19,8 @@ def fast(settings: Settings) -> Settings:
     - Adam's learning rate is √k times as high, reached after a warm-up;
     - what Adam, BatchNorm and the averaged weights remember of earlier steps fades over as many slices as before:
       what kept a share d after a step keeps d^k;
-    - Adam's epsilon, which stands beside a gradient that is averaged over more slices, is √k times smaller.
+    - Adam's epsilon, which stands beside a gradient that is averaged over more slices, is √k times smaller;
+    - weights decay √k times as much, of which the learning rate makes k times as much a step, as much an epoch.
 
     Args:
         settings: Of a recipe.
@@ -37,6 +38,7 @@ def fast(settings: Settings) -> Settings:
                 "beta_1": optimiser.beta_1**growth,
                 "beta_2": optimiser.beta_2**growth,
                 "epsilon": optimiser.epsilon / sqrt(growth),
+                "weight_decay": optimiser.weight_decay * sqrt(growth),
             }
         )
         network = network.model_copy(

@@ -50,14 +50,18 @@ class Inference:
     changes, unless they take more than KEPT_BYTES: then they are worked out again each time.
     """
 
-    def __init__(self, model: Trained, images: npt.NDArray[np.float32], *, device: str | None = None) -> None:
+    def __init__(
+        self, model: Trained, images: npt.NDArray[np.float32], *, sampled: bool = False, device: str | None = None
+    ) -> None:
         """Begin.
 
         Args:
             model: With the weights that it has when it is first asked.
             images: (S, 3, H, W) in the units of the case, NaN where nothing was measured.
+            sampled: Whether samples are to follow the result, for which features are kept.
             device: As PyTorch names it; None: a GPU where there is one.
         """
+        self._sampled = sampled
         self._model, self._images, self._how = model, images, model.settings.prediction
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._dtype = _DTYPES[usable_precision(self._how.precision, self._device)]
@@ -104,7 +108,9 @@ class Inference:
 
     @cached_property
     def _kept(self) -> list[Sequence[Tensor]] | None:
-        """The features of each batch of what the samples look at; None where they take more than KEPT_BYTES."""
+        """The features of each batch of what the samples look at; None where none follow, or they exceed KEPT_BYTES."""
+        if not self._sampled:
+            return None
         kept: list[Sequence[Tensor]] = []
         with torch.inference_mode():
             for batch in self.batches(self._window):

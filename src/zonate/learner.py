@@ -13,7 +13,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
 from zonate.networks.averaging import Average
-from zonate.networks.compiled import compile_networks
+from zonate.networks.compiled import can_compile, compile_networks
 from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
 from zonate.networks.factory import make_generator
 from zonate.networks.generator import probabilities
@@ -58,9 +58,10 @@ class Learner:
             self._steppers.append(stepper)
         decay = settings.training.averaging
         self._average = Average(self.generator, decay) if decay else None
-        self._compiled = settings.training.compiled and fabric.device.type == "cuda"
+        alone = self._processes.number == 1  # BatchNorm over several processes is not compiled
+        self._compiled = settings.training.compiled and alone and can_compile(fabric.device)
         if self._compiled:
-            compile_networks(self.generator, self.discriminator, graph=self._processes.number == 1)
+            compile_networks(self.generator, self.discriminator)
 
     @property
     def device(self) -> torch.device:

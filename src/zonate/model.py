@@ -104,11 +104,12 @@ class Model:
         """Whether the network has dropout, without which all samples would be alike."""
         return has_dropout(self.generator)
 
-    def begin(self, slices: Slices, *, device: str | None = None) -> "Segmentation":
+    def begin(self, slices: Slices, *, sampled: bool = True, device: str | None = None) -> "Segmentation":
         """Begin to segment a case: for its result and its samples together.
 
         Args:
             slices: Cut as the settings say.
+            sampled: Whether samples are to follow the result: they are quicker then, and take memory.
             device: As PyTorch names it; None: a GPU where there is one.
 
         Raises:
@@ -120,11 +121,11 @@ class Model:
                 f"case {slices.case_id}: slices of {slices.crop.size_px} px at {slices.crop.spacing_mm} mm, but the "
                 f"model learnt from {slicing.size_px} px at {slicing.spacing_mm} mm: slice it with the model's settings"
             )
-        return Segmentation(self, slices, Inference(self, slices.images, device=device))
+        return Segmentation(self, slices, Inference(self, slices.images, sampled=sampled, device=device))
 
     def segment(self, slices: Slices, *, device: str | None = None) -> ZoneMap:
         """Segment a case: `begin(...).result()`."""
-        return self.begin(slices, device=device).result()
+        return self.begin(slices, sampled=False, device=device).result()
 
     def segment_and_clean_up(self, slices: Slices, *, device: str | None = None) -> ZoneMap:
         """As `segment`, with the labels repaired as `prediction.clean_up` asks: what a user is given."""

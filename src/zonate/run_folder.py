@@ -91,8 +91,9 @@ def begin_run(
         claim_output_folder(run, overwrite=overwrite or unfinished, inputs=inputs)
         start = RunState()
     write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
-    for leftover in filter(is_half_written, list(run.rglob(".*"))):  # of a process that was killed while it wrote
-        leftover.unlink()
+    for leftover in filter(is_half_written, [*run.glob(".*"), *run.glob("pictures/.*")]):
+        if leftover.is_file():  # of a training that was killed while it wrote; a folder is another command's
+            leftover.unlink()
     _keep_metrics(run / METRICS_NAME, start.epoch)
     return start
 

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Never
 
 import fsspec
 import numpy as np
@@ -22,7 +23,7 @@ from zonate.dataset.index import write_index
 from zonate.dataset.loader import SliceLoader
 from zonate.dataset.storage import Cache, CachedFiles, storage_of
 from zonate.dataset.store import Dataset
-from zonate.errors import ConfigError, DatasetError
+from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.settings.learning import AugmentationSettings
 
 
@@ -261,6 +262,30 @@ def test_a_shard_that_came_damaged_is_fetched_again(tmp_path: Path, in_memory: s
     with pytest.raises(DatasetError, match="cases/c0/images is damaged or gone"):
         again.slice("c0", 1)
     assert again.slice("c0", 1)[0][0, 0, 0] == 100.0
+
+
+def test_damage_within_a_shard_that_is_open_is_fetched_again(tmp_path: Path, in_memory: str) -> None:
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    whole = dataset.slice("c0", 1)[0]
+    shard = dataset.path / "cases" / "c0" / "images" / "c.0.0.0.0"
+    shard.write_bytes(bytes(shard.stat().st_size))
+    with pytest.raises(DatasetError, match="cases/c0/images is damaged or gone"):
+        dataset.slice("c0", 1)
+    assert np.array_equal(dataset.slice("c0", 1)[0], whole, equal_nan=True)
+
+
+def test_an_outage_leaves_what_is_fetched(tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache"))
+    dataset.images("c0", 0, 1)
+
+    def fail(*_paths: str) -> Never:
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "get_file", fail)
+    with pytest.raises(FetchError, match=r"memory://set/cases/c0/labels/.* cannot be fetched: TimeoutError: no answer"):
+        dataset.slice_labels("c0", 0)
+    assert (dataset.path / "cases" / "c0" / "images" / "c.0.0.0.0").is_file()
+    assert dataset.images("c0", 0, 1).shape[0] == 1
 
 
 def test_what_is_half_fetched_counts_and_what_a_kill_left_of_it_is_removed(tmp_path: Path, in_memory: str) -> None:

@@ -64,6 +64,12 @@ def test_voxels_may_lie_in_another_folder(tmp_path: Path, name: str, data: str, 
             read(here / name)
 
 
+def test_voxels_may_lie_in_the_compressed_file_instead(tmp_path: Path) -> None:
+    sitk.WriteImage(to_itk(volume(np.uint8)), str(tmp_path / "a.mhd"))
+    packed = (tmp_path / "a.raw").rename(tmp_path / "a.raw.gz")
+    assert volume_files(tmp_path / "a.mhd") == [tmp_path / "a.mhd", packed]
+
+
 @pytest.mark.parametrize("name", ["a.mhd", "a.nhdr"])
 def test_voxels_may_lie_in_numbered_files(tmp_path: Path, name: str) -> None:
     sitk.WriteImage(to_itk(volume(np.uint8)), str(tmp_path / name))
@@ -73,6 +79,8 @@ def test_voxels_may_lie_in_numbered_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(header.replace("a.raw", "s%02d.raw 8 12 2"), encoding="utf-8")
     assert [file.name for file in volume_files(tmp_path / name)] == [name, "s08.raw", "s10.raw", "s12.raw"]
     np.testing.assert_array_equal(read_volume(tmp_path / name).values, volume(np.uint8).values)
+    (tmp_path / name).write_text(header.replace("a.raw", "s%002d.raw 12 8 -2"), encoding="utf-8")
+    assert [file.name for file in volume_files(tmp_path / name)] == [name, "s12.raw", "s10.raw", "s08.raw"]
     for odd in ("s%02d.raw 1 3", "s%02d.raw 1 3 0", "s%n.raw 1 3 1", "s%d.raw 1 999999999 1", "s%d.raw 3 1 1"):
         (tmp_path / name).write_text(header.replace("a.raw", odd), encoding="utf-8")
         assert [file.name for file in volume_files(tmp_path / name)] == [name, odd]

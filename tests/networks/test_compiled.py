@@ -4,26 +4,29 @@ import pytest
 import torch
 from torch import nn
 
-from zonate.networks.compiled import compile_networks
+from zonate.networks.compiled import can_compile, compile_networks
 
-Asked = list[tuple[nn.Module, dict[str, Any]]]
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    calls: Asked = []
-    monkeypatch.setattr(nn.Module, "compile", lambda self, **how: calls.append((self, how)))
-    return calls
+CUDA = torch.device("cuda")
 
 
-def test_the_generator_alone_is_captured(asked: Asked) -> None:
+@pytest.mark.parametrize("judged", [True, False])
+def test_the_generator_alone_is_captured(judged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[nn.Module, dict[str, Any]]] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **how: asked.append((self, how)))
     generator, discriminator = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
-    compile_networks(generator, discriminator, graph=True)
-    assert asked == [(generator, {"mode": "reduce-overhead", "dynamic": False}), (discriminator, {"dynamic": False})]
+    compile_networks(generator, discriminator if judged else None)
+    assert asked[0] == (generator, {"mode": "reduce-overhead", "dynamic": False})
+    assert asked[1:] == ([(discriminator, {"dynamic": False})] if judged else [])
     assert torch._functorch.config.donated_buffer is False
 
 
-def test_among_several_processes_nothing_is_captured(asked: Asked) -> None:
-    generator = nn.Conv2d(1, 1, 1)
-    compile_networks(generator, None, graph=False)
-    assert asked == [(generator, {"mode": "default", "dynamic": False})]
+@pytest.mark.parametrize(
+    ("capability", "triton", "expected"), [((9, 0), True, True), ((6, 1), True, False), ((9, 0), False, False)]
+)
+def test_what_pytorch_cannot_compile_for_is_left(
+    capability: tuple[int, int], triton: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    monkeypatch.setattr("zonate.networks.compiled.find_spec", lambda _: object() if triton else None)
+    assert can_compile(CUDA) is expected
+    assert not can_compile(torch.device("cpu"))

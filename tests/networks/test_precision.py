@@ -26,8 +26,12 @@ def test_a_processor_has_bfloat16_where_its_instructions_do(
     assert has_bfloat16(CPU) is expected
 
 
-def test_a_pytorch_that_does_not_tell_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_pytorch_tells_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: True)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True, raising=False)
+    assert has_bfloat16(CPU)
+    monkeypatch.delattr("torch.cpu._is_avx512_bf16_supported")
     assert not has_bfloat16(CPU)
     assert not has_bfloat16(torch.device("meta"))
 

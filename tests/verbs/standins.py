@@ -102,7 +102,7 @@ class StandInModel:
     calibration: Calibration | None = None
     calibrated_under = ()
 
-    def begin(self, slices: Slices) -> "StandInSegmentation":
+    def begin(self, slices: Slices, *, sampled: bool = True) -> "StandInSegmentation":  # noqa: ARG002
         return StandInSegmentation(self, slices)
 
     def segment(self, slices: Slices) -> ZoneMap:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,9 +14,9 @@ from pathlib import Path
 import dask
 import pytest
 import SimpleITK as sitk
-from distributed import Client, LocalCluster, get_worker
+from distributed import LocalCluster, get_worker
 
-from zonate.errors import ConfigError, CorruptSeriesError
+from zonate.errors import ConfigError, CorruptSeriesError, ProcessError
 from zonate.verbs.parallel import each_case
 from zonate.verbs.set_aside import SetAside
 from zonate.verbs.workers import Workers
@@ -80,16 +81,6 @@ def surroundings() -> tuple[int, str, int, str]:
 def touch_and_wait(place: Path) -> None:
     place.touch()
     time.sleep(0.5)
-
-
-def touch_and_wait_for(place: Path, end: Path) -> None:
-    place.touch()
-    _wait_until(end.exists)
-
-
-def wait_for(places: Path, end: Path) -> None:
-    tell_place(places)
-    _wait_until(end.exists)
 
 
 def new_folders(parent: Path, *names: str) -> list[Path]:
@@ -233,24 +224,18 @@ def test_a_cluster_that_exists_is_used_and_left_running(cluster: LocalCluster, t
     assert {nanny.address for nanny in cluster.workers.values() if nanny.pid != nannies[nanny.address]} == {stopped}
 
 
-def test_a_worker_that_does_other_peoples_tasks_is_not_restarted(
-    cluster: LocalCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    pids = {nanny.address: nanny.pid for nanny in cluster.workers.values()}
-    theirs, ours = new_folders(tmp_path, "theirs", "ours")
-    with Client(cluster, set_as_default=False) as somebody:
-        other = [
-            somebody.submit(touch_and_wait_for, theirs / str(n), tmp_path / "end", workers=[address])
-            for n, address in enumerate(somebody.scheduler_info(n_workers=-1)["workers"])
-        ]
-        _wait_until(lambda: len(list(theirs.iterdir())) == 2)
-        workers = Workers(scheduler=cluster.scheduler_address, timeout_s=1.0).fitted(1)
-        ((_, outcome),) = each_case({"slow": partial(wait_for, ours, tmp_path / "end")}, workers)
-        assert outcome == SetAside("case slow: it took longer than 1 s and was stopped, twice (--timeout-s)")
-        assert "not restarted, since they do other people's tasks too" in caplog.text
-        (tmp_path / "end").touch()
-        assert somebody.gather(other) == [None, None]
-    assert {nanny.address: nanny.pid for nanny in cluster.workers.values()} == pids
+def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
+    (places,) = new_folders(tmp_path, "places")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        workers = Workers(scheduler=cluster.scheduler_address).fitted(2)
+        outcomes = each_case({"slow": partial(hang, places), "next": partial(hang, places)}, workers)
+        ender = threading.Thread(target=lambda: (_wait_until(lambda: bool(told(places))), cluster.close()))
+        ender.start()
+        with pytest.raises(ProcessError, match=r"the Dask scheduler is gone: .*\(--resume\)"):
+            list(outcomes)
+        ender.join()
 
 
 def test_a_cluster_tries_no_more_often_than_twice(cluster: LocalCluster, tmp_path: Path) -> None:

@@ -480,11 +480,15 @@ def test_an_output_inside_a_study_is_refused_before_anything_is_written(scene: S
     studies = [tmp_path / "in" / name for name in ("two", "one")]
     link = tmp_path / "link"
     link.symlink_to(studies[1])
-    for output in (studies[1], studies[1] / "out", studies[1] / "series" / "out", link / "out"):
+    (tmp_path / "elsewhere").mkdir()
+    (studies[1] / "results").symlink_to(tmp_path / "elsewhere")  # what lies there is read with the study
+    inside = (studies[1], studies[1] / "out", studies[1] / "series" / "out", link / "out", studies[1] / "results")
+    for output in inside:
         with pytest.raises(OutputError, match=r"lies inside the study one, which would be read with it the next time"):
             predict_studies(studies, output, scene.file)
     assert all_files(tmp_path / "in") == {}
-    assert sorted(path.name for path in studies[1].iterdir()) == ["series"]
+    assert sorted(path.name for path in studies[1].iterdir()) == ["results", "series"]
+    (studies[1] / "results").unlink()
     assert predict_studies([studies[1]], tmp_path / "in", scene.file, case_id="out").done == (tmp_path / "in" / "out",)
 
 

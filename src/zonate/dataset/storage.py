@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 
 from fsspec.core import url_to_fs
 
-from zonate.errors import ConfigError, DatasetError
+from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.io.files import atomic_path, is_half_written
 
 _LOCKS = 64
@@ -188,7 +188,7 @@ class CachedFiles:
             raise FileNotFoundError(f"{self.where}/{key}") from None
         except Exception as error:  # noqa: BLE001 (each kind of store has exceptions of its own)
             why = _without_credentials(f"{type(error).__name__}: {error}")
-            raise DatasetError(f"{self.where}/{key} cannot be fetched: {why}") from None  # a traceback shows the URL
+            raise FetchError(f"{self.where}/{key} cannot be fetched: {why}") from None  # a traceback shows the URL
 
     def _bound(self, fetched_bytes: int) -> None:
         """Remove the pixels that were used longest ago once there are too many."""

@@ -1,7 +1,9 @@
 """The prepared dataset, opened: complete cases (`dataset.cases`), and what each is for (`dataset.index`)."""
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -19,7 +21,7 @@ from zonate.dataset.slices import Slices
 from zonate.dataset.splits import SPLITS, Split, check_no_leakage, split_cases
 from zonate.dataset.statistics import pooled
 from zonate.dataset.storage import Cache, Storage, storage_of
-from zonate.errors import ConfigError, DatasetError
+from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.geometry import Volume
 
 _OPEN_ARRAYS = 4096  # each holds where its slices lie, about 1 kB; beyond them, one is opened anew in 0.2 ms
@@ -199,7 +201,8 @@ class Dataset:
         return record
 
     def _read(self, case_id: str, name: str, dtype: type[_Pixel], first: int, last: int) -> npt.NDArray[_Pixel]:
-        return np.asarray(self._opened(case_id, name).read(first, last), dtype=dtype)
+        with self._fetched_anew(case_id):
+            return np.asarray(self._opened(case_id, name).read(first, last), dtype=dtype)
 
     def _open_array(self, case_id: str, name: str) -> SliceArray:
         self.entry(case_id)
@@ -207,12 +210,18 @@ class Dataset:
         self._storage.ensure(metadata)
         folder = metadata.rpartition("/")[0]
         storage = self._storage
+        return open_array(self.path / folder, lambda file: storage.open(f"{folder}/{file}"), is_local=storage.is_local)
+
+    @contextmanager
+    def _fetched_anew(self, case_id: str) -> Iterator[None]:
+        """Let damaged files of a case be fetched again the next time: they may be mended where they come from."""
         try:
-            return open_array(
-                self.path / folder, lambda file: storage.open(f"{folder}/{file}"), is_local=storage.is_local
-            )
+            yield
+        except FetchError:
+            raise  # what is here is not damaged
         except DatasetError:
-            storage.forget(f"{CASES_FOLDER}/{case_id}")  # it may be mended where it comes from
+            self._storage.forget(f"{CASES_FOLDER}/{case_id}")
+            self._opened.cache_clear()
             raise
 
     def __getstate__(self) -> dict[str, Any]:

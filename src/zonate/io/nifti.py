@@ -23,7 +23,7 @@ from zonate.study import Sequence
 _NIFTI_FLOAT32, _NIFTI_FLOAT64 = 16, 64
 _DATA_FILE = re.compile(r"(ElementDataFile\s*=|data ?file:)", re.IGNORECASE)
 _NUMBERED = re.compile(
-    r"(?P<before>[^%]*)%(?P<width>0?\d?)d(?P<after>[^%\s]*)\s+(?P<numbers>-?\d+\s+\d+\s+\d+)(\s+\d+)?"
+    r"(?P<before>[^%]*)%(?P<width>\d*)d(?P<after>[^%\s]*)\s+(?P<numbers>-?\d+\s+-?\d+\s+-?\d+)(\s+\d+)?"
 )
 """Files with a number in their names: the first number, the last, and the step."""
 _MOST_FILES = 10_000
@@ -143,7 +143,13 @@ def volume_files(path: Path) -> list[Path]:
     first = _DATA_FILE.sub("", lines[keys[0]]).strip()
     names = lines[keys[0] + 1 :] if first.upper().startswith("LIST") else _numbered(first)
     names = [name.strip() for name in names]
-    return [path, *(path.parent / name for name in names if name and name.upper() != "LOCAL")]
+    return [path, *(_as_it_lies(path.parent / name) for name in names if name and name.upper() != "LOCAL")]
+
+
+def _as_it_lies(file: Path) -> Path:
+    """A file of voxels, or the compressed one that ITK looks for where it is not there."""
+    packed = (Path(f"{file}{suffix}") for suffix in (".gz", ".Z"))
+    return next((each for each in (file, *packed) if os.path.isfile(each)), file)  # noqa: PTH113  (as above)
 
 
 def _numbered(name: str) -> list[str]:
@@ -154,7 +160,10 @@ def _numbered(name: str) -> list[str]:
     first, last, step = (int(number) for number in match["numbers"].split())
     if step == 0 or not 0 <= (last - first) // step < _MOST_FILES:
         return [name]
-    return [f"{match['before']}{n:{match['width']}d}{match['after']}" for n in range(first, last + 1, step)]
+    return [
+        f"{match['before']}{n:{match['width']}d}{match['after']}"
+        for n in range(first, last + (1 if step > 0 else -1), step)
+    ]
 
 
 def _raw_nifti(path: Path) -> bytes:

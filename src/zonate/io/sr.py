@@ -118,7 +118,8 @@ def write_measurements_sr(
         remarks = [*comments, *_doubt(uncertainty), *_remarks(measurements), _INTENDED_USE]
         report[0].ContentSequence.append(_evaluations(remarks))
         root, tree = report[0], report[0].ContentSequence
-        root.ContentSequence = []  # highdicom would copy it all, read the copy and search it twice
+        # highdicom would copy it all, read the copy and search it twice; its `content` is the root alone for that.
+        root.ContentSequence = []
         document = sr.Comprehensive3DSR(
             evidence=[*source.headers, *(given for given in (seg, sectors_seg) if given is not None)],
             content=root,

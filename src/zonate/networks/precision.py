@@ -28,10 +28,12 @@ def usable_precision(asked: Precision, device: torch.device) -> Precision | str:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether its own instructions multiply in bfloat16; of a processor an older PyTorch does not tell: no."""
+    """Whether its own instructions multiply in bfloat16; older PyTorch knows that of x86 processors alone."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    capabilities: Mapping[str, object] = torch.cpu.get_capabilities()
     return any(bool(capabilities.get(name)) for name in _OWN_INSTRUCTIONS)

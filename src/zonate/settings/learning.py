@@ -136,8 +136,8 @@ class TrainingSettings(Section):
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too. Elsewhere it
     is 32-true."""
     compiled: bool = False
-    """Whether kernels are made for the networks, and what the generator does is captured as one graph: on a GPU, where
-    the first step then takes minutes. A CPU goes on without, and so do several processes without the graph."""
+    """Whether kernels are made for the networks at the first step, which then takes minutes, and what the generator
+    does is captured as one graph: by one process on a GPU that PyTorch compiles for. Elsewhere they are not."""
     patch_px: int | None = Field(default=None, gt=0)
     """Side of the square about a slice's middle that is learnt from, before shifts; unset: whole slices. Networks of
     any size only."""

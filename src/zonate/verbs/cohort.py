@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +26,6 @@ from zonate.verbs.workers import Workers
 
 Result = TypeVar("Result")
 
-_log = logging.getLogger(__name__)
 _TRIES = 2
 _DEATHS_BEFORE_BEGINNING = 5
 _OVER_MEMORY = "worker-restart-memory"
@@ -128,7 +127,8 @@ class _Cohort(Generic[Result]):
                     yield outcome
         except BaseException:
             if self._workers.scheduler is not None:  # other workers are killed by `cluster_of`
-                self._stop(self._cases.values())
+                with suppress(Exception):  # of a scheduler that is gone; what is raised says more
+                    self._stop(self._cases.values())
             raise
 
     def _has_room(self) -> bool:
@@ -237,22 +237,14 @@ class _Cohort(Generic[Result]):
                 yield outcome
 
     def _stop(self, cases: Iterable[_Case[Result]]) -> None:
-        """Take back what waits, and kill the workers of what runs, but for those that do other people's tasks too."""
+        """Take back what waits, and kill the workers of what runs."""
         ours = {case.future.key: case for case in cases}
-        self._client.cancel([case.future for case in ours.values()], force=True)
-        working = self._workers_of(ours)
-        if not working:
+        if not ours:
             return
-        still = self._processing_once_cancelled(set(ours))
-        own = set(ours) | set(self._cases)
-        shared = {worker for worker in working if not own.issuperset(still.get(worker, ()))}
-        if shared:
-            _log.warning(
-                "not restarted, since they do other people's tasks too, so that a study that was given up runs on "
-                "there: %s",
-                ", ".join(sorted(shared)),
-            )
-        restart(self._client, working - shared)
+        self._client.cancel([case.future for case in ours.values()], force=True)
+        if working := self._workers_of(ours):
+            self._await_cancelled(set(ours))
+            restart(self._client, working)
 
     def _workers_of(self, cases: Mapping[str, _Case[Result]]) -> set[str]:
         """Where they have begun, which the scheduler knows before its notice has been read here."""
@@ -262,20 +254,12 @@ class _Cohort(Generic[Result]):
                 begun[told["key"]] = told["worker"]
         return set(begun.values())
 
-    def _processing_once_cancelled(self, keys: set[str]) -> Mapping[str, Items[str]]:
-        """The tasks of each worker, without those keys.
-
-        Cancelling only sends a message: a worker killed before it arrives has its task begun on another one.
-        """
+    def _await_cancelled(self, keys: set[str]) -> None:
+        """Cancelling only sends a message: a worker killed before it arrives has its task begun on another one."""
         until_s = time.monotonic() + _CANCELLED_S
-        while True:
-            processing: Mapping[str, Items[str]] = self._client.processing()
-            if keys.isdisjoint(key for of_worker in processing.values() for key in of_worker):
-                return processing
-            if time.monotonic() >= until_s:
-                return {
-                    worker: [key for key in of_worker if key not in keys] for worker, of_worker in processing.items()
-                }
+        while time.monotonic() < until_s:
+            if keys.isdisjoint(key for of_worker in self._client.processing().values() for key in of_worker):
+                return
             time.sleep(_POLL_S)
 
 

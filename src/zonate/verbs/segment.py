@@ -82,7 +82,7 @@ class Segmenter:
         refuse_unsuitable(case)
         stage("segmenting")
         slices = slice_case(case, self.settings.slicing)
-        segmentation = self.model.begin(slices)
+        segmentation = self.model.begin(slices, sampled=self.settings.prediction.samples > 0)
         zones = segmentation.result()
         if not zones.labels.grid.same_as(case.t2w.grid):
             raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
