@@ -231,7 +231,12 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
     ) as cluster:
         workers = Workers(scheduler=cluster.scheduler_address).fitted(2)
         outcomes = each_case({"slow": partial(hang, places), "next": partial(hang, places)}, workers)
-        ender = threading.Thread(target=lambda: (_wait_until(lambda: bool(told(places))), cluster.close()))
+
+        def end_it() -> None:
+            _wait_until(lambda: bool(told(places)))
+            cluster.close()
+
+        ender = threading.Thread(target=end_it)
         ender.start()
         with pytest.raises(ProcessError, match=r"the Dask scheduler is gone: .*\(--resume\)"):
             list(outcomes)
