@@ -9,9 +9,10 @@ import pytest
 
 from zonate import shipped
 from zonate.cli import commands
-from zonate.config import Settings
+from zonate.config import Settings, load_recipe
 from zonate.dataset.storage import Cache
 from zonate.errors import DatasetError
+from zonate.fast import fast
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -138,6 +139,23 @@ def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(
         ("of shipped", 7, Path("shipped")),
         ("of shipped", 5, Path("shipped")),
         ("unet", 300, Path("run")),
+    ]
+
+
+def test_what_is_set_has_the_last_word_over_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Settings] = []
+
+    def train(_data: Path, run: Path, settings: Settings, **_named: object) -> Path:
+        called.append(settings)
+        return run
+
+    monkeypatch.setattr("zonate.verbs.train.train", train)
+    words = ("train", "--data", str(tmp_path), "-o", str(tmp_path / "run"))
+    assert call(monkeypatch, *words, "--fast", "--set", "training.compiled=false") == 0
+    assert call(monkeypatch, *words) == 0
+    assert called == [
+        fast(load_recipe("pix2pix")).override(["training.compiled=false"]),
+        load_recipe("pix2pix"),
     ]
 
 
