@@ -16,6 +16,7 @@ from zonate.dataset.statistics import Statistics
 from zonate.geometry import Grid, Volume
 from zonate.measures.calibration import Calibration
 from zonate.settings.data import SlicingSettings, SplitSettings
+from zonate.verbs.study_key import study_key
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -125,3 +126,14 @@ class StandInSegmentation:
 
     def result(self) -> ZoneMap:
         return self.model.segment(self.slices)
+
+
+def key_but_of(name: str) -> Callable[[Path, Mapping[str, Any]], str]:
+    """`study_key`, but that the study of a name cannot be read."""
+
+    def key(study: Path, said: Mapping[str, Any]) -> str:
+        if study.name == name:
+            raise PermissionError(13, "Permission denied", str(study))
+        return study_key(study, said)
+
+    return key

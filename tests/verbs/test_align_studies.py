@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.alignment.phantom import acquisition
+from tests.verbs.standins import key_but_of
 from tests.verbs.synthetic import all_files
 from zonate.config import Settings
 from zonate.errors import OutputError
@@ -13,7 +13,6 @@ from zonate.settings.data import AlignmentSettings
 from zonate.verbs import align as of_one
 from zonate.verbs.align import align
 from zonate.verbs.align_studies import align_studies
-from zonate.verbs.study_key import study_key
 
 SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
 
@@ -83,14 +82,7 @@ def test_workers_change_no_bit(studies: list[Path], tmp_path: Path) -> None:
 def test_a_study_that_cannot_be_read_does_not_end_what_is_resumed(
     studies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = study_key
-
-    def unreadable(study: Path, said: dict[str, Any]) -> str:
-        if study.name == "broken":
-            raise PermissionError(13, "Permission denied", str(study))
-        return key(study, said)
-
-    monkeypatch.setattr(of_one, "study_key", unreadable)
+    monkeypatch.setattr(of_one, "study_key", key_but_of("broken"))
     result = align_studies(studies, tmp_path / "out", SETTINGS, resume=True)
     assert list(result.done) == [tmp_path / "out" / "one", tmp_path / "out" / "two"]
     assert result.failed == {

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from tests.verbs.standins import AFFINE, GRID, SHAPE, SLICING, StandInModel, coarse, gland, t2w
+from tests.verbs.standins import AFFINE, GRID, SHAPE, SLICING, StandInModel, coarse, gland, key_but_of, t2w
 from tests.verbs.synthetic import all_files
 from zonate.case import Case
 from zonate.config import Settings
@@ -27,7 +27,6 @@ from zonate.study import Sequence
 from zonate.verbs import outputs
 from zonate.verbs import predict_study as of_one
 from zonate.verbs.predict_studies import PredictResult, predict_studies
-from zonate.verbs.study_key import study_key
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ZONES_ALONE = Settings(
@@ -279,14 +278,7 @@ def test_a_study_that_cannot_be_read_does_not_end_what_is_resumed(
     monkeypatch.setattr(of_one, "load_study", load_study)
     studies = [write_volumes(tmp_path / name) for name in ("one", "two", "three")]
     predict_studies(studies[:2], scene.output, scene.file)
-    key = study_key
-
-    def unreadable(study: Path, said: dict[str, Any]) -> str:
-        if study.name == "two":
-            raise PermissionError(13, "Permission denied", str(study))
-        return key(study, said)
-
-    monkeypatch.setattr(of_one, "study_key", unreadable)
+    monkeypatch.setattr(of_one, "study_key", key_but_of("two"))
     result = predict_studies(studies, scene.output, scene.file, resume=True)
     assert (result.skipped, result.done) == ((scene.output / "one",), (scene.output / "three",))
     assert result.failed == {
