@@ -193,12 +193,12 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     parser.add_argument("--picture", type=Path, default=PICTURE)
     given = parser.parse_args()
+    about = circumstances(torch.get_num_threads())  # before any file changes
     dataset = Dataset.open(given.dataset)
     settings = {name: load_recipe(name) for name in given.recipes}
     traces = {name: traced(dataset, each, given.steps) for name, each in settings.items()}
     first = given.recipes[0]
     picture(traces[first], given.picture, f"{first}, {settings[first].training.batch_size} slices a step")
-    about = circumstances(torch.get_num_threads())
     given.output.write_text(page(traces, settings, given.steps, about), encoding="utf-8")
 
 
