@@ -16,17 +16,17 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from matplotlib.figure import Figure
 
 from benchmarks.machine import circumstances
 from benchmarks.speed.rates import wait
-from benchmarks.speed.training import augmented
 from zonate.config import Settings, load_recipe
 from zonate.dataset.loader import READERS, Batch, SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.learner import Learner
-from zonate.networks.precision import usable_precision
+from zonate.verbs.epochs import augmented
+from zonate.verbs.taught import taught_by
+from zonate.verbs.torchrun import joined
 
 PAGE = Path(__file__).with_name("trace.md")
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "training-trace.png"
@@ -91,11 +91,11 @@ def traced(dataset: Dataset, settings: Settings, steps: int) -> Trace:
         settings: Of a recipe.
         steps: That count.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision: Any = usable_precision(settings.training.precision, device)
-    learner = Learner(settings, Fabric(accelerator=device.type, devices=1, precision=precision))
+    with joined(settings.training.precision, None, None) as fabric:
+        learner = Learner(settings, fabric)
     learner.train()
-    trace, loader = Trace(), _loader(dataset, settings)
+    device = learner.device
+    trace, loader = Trace(), _Watched.of(dataset, settings, taught_by(dataset).channels)
     loader.trace = trace
     batches = chain.from_iterable(loader.epoch(epoch) for epoch in count(1))
     begin_s = 0.0
@@ -105,26 +105,12 @@ def traced(dataset: Dataset, settings: Settings, steps: int) -> Trace:
         with trace.of(WAITING):
             batch = next(batches)
         with trace.of(AUGMENTING):
-            batch = augmented(batch, settings, device.type, number)
+            batch = augmented(batch, settings, device, (settings.training.seed, 1, number))
             wait(device.type)
         with trace.of(LEARNING):
             learner.step(batch)
             wait(device.type)
     return trace.since(begin_s)
-
-
-def _loader(dataset: Dataset, settings: Settings) -> _Watched:
-    return _Watched(
-        dataset,
-        dataset.split("train"),
-        batch_size=settings.training.batch_size,
-        seed=0,
-        normalisation=settings.normalisation,
-        channels=(True, True, True),
-        augmentation=settings.augmentation,
-        sampling=settings.training.sampling,
-        neighbours=settings.network.neighbours,
-    )
 
 
 def picture(trace: Trace, file: Path, title: str) -> None:

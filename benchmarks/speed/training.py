@@ -1,7 +1,6 @@
 """A step of the described training against the same step as the public tutorials write it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +10,10 @@ from torch.nn.functional import one_hot
 
 from benchmarks.speed.plain_pix2pix import PlainLoop
 from benchmarks.speed.rates import Timing, operations, precisions, side_by_side
-from zonate.augmentation.augment import augment
-from zonate.config import Settings, load_recipe
+from zonate.config import load_recipe
 from zonate.dataset.loader import Batch
 from zonate.learner import Learner
+from zonate.verbs.epochs import augmented
 from zonate.zones import ALL_ZONE_CODES
 
 PLAIN = "plain loop, float32"
@@ -61,7 +60,7 @@ def part_times(repeats: int, device: str = "cpu") -> dict[str, Timing]:
     learner.step(batch)
     return side_by_side(
         {
-            "augmentation": lambda: augmented(batch, settings),
+            "augmentation": lambda: augmented(batch, settings, learner.device, (0, 1, 1)),
             "forward of the generator": lambda: learner.generator(batch.images),
             "gradients of both networks": lambda: learner.take_gradients(batch),
             "whole step": lambda: learner.step(batch),
@@ -84,16 +83,3 @@ def a_learner(changes: list[str], device: str = "cpu") -> Learner:
     learner = Learner(settings, Fabric(accelerator=accelerator, devices=1, precision=settings.training.precision))
     learner.train()
     return learner
-
-
-def augmented(batch: Batch, settings: Settings, device: str = "cpu", step: int = 1) -> Batch:
-    """A batch as it is learnt from, on the device."""
-    images, labels = augment(
-        batch.images.to(device),
-        batch.labels.to(device),
-        settings.augmentation,
-        spacing_mm=settings.slicing.spacing_mm,
-        size_px=settings.training.patch_px or settings.slicing.size_px,
-        seed=(0, 1, step),
-    )
-    return replace(batch, images=images, labels=labels)

@@ -47,6 +47,12 @@ def unbroken(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture
+def copied(unbroken: Path, tmp_path: Path) -> Path:
+    """A finished run that may be harmed."""
+    return Path(shutil.copytree(unbroken, tmp_path / "run"))
+
+
 def _metrics(run: Path) -> list[dict[str, Any]]:
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
@@ -242,34 +248,26 @@ def _written(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-def test_a_run_that_has_lost_its_checkpoint_is_not_taken_for_one_that_never_began(
-    dataset: Path, unbroken: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(unbroken, run)
-    (run / "last.safetensors").unlink()
-    written = _written(run)
+def test_a_run_that_has_lost_its_checkpoint_is_not_taken_for_one_that_never_began(dataset: Path, copied: Path) -> None:
+    (copied / "last.safetensors").unlink()
+    written = _written(copied)
     with pytest.raises(OutputError) as raised:
-        train(dataset, run, TINY, resume=True)
+        train(dataset, copied, TINY, resume=True)
     assert str(raised.value) == (
-        f"the run {run} cannot go on: its metrics.jsonl tells of 3 epochs, but last.safetensors is missing. Put it "
+        f"the run {copied} cannot go on: its metrics.jsonl tells of 3 epochs, but last.safetensors is missing. Put it "
         "back, give another folder, or begin anew with --overwrite, which empties this one"
     )
-    assert _written(run) == written
-    first = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[0]
-    (run / "metrics.jsonl").write_text(first + "\n", encoding="utf-8")  # killed before it wrote its first checkpoint
-    train(dataset, run, TINY.override(["training.epochs=1"]), resume=True)
-    assert [line["epoch"] for line in _metrics(run)] == [1]
+    assert _written(copied) == written
+    first = (copied / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (copied / "metrics.jsonl").write_text(first + "\n", encoding="utf-8")  # killed before it wrote its first checkpoint
+    train(dataset, copied, TINY.override(["training.epochs=1"]), resume=True)
+    assert [line["epoch"] for line in _metrics(copied)] == [1]
 
 
-def test_a_run_that_has_lost_its_best_model_does_not_go_on_without(
-    dataset: Path, unbroken: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(unbroken, run)
-    (run / "best.safetensors").unlink()
+def test_a_run_that_has_lost_its_best_model_does_not_go_on_without(dataset: Path, copied: Path) -> None:
+    (copied / "best.safetensors").unlink()
     with pytest.raises(OutputError, match=r"cannot go on: its best\.safetensors is missing\. Put it back, or"):
-        train(dataset, run, TINY, resume=True)
+        train(dataset, copied, TINY, resume=True)
 
 
 def test_a_run_does_not_go_back_to_fewer_epochs(dataset: Path, unbroken: Path) -> None:
@@ -279,17 +277,15 @@ def test_a_run_does_not_go_back_to_fewer_epochs(dataset: Path, unbroken: Path) -
     assert _written(unbroken) == written
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(dataset: Path, unbroken: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(unbroken, run)
+def test_what_a_killed_process_left_is_removed_and_nothing_else(dataset: Path, copied: Path) -> None:
     left = [".zonate-0123abcd.last.safetensors", "pictures/.zonate-0123abcd.epoch-0002-case2.png"]
     mine = [".settings.toml", "pictures/.comments.txt"]
     for name in (*left, *mine):
-        (run / name).write_bytes(b"")
+        (copied / name).write_bytes(b"")
     mine.append(".zonate-89abcdef.evaluation")  # of another command, which may be at work
-    (run / mine[-1]).mkdir()
-    train(dataset, run, TINY, resume=True)
-    assert [name for name in (*left, *mine) if (run / name).exists()] == mine
+    (copied / mine[-1]).mkdir()
+    train(dataset, copied, TINY, resume=True)
+    assert [name for name in (*left, *mine) if (copied / name).exists()] == mine
 
 
 def test_a_folder_that_holds_something_is_refused(dataset: Path, unbroken: Path, tmp_path: Path) -> None:

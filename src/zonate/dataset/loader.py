@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from zonate.config import Settings
 from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
 from zonate.dataset.slices import neighbour_places
@@ -93,6 +94,39 @@ class SliceLoader:
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
         weigh = {"every": None, "gland": gland_chances, "balanced": chances}[sampling]
         self._chances = None if weigh is None else weigh(held)
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        settings: Settings,
+        channels: tuple[bool, bool, bool],
+        *,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> Self:
+        """The training cases of a dataset, as the settings of a training say.
+
+        Args:
+            dataset: That is learnt from.
+            settings: As resolved.
+            channels: Those of T2W, DWI and ADC that are known.
+            rank: Which of the processes this is, from 0.
+            processes: That share the batches.
+        """
+        return cls(
+            dataset,
+            dataset.split("train"),
+            batch_size=settings.training.batch_size,
+            seed=settings.training.seed,
+            normalisation=settings.normalisation,
+            channels=channels,
+            augmentation=settings.augmentation,
+            sampling=settings.training.sampling,
+            neighbours=settings.network.neighbours,
+            rank=rank,
+            processes=processes,
+        )
 
     def __len__(self) -> int:
         """Batches in an epoch; the last one may be smaller."""

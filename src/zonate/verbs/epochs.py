@@ -76,7 +76,10 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
         ProcessError: Another process has failed.
     """
     training = run.settings.training
-    loader = _loader(run)
+    processes = run.processes
+    loader = SliceLoader.of(
+        run.dataset, run.settings, run.taught.channels, rank=processes.rank, processes=processes.number
+    )
     if run.processes.first and not run.dataset.split("validation"):
         _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
     best, scores = start.best, start.scores
@@ -102,23 +105,6 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
             run.processes.agree(partial(_keep, run, board, state, means, measured, seconds, better=better))
 
 
-def _loader(run: Run) -> SliceLoader:
-    settings = run.settings
-    return SliceLoader(
-        run.dataset,
-        run.dataset.split("train"),
-        batch_size=settings.training.batch_size,
-        seed=settings.training.seed,
-        normalisation=settings.normalisation,
-        channels=run.taught.channels,
-        augmentation=settings.augmentation,
-        sampling=settings.training.sampling,
-        neighbours=settings.network.neighbours,
-        rank=run.processes.rank,
-        processes=run.processes.number,
-    )
-
-
 def _board(run: Run, start: RunState) -> "SummaryWriter | nullcontext[None]":
     """TensorBoard's file, of the first process alone."""
     if not run.processes.first:
@@ -138,7 +124,7 @@ def _go_through(
     for number, batch in enumerate(loader.epoch(epoch), start=1):
         done = (epoch - 1) * len(loader) + number
         learner.begin_step((done - 1) / steps)
-        terms = learner.step(_augmented(batch, run.settings, learner.device, (training.seed, epoch, number)))
+        terms = learner.step(augmented(batch, run.settings, learner.device, (training.seed, epoch, number)))
         sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
         # To read a loss is to wait for the device.
         if progress is not silent and (number == len(loader) or _now_s() - read_s >= _SECONDS_BETWEEN_READINGS):
@@ -151,7 +137,7 @@ def _now_s() -> float:
     return time.perf_counter()
 
 
-def _augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
+def augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
     """A batch as it is learnt from, on the device: images (B, (2n + 1) · 3, H, W), 0 where nothing was measured."""
     images, labels = augment(
         batch.images.to(device),
