@@ -1,15 +1,21 @@
 """benchmarks/ablation.md from what was kept of the variants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from statistics import fmean, median
+from typing import Any
 
 from benchmarks.accuracy.cells import conditions, interval_cell, mean_cell
 from benchmarks.accuracy.compare import LEAST_PAIRS, Difference, difference, holm
 from benchmarks.accuracy.figures import COMPARED, EVALUATION, Figure
+from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 from benchmarks.accuracy.variants import BASE, GROUPS, VARIANTS, Variant, compared_with
+from zonate.config import Settings, load_recipe
 
 TITLE = "# What each part of the recipe is worth"
+SIZES = ("network.base_channels", "training.patch_px", "training.batch_size")
+"""Settings of which a smaller value makes all variants cheaper alike."""
 
 
 def ablation_page(results: Results) -> str:
@@ -28,18 +34,30 @@ def ablation_page(results: Results) -> str:
 def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) -> list[str]:
     runs = results.runs
     folds, seeds = sorted({run["fold"] for run in runs}), sorted({run["seed"] for run in runs})
-    n_patients = len({row["patient_id"] for row in results.rows if not VARIANTS[row["name"]].simulated})
+    n_patients = len({row["patient_id"] for row in results.rows if VARIANTS[row["name"]].cases != "simulated"})
     return [
         f"`python -m benchmarks.accuracy.ablation` ({conditions(runs)}).",
         "",
         f"Fold {', '.join(map(str, folds))} of the patients of [accuracy.md](accuracy.md), seed "
         f"{', '.join(map(str, seeds))}: {n_patients} patients who were not trained on, each with the mean over the "
         "seeds.",
+        *_smaller(runs),
         "Every training has as many steps as the recipe's, to within an epoch. Beneath a mean over the patients stands "
         "the difference to what the variant changes, with its",
         "95 % bootstrap interval over the patients. Few patients: what is not larger than its interval says nothing.",
         _tests(adjusted),
     ]
+
+
+def _smaller(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on what was changed in the recipe that ships for all variants alike; none where nothing was."""
+    base = next((run for run in runs if run["name"] == BASE), None)
+    if base is None:
+        return []
+    defaults, ships = Settings(), load_recipe(OWN)
+    sizes = {name: (base["settings"].get(name, attrgetter(name)(defaults)), attrgetter(name)(ships)) for name in SIZES}
+    changed = [f"`{name}` {used} in place of {shipped}" for name, (used, shipped) in sizes.items() if used != shipped]
+    return [f"The recipe is made smaller for it, and all variants with it: {', '.join(changed)}."] if changed else []
 
 
 def _tests(adjusted: Mapping[tuple[str, str], float | None]) -> str:

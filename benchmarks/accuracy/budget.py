@@ -48,6 +48,6 @@ def plan(pace: Pace, *, minutes: float, steps_per_epoch: int, most_epochs: int |
     return Plan(epochs, validation_interval(epochs))
 
 
-def validation_interval(epochs: int) -> int:
-    """The interval, in epochs, that gives as nearly VALIDATIONS as can be; the last epoch is validated in any case."""
-    return min(range(1, epochs + 1), key=lambda every: (abs(math.ceil(epochs / every) - VALIDATIONS), every))
+def validation_interval(epochs: int, validations: int = VALIDATIONS) -> int:
+    """The interval, in epochs, that gives as nearly so many as can be; the last epoch is validated in any case."""
+    return min(range(1, epochs + 1), key=lambda every: (abs(math.ceil(epochs / every) - validations), every))

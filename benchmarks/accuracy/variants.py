@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from zonate.config import Settings
 from zonate.measures.clean_up import CleanUp
 
+Cases: TypeAlias = Literal["real", "simulated", "four-zone shapes", "shapes", "unlabelled"]
+"""What is learnt from: real patients, simulated studies, or real patients and what FURTHER names."""
+FURTHER: tuple[Cases, ...] = ("four-zone shapes", "shapes", "unlabelled")
+
 BASE, ON_SIMULATED = "the recipe", "the recipe, on simulated studies"
 """What the others are compared with."""
 _JUDGED = "a discriminator, weight 0.1"
+_WITH_SHAPES = "images made for all shapes besides"
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,10 @@ class Variant:
         against: The variant that it is compared with; None: `on`.
         retrained: False: the weights of `on` are measured again, used in another way.
         clean_up: Of the result; None: the recipe's.
-        simulated: Whether it learns from and is measured on simulated studies of T2W, DWI and ADC.
+        cases: What it learns from. It is measured on simulated studies of T2W, DWI and ADC where it learns from them,
+            else on real patients.
         t2w_alone: Whether DWI and ADC are taken away before it is measured.
-        pretrained: Whether it begins from other weights, which have to be given.
+        init: The variant whose weights it begins from; None: from none.
     """
 
     name: str
@@ -33,9 +40,19 @@ class Variant:
     against: str | None = None
     retrained: bool = True
     clean_up: CleanUp | None = None
-    simulated: bool = False
+    cases: Cases = "real"
     t2w_alone: bool = False
-    pretrained: bool = False
+    init: str | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The variants that must have been trained before it."""
+        used = (
+            None if self.retrained else self.on,
+            self.init,
+            BASE if self.cases == "unlabelled" else None,
+        )
+        return tuple(name for name in used if name is not None)
 
 
 def _of(*items: tuple[str, Sequence[str]], on: str = BASE) -> tuple[Variant, ...]:
@@ -82,6 +99,7 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
             "the generator of pix2pix, 64 channels",
             ("network.architecture=pix2pix", "network.base_channels=64", "training.patch_px=256"),
         ),
+        ("residual, 16 channels", ("network.base_channels=16",)),
         ("residual, 24 channels", ("network.base_channels=24",)),
         ("BatchNorm", ("network.normalisation=batch",)),
         ("group norm", ("network.normalisation=group",)),
@@ -111,7 +129,13 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
             ("no weight decay", ("optimiser.weight_decay=0",)),
             ("32 bit throughout", ("training.precision=32-true",)),
         ),
-        Variant("begun from other weights", pretrained=True),
+    ),
+    "Further cases, in as many steps": (
+        Variant("images made for the two shapes with four zones besides", cases="four-zone shapes"),
+        Variant(_WITH_SHAPES, cases="shapes"),
+        Variant("unlabelled patients besides, with zones by the recipe", cases="unlabelled"),
+        Variant("begun from what was learnt with the shapes", init=_WITH_SHAPES),
+        Variant("begun from what was learnt on simulated studies", init=ON_SIMULATED),
     ),
     "Use": (
         Variant("no mirror image", ("prediction.flips=false",), retrained=False),
@@ -120,15 +144,15 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
         Variant("no clean-up", retrained=False, clean_up="none"),
     ),
     "T2W, DWI and ADC (simulated)": (
-        Variant(ON_SIMULATED, on=ON_SIMULATED, simulated=True),
-        Variant("shown T2W alone", on=ON_SIMULATED, retrained=False, simulated=True, t2w_alone=True),
-        Variant("no channel dropout", ("augmentation.channel_dropout_chance=0",), on=ON_SIMULATED, simulated=True),
+        Variant(ON_SIMULATED, on=ON_SIMULATED, cases="simulated"),
+        Variant("shown T2W alone", on=ON_SIMULATED, retrained=False, cases="simulated", t2w_alone=True),
+        Variant("no channel dropout", ("augmentation.channel_dropout_chance=0",), on=ON_SIMULATED, cases="simulated"),
         Variant(
             "no channel dropout, shown T2W alone",
             on="no channel dropout",
             against="shown T2W alone",
             retrained=False,
-            simulated=True,
+            cases="simulated",
             t2w_alone=True,
         ),
     ),
@@ -148,7 +172,7 @@ def compared_with(variant: Variant) -> str | None:
 
 def changes_nothing(variant: Variant, recipe: Settings) -> bool:
     """Whether the recipe is so already."""
-    if variant.on == variant.name or variant.pretrained or variant.t2w_alone:
+    if variant.on == variant.name or variant.init or variant.t2w_alone or variant.cases in FURTHER:
         return False
     if variant.clean_up is not None:
         return variant.clean_up == recipe.prediction.clean_up
@@ -156,11 +180,11 @@ def changes_nothing(variant: Variant, recipe: Settings) -> bool:
 
 
 def lineage(names: Sequence[str]) -> Iterator[Variant]:
-    """The variants of these names, each after those that it changes or is compared with."""
+    """The variants of these names, each after those that it changes, is compared with or needs."""
     seen: dict[str, Variant] = {}
     for name in names:
         variant = VARIANTS[name]
-        parents = [parent for parent in (variant.on, variant.against) if parent is not None and parent != name]
+        parents = [parent for parent in (variant.on, variant.against, *variant.needs) if parent not in (None, name)]
         for found in (*lineage(parents), variant):
             if found.name not in seen:
                 seen[found.name] = found

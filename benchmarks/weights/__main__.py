@@ -17,8 +17,8 @@ from benchmarks.accuracy.folds import dataset_folder
 from benchmarks.accuracy.job import RUN_NAME, finished_jobs
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
+from benchmarks.accuracy.unlabelled import UNLABELLED, annotate
 from benchmarks.weights.cases import write_cases
-from benchmarks.weights.unlabelled import annotate
 from zonate.cli.render import progress_bar
 from zonate.config import load_recipe
 from zonate.model import Model
@@ -26,7 +26,6 @@ from zonate.verbs.calibrate import calibrate
 from zonate.verbs.prepare import prepare
 from zonate.verbs.train import train
 
-UNLABELLED = "prostate-3t-unlabelled"
 NOT_VALIDATED = ("DPU", "AFS")
 """What a single patient shows is learnt, and not known."""
 

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.accuracy.ablation import Conditions, ablate
 from benchmarks.accuracy.ablation_table import ablation_page
+from benchmarks.accuracy.folds import dataset_folder
 from benchmarks.accuracy.job import Job
 from benchmarks.accuracy.results import collect
 from benchmarks.accuracy.variants import BASE
@@ -14,9 +15,14 @@ from tests.dataset_factory import a_dataset
 @pytest.mark.slow
 def test_variants_of_a_toy(tmp_path: Path) -> None:
     recipe = SETTINGS.override(["prediction.flips=true", "training.sampling=every"])
-    dataset = a_dataset(tmp_path / "data", ("train",) * 6, slices=3, settings=recipe)
-    how = Conditions(dataset, None, tmp_path / "work", recipe, steps=6)
-    names = ["no averaged weights", "no mirror image", "begun from other weights", "no channel dropout"]
+    a_dataset(dataset_folder(tmp_path / "work", recipe.slicing), ("train",) * 6, slices=3, settings=recipe)
+    how = Conditions(tmp_path, None, tmp_path / "work", recipe, steps=6)
+    names = [
+        "no averaged weights",
+        "no mirror image",
+        "begun from what was learnt on simulated studies",
+        "no channel dropout",
+    ]
     assert ablate(names, how) == []
     results = collect(sorted((tmp_path / "work" / "ablation").iterdir()))
     assert sorted(results.names) == ["no averaged weights", "no mirror image", BASE]

@@ -27,6 +27,16 @@ def test_the_page_tells_the_change_from_the_recipe() -> None:
     assert "Nothing has been measured yet" in ablation_page(Results([], []))
 
 
+def test_the_page_says_what_was_made_smaller() -> None:
+    small = {"network.base_channels": 8, "training.patch_px": 160, "training.batch_size": 8}
+    runs = [{**run, "settings": small} for run in results_of(1).runs]
+    found = Results(runs, results_of(1).rows)
+    page = ablation_page(found)
+    assert "and all variants with it: `network.base_channels` 8 in place of 16." in page
+    small["network.base_channels"] = 16
+    assert "made smaller" not in ablation_page(found)
+
+
 def test_the_page_says_what_is_tested() -> None:
     """Of eight that all fall p is 2/2⁸, times four 0.031, in each Dice; HD95 does not change."""
     assert "None is tested: below 6 patients" in ablation_page(results_of(5))

@@ -1,9 +1,6 @@
 from pathlib import Path
 
-import pytest
-
-from benchmarks.accuracy.shapes import FOUR_ZONES, PZ_AND_CENTRAL_GLAND, add_shapes, make_images
-from zonate.errors import DatasetError
+from benchmarks.accuracy.shapes import FOUR_ZONES, PZ_AND_CENTRAL_GLAND, make_images
 
 
 def test_images_that_are_there_are_not_made_again(tmp_path: Path) -> None:
@@ -13,8 +10,3 @@ def test_images_that_are_there_are_not_made_again(tmp_path: Path) -> None:
         manifest.touch()
     assert make_images(tmp_path / "no data", tmp_path) == made
     assert make_images(tmp_path / "no data", tmp_path, only=FOUR_ZONES) == made[1:]
-
-
-def test_there_must_be_a_run_without_them_to_compare_with(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="zonate-fold1 is not done"):
-        add_shapes(tmp_path / "data", tmp_path, fold=1, n=2)

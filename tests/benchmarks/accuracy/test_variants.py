@@ -39,6 +39,15 @@ def test_parents_come_first_and_once() -> None:
     ]
 
 
+def test_what_a_variant_needs_comes_before_it() -> None:
+    assert VARIANTS["no mirror image"].needs == (BASE,)
+    assert VARIANTS["unlabelled patients besides, with zones by the recipe"].needs == (BASE,)
+    assert VARIANTS["no noise"].needs == ()
+    begun = "begun from what was learnt with the shapes"
+    names = [variant.name for variant in lineage([begun])]
+    assert names == [BASE, "images made for all shapes besides", begun]
+
+
 def test_what_the_recipe_does_already_is_not_done_twice() -> None:
     recipe = RECIPE.override(["network.neighbours=2", "prediction.clean_up=largest_component"])
     assert changes_nothing(VARIANTS["2 neighbours"], recipe)

@@ -16,6 +16,8 @@ from zonate.metrics.tables import csv_text
 from zonate.model import Model
 from zonate.zones import LabelCode
 
+UNLABELLED = "prostate-3t-unlabelled"
+"""The folder of DATA with patients whom nobody annotated."""
 CERTAIN = 0.7
 """Where the likeliest code has a lower mean probability, a voxel is left unannotated: nothing is learnt there."""
 

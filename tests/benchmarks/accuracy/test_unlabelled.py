@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchmarks.weights.unlabelled import annotate
+from benchmarks.accuracy.unlabelled import annotate
 from tests.dataset_factory import COARSE, a_case
 from zonate.config import Settings
 from zonate.dataset.importers import read_manifest

@@ -1,0 +1,70 @@
+"""Datasets of a fold with more to learn from than its real patients: images made for shapes, or the unlabelled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.accuracy.folds import dataset_folder
+from benchmarks.accuracy.job import RUN_NAME
+from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
+from benchmarks.accuracy.unlabelled import UNLABELLED, annotate
+from zonate.config import Settings
+from zonate.dataset.store import Dataset
+from zonate.errors import DatasetError
+from zonate.verbs.prepare import prepare
+
+
+def with_shapes(data: Path, work: Path, fold: int, recipe: Settings, *, four_zones_only: bool) -> Path:
+    """The patients, and an image made for each shape by a patient who neither validates nor tests in the fold.
+
+    Args:
+        data: The folder of data sets.
+        work: That of `prepare_cases`, which comes first.
+        fold: Whose patients lend neither image nor shape.
+        recipe: By which is sliced.
+        four_zones_only: Whether the shapes of PZ and central gland are left out.
+
+    Returns:
+        The folder of the dataset.
+
+    Raises:
+        DatasetError: A case could not be prepared.
+    """
+    sides = Dataset.open(dataset_folder(work, recipe.slicing)).folded(fold)
+    unseen = tuple(sorted({entry.patient_id for side in ("test", "validation") for entry in sides.split(side)}))
+    only = FOUR_ZONES if four_zones_only else None
+    made = make_images(data, work / "shapes" / f"fold{fold}", leave_out=unseen, n=1, only=only)
+    name = f"{'four-zone-' if four_zones_only else ''}shapes-fold{fold}"
+    return _prepared(work, name, made, fold, recipe)
+
+
+def with_unlabelled(data: Path, work: Path, fold: int, recipe: Settings, teacher: Path) -> Path:
+    """The patients, and those whom nobody annotated with the zones that a model of the fold gives them.
+
+    Args:
+        data: The folder of data sets.
+        work: That of `prepare_cases`, which comes first.
+        fold: Of the teacher, whose test patients it has not seen.
+        recipe: By which is sliced.
+        teacher: A job folder of that fold, which is done.
+
+    Returns:
+        The folder of the dataset.
+
+    Raises:
+        DatasetError: A case could not be prepared.
+    """
+    manifest = work / "unlabelled" / teacher.name / "manifest.csv"
+    if not manifest.is_file():
+        annotate(data / UNLABELLED, [teacher / RUN_NAME], manifest.parent)
+    return _prepared(work, f"unlabelled-{teacher.name}", [manifest], fold, recipe)
+
+
+def _prepared(work: Path, name: str, further: Sequence[Path], fold: int, recipe: Settings) -> Path:
+    plain = Dataset.open(dataset_folder(work, recipe.slicing))
+    splitting = plain.splitting.model_copy(update={"fold": fold})  # the dataset's own split has some hosts test
+    settings = recipe.model_copy(update={"split": splitting})
+    folder = work / "datasets" / name
+    result = prepare(folder, manifests=[work / "cases.csv", *further], settings=settings)
+    if result.failed:
+        raise DatasetError("; ".join(result.failed.values()))
+    return folder
