@@ -30,11 +30,20 @@ def test_the_network_of_16_channels_has_2_6_million_parameters() -> None:
 def test_the_shapes_are_those_of_six_levels() -> None:
     network = ResidualUNet(SMALL)
     shapes: list[tuple[int, ...]] = []
-    for level in [*network.down, *network.up]:
+    for level in [*network.down, *(layers.get_submodule("2") for layers in network.up)]:
         level.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
     assert network(torch.zeros(2, 3, 160, 160)).shape == (2, 5, 160, 160)
     down = [(4, 160), (8, 80), (16, 40), (32, 20), (32, 10), (32, 5)]
     assert shapes == [(2, c, n, n) for c, n in [*down, (32, 10), (32, 20), (16, 40), (8, 80), (4, 160)]]
+
+
+def test_what_is_joined_is_a_convolution_of_both_together() -> None:
+    torch.manual_seed(0)
+    joining = ResidualUNet(SMALL)._joining[0]
+    below, skip = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    together = joining(torch.cat([below, skip], dim=1))
+    assert together.shape == (2, 4, 8, 8)
+    torch.testing.assert_close(joining.joined(below, joining.of_skip(skip)), together)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 64), (96, 128)])

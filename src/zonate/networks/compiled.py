@@ -4,6 +4,7 @@ import warnings
 from importlib.util import find_spec
 
 import torch
+import torch._functorch.config
 from torch import nn
 
 _OLDEST = (7, 0)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from zonate.networks.blocks import n_image_channels, norm
 from zonate.settings.learning import NetworkSettings
@@ -50,7 +50,7 @@ class ResidualUNet(nn.Module):
             self.enlarge.append(
                 nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="nearest"))
             )
-            layers = _convolved(2 * width, width, settings)
+            layers = _convolved(_JoiningConv(width), width, settings)
             if level >= bottom - _N_DROPOUT:
                 layers.append(nn.Dropout(settings.dropout))
             self.up.append(layers)
@@ -73,7 +73,9 @@ class ResidualUNet(nn.Module):
         return self.from_dropout(self.until_dropout(images))
 
     def until_dropout(self, images: Tensor) -> list[Tensor]:
-        """The outputs of the levels of the encoder that drop nothing, see `zonate.networks.inference.Staged`.
+        """What the levels of the encoder that drop nothing give to the decoder, and the output of the last of them.
+
+        See `zonate.networks.inference.Staged`.
 
         Raises:
             ValueError: As `forward`.
@@ -83,15 +85,25 @@ class ResidualUNet(nn.Module):
                 f"the network takes slices (B, {self._n_channels}, H, W) with H and W multiples of {SIZE_MULTIPLE_PX}, "
                 f"found {tuple(images.shape)}: set slicing.size_px, training.patch_px and network.neighbours to fit"
             )
-        return self._descended(images, self.down[:-_N_DROPOUT])
+        skips = self._descended(images, self.down[:-_N_DROPOUT])
+        joined = [joining.of_skip(skip) for joining, skip in zip(self._joining, skips, strict=False)]
+        return [*joined, skips[-1]]
 
     def from_dropout(self, features: Sequence[Tensor]) -> Tensor:
         """The logits, of what `until_dropout` gave."""
-        skips = [*features, *self._descended(features[-1], self.down[-_N_DROPOUT:])]
-        x = skips[-1]
-        for enlarge, level, skip in zip(self.enlarge, self.up, reversed(skips[:-1]), strict=True):
-            x = level(torch.cat([enlarge(x), skip], dim=1))  # (B, 128, 10, 10), … (B, 16, 160, 160)
+        *joined, last = features
+        *deepest, x = self._descended(last, self.down[-_N_DROPOUT:])
+        joined += [joining.of_skip(skip) for joining, skip in zip(self._joining[len(joined) :], deepest, strict=True)]
+        levels = (cast("nn.Sequential", level) for level in self.up)
+        below = zip(self.enlarge, levels, reversed(self._joining), reversed(joined), strict=True)
+        for enlarge, level, joining, of_skip in below:
+            x = level[1:](joining.joined(enlarge(x), of_skip))  # (B, 128, 10, 10), … (B, 16, 160, 160)
         return cast("Tensor", self.last(x))  # (B, K, H, W)
+
+    @property
+    def _joining(self) -> list["_JoiningConv"]:
+        """The convolution of each level of the decoder, from level 0 down, as the encoder goes."""
+        return [cast("_JoiningConv", cast("nn.Sequential", level)[0]) for level in reversed(self.up)]
 
     @staticmethod
     def _descended(x: Tensor, levels: nn.ModuleList) -> list[Tensor]:
@@ -110,7 +122,7 @@ class _ResidualBlock(nn.Module):
         super().__init__()
         stride = 2 if halve else 1
         self.residual = nn.Sequential(
-            *_convolved(channels, width, settings, stride=stride),
+            *_convolved(nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False), width, settings),
             nn.Conv2d(width, width, 3, padding=1, bias=False),
             norm(width, settings),
         )
@@ -122,12 +134,23 @@ class _ResidualBlock(nn.Module):
         return cast("Tensor", self.rectify(self.residual(x) + self.shortcut(x)))
 
 
-def _convolved(channels: int, width: int, settings: NetworkSettings, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
-        norm(width, settings),
-        nn.LeakyReLU(settings.leaky_relu_slope, inplace=True),
-    )
+class _JoiningConv(nn.Conv2d):
+    """A convolution of what comes from below beside a skip, as the sum of one of each: the skip's can be kept."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(2 * width, width, 3, padding=1, bias=False)
+
+    def of_skip(self, skip: Tensor) -> Tensor:
+        """The skip's share."""
+        return conv2d(skip, self.weight[:, self.out_channels :], padding=1)
+
+    def joined(self, below: Tensor, of_skip: Tensor) -> Tensor:
+        """The whole."""
+        return conv2d(below, self.weight[:, : self.out_channels], self.bias, padding=1) + of_skip
+
+
+def _convolved(convolution: nn.Conv2d, width: int, settings: NetworkSettings) -> nn.Sequential:
+    return nn.Sequential(convolution, norm(width, settings), nn.LeakyReLU(settings.leaky_relu_slope, inplace=True))
 
 
 def _initialise(network: nn.Module, slope: float) -> None:
