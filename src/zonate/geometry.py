@@ -214,15 +214,22 @@ class Crop:
         """Cut label codes (S, H, W): nearest neighbour, `outside` where the source has no pixel."""
         return self._resample(values, self._first, self._step, self._square, 0, outside).astype(np.uint8)
 
-    def restore(self, values: npt.NDArray[Any], outside: float) -> npt.NDArray[np.float32]:
-        """Put values (S, size_px, size_px) back on the source grid (S, H, W): linear, `outside` elsewhere.
+    def restore(
+        self, values: npt.NDArray[Any], outside: float, *, corner: tuple[int, int] = (0, 0)
+    ) -> npt.NDArray[np.float32]:
+        """Put values back on the source grid (S, H, W): linear, `outside` elsewhere.
 
         Exactly the inverse of `image` where the spacings agree.
+
+        Args:
+            values: (S, h, w), the cropped pixels or a rectangle of them.
+            outside: The value beyond them.
+            corner: Row and column of the rectangle's first pixel.
         """
         first = tuple(-start / step for start, step in zip(self._first, self._step, strict=True))
         step = tuple(1 / step for step in self._step)
         shape = (self.source.shape[1], self.source.shape[2])
-        return self._resample(values.astype(np.float32), first, step, shape, 1, outside)
+        return self._resample(values.astype(np.float32), first, step, shape, 1, outside, corner)
 
     @property
     def _square(self) -> tuple[int, int]:
@@ -236,11 +243,12 @@ class Crop:
         shape: tuple[int, int],
         order: Literal[0, 1],
         outside: float,
+        corner: tuple[int, int] = (0, 0),
     ) -> npt.NDArray[Any]:
-        """Sample each slice at first + step · index; half a source pixel beyond the edge repeats the edge."""
+        """Sample each slice at first + step · index - corner; half a source pixel beyond the edge repeats the edge."""
         places, lying = [], []
-        for start, by, n, size in zip(first, step, shape, values.shape[1:], strict=True):
-            positions = start + by * np.arange(n)
+        for start, by, n, size, skipped in zip(first, step, shape, values.shape[1:], corner, strict=True):
+            positions = start + by * np.arange(n) - skipped
             within = np.flatnonzero((positions >= -0.5) & (positions <= size - 0.5))
             places.append(np.clip(positions[within], 0, size - 1))
             lying.append(slice(within[0], within[-1] + 1) if len(within) else slice(0))

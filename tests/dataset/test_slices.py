@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from zonate.case import Case
 from zonate.dataset.slices import beside_neighbours, neighbour_places, restore_slices, slice_case
-from zonate.geometry import Grid, Volume
+from zonate.geometry import Crop, Grid, Volume
 from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
@@ -115,3 +115,23 @@ def test_where_neighbours_lie() -> None:
     assert neighbour_places(0, 4, 1).tolist() == [0, 0, 1]
     assert neighbour_places(2, 4, 2, step=2).tolist() == [0, 0, 2, 3, 3]
     assert neighbour_places(3, 4, 0).tolist() == [3]
+
+
+@given(
+    st.tuples(st.integers(0, 12), st.integers(0, 12)),
+    st.tuples(st.integers(0, 6), st.integers(0, 6)),
+    st.floats(0.4, 2),
+)
+def test_restoring_looks_at_no_more_than_what_is_drawn_and_gives_the_same(
+    corner: tuple[int, int], size: tuple[int, int], spacing_mm: float
+) -> None:
+    """To the bit what restoring the whole slices gives, wherever a rectangle (or nothing) is drawn."""
+    grid = volume(np.zeros((2, 15, 17), dtype=np.float32)).grid
+    crop = Crop(grid, size_px=12, spacing_mm=spacing_mm)
+    maps = np.zeros((2, 2, 12, 12), dtype=np.float32)
+    maps[:, 0] = 1.0
+    drawn = np.s_[:, :, corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+    maps[drawn] = np.random.default_rng(0).random(maps[drawn].shape)
+    restored = restore_slices(maps, crop, grid, (1.0, 0.0))
+    whole = np.stack([crop.restore(maps[:, k], outside) for k, outside in enumerate((1.0, 0.0))])
+    np.testing.assert_array_equal(restored, whole)

@@ -44,6 +44,15 @@ def test_pieces_are_numbered_with_their_sizes() -> None:
     assert none.tolist() == [0]
 
 
+def test_pieces_are_numbered_where_they_lie() -> None:
+    mask = np.zeros((4, 6, 7), dtype=np.bool_)
+    mask[1, 2, 3] = mask[2, 4, 5] = True
+    numbers, sizes = label_pieces(mask)
+    assert (numbers[1, 2, 3], numbers[2, 4, 5]) == (1, 2)
+    assert np.count_nonzero(numbers) == 2
+    assert sizes.tolist() == [0, 1, 1]
+
+
 def test_pieces_of_one_size_stay_together() -> None:
     mask = np.zeros((1, 1, 5), dtype=np.bool_)
     mask[0, 0, [0, 4]] = True

@@ -108,6 +108,22 @@ def restore_slices(
     """
     background = np.asarray(outside, dtype=np.float32)
     maps = np.empty((values.shape[1], *crop.source.shape), dtype=np.float32)  # (K, S, H, W), canonical
+    rows, columns = _told_apart(values, background)
     for k in range(len(maps)):
-        maps[k] = crop.restore(values[:, k], float(background[k]))
+        told = values[:, k, rows, columns]
+        maps[k] = crop.restore(told, float(background[k]), corner=(rows.start, columns.start))
     return from_canonical(maps, original)
+
+
+def _told_apart(values: npt.NDArray[Any], background: npt.NDArray[np.float32]) -> tuple[slice, slice]:
+    """The rows and columns of maps (S, K, H, W) beyond which all is background, with one more on each side.
+
+    Between that one and what lies further out there is nothing to interpolate.
+    """
+    differs = (values != background[:, None, None]).any(axis=(0, 1))
+    found = []
+    for across in (1, 0):
+        places = np.flatnonzero(differs.any(axis=across))
+        first, last = (places[0], places[-1]) if places.size else (0, 0)
+        found.append(slice(max(int(first) - 1, 0), int(last) + 2))
+    return found[0], found[1]

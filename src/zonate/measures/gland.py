@@ -44,9 +44,21 @@ def label_pieces(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp
         The number (S, H, W) of each voxel's piece, from 1, and 0 outside; and how many voxels each number has, 0 for
         the number 0.
     """
-    numbers, n_pieces = ndimage.label(mask, structure=_TOUCHING)
+    box = _box(mask)
+    numbers = np.zeros(mask.shape, dtype=np.int32)
+    n_pieces = ndimage.label(mask[box], structure=_TOUCHING, output=numbers[box])
     sizes = np.bincount(numbers[mask], minlength=n_pieces + 1)
-    return np.asarray(numbers, dtype=np.int32), sizes
+    return numbers, sizes
+
+
+def _box(mask: Mask) -> tuple[slice, ...]:
+    """The least box about a mask, for what takes its time in proportion to the voxels; empty where the mask is."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        places = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0))
+    return tuple(box)
 
 
 def largest_piece(mask: Mask) -> Mask:
