@@ -17,6 +17,7 @@ from tests.verbs.standins import StandInModel
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.geometry import Volume
+from zonate.helper import helping
 from zonate.io.nifti import read_volume
 from zonate.io.seg import read_segments
 from zonate.io.source import SourceImages
@@ -117,6 +118,18 @@ def test_a_dicom_study_gives_everything(scene: Scene) -> None:
     assert report["psa"]["density_ng_ml2"] == pytest.approx(4.0 / report["gland_volume_ml"], abs=1e-3)
     sectors_ml = sum(report["sector_volume_ml"].values())
     assert sectors_ml == pytest.approx(report["gland_volume_ml"] - report["volume_ml"]["DPU"], abs=5e-3)
+
+
+def test_a_second_process_changes_nothing_of_it(tmp_path: Path) -> None:
+    alone, helped = Scene(tmp_path / "alone"), Scene(tmp_path / "helped")
+    expected = alone.write(doubt="")
+    with helping("zonate.verbs.dicom_outputs"):
+        assert helped.write(doubt="") == expected
+    assert helped.names == alone.names
+    timeless = [name for name in alone.names if name.endswith((".stl", ".nii.gz", ".png", ".json"))]
+    assert len(timeless) == 12
+    for name in timeless:
+        assert (helped.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
 def test_the_seg_and_the_volume_hold_the_same_zones(scene: Scene) -> None:

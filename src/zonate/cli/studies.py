@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,8 @@ from zonate.cli.app import (
     settings_of,
     workers_of,
 )
+from zonate.helper import helping
+from zonate.verbs.machine import usable_cores
 
 if TYPE_CHECKING:
     from zonate.config import Settings
@@ -150,6 +153,13 @@ def _align_one(
     render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
 
 
+def _writer() -> AbstractContextManager[None]:
+    """A second process for a part of what `predict` writes, where there is a core for it; before all slow imports."""
+    if usable_cores() == 1:
+        return nullcontext()
+    return helping("zonate.verbs.surface_outputs", "zonate.verbs.dicom_outputs")
+
+
 @app.command(rich_help_panel=STUDIES)
 def predict(
     studies: Studies,
@@ -175,29 +185,30 @@ def predict(
     assignments: Assignments = None,
 ) -> None:
     """Segment studies: zones, sectors, figures, report and DICOM objects in OUTPUT/<case_id>/."""
-    with importing():
-        from zonate.verbs.predict_studies import predict_studies as run
-        from zonate.zonemap import said_of_not_validated
-
     settings = list(assignments or [])
     if samples is not None:
         settings.append(f"prediction.samples={samples}")
     if deidentify:
         settings.append("output.deidentify=true")
-    with render.progress_bar("predict") as progress:
-        result = run(
-            studies,
-            output,
-            model,
-            settings=settings,
-            case_id=case_id,
-            overrides=series_overrides(t2w, dwi, adc),
-            psa_ng_ml=psa,
-            overwrite=overwrite,
-            resume=resume,
-            workers=workers_of(workers, scheduler, memory_gib, timeout_s),
-            progress=progress,
-        )
+    in_this_process = scheduler is None and (workers == 1 or len(studies) == 1)
+    with _writer() if in_this_process else nullcontext():
+        with importing():
+            from zonate.verbs.predict_studies import predict_studies as run
+            from zonate.zonemap import said_of_not_validated
+        with render.progress_bar("predict") as progress:
+            result = run(
+                studies,
+                output,
+                model,
+                settings=settings,
+                case_id=case_id,
+                overrides=series_overrides(t2w, dwi, adc),
+                psa_ng_ml=psa,
+                overwrite=overwrite,
+                resume=resume,
+                workers=workers_of(workers, scheduler, memory_gib, timeout_s),
+                progress=progress,
+            )
     if deidentify and case_id is None and result.done:
         names = ", ".join(folder.name for folder in result.done)
         what = "the name of the study's folder or zip stands in every file"

@@ -12,7 +12,9 @@ from zonate.io.encapsulated_pdf import write_encapsulated_pdf
 from zonate.io.rtstruct import write_rtstruct
 from zonate.io.seg_writer import write_sectors_seg, write_zones_seg
 from zonate.io.source import SourceImages
+from zonate.io.source_file import write_source
 from zonate.io.sr import write_measurements_sr
+from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
 from zonate.settings.results import OutputSettings
@@ -24,26 +26,32 @@ SOURCE = "source.json"
 """What objects made later, of corrections, refer to."""
 DICOM_FILES = (ZONES, MEASUREMENTS, SECTORS, CONTOURS)
 REPORT_OBJECT = "report.pdf.dcm"
+NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
 Made = TypeVar("Made")
 _DOUBTFUL = "DOUBTFUL: "
 """Before the description of every series, which is what a reader at a PACS sees of it."""
 
 
-def write_dicom_outputs(
-    folder: Path, zones: ZoneMap, source: SourceImages, about_model: Mapping[str, Any], settings: OutputSettings
+def write_objects(
+    folder: Path, zones: ZoneMap, source: SourceImages | None, about_model: Mapping[str, Any], settings: OutputSettings
 ) -> dict[str, str]:
-    """Write what the settings ask for; an object that cannot be made of these headers costs no other.
+    """Write the T2W series' headers, and what the settings ask for: one that these headers do not allow costs no other.
 
     Args:
         folder: Of the case.
-        zones: With something drawn, and measured.
-        source: The T2W series; without a patient, so are the objects.
+        zones: Where nothing is drawn, there are no objects.
+        source: The T2W series; without a patient, so are the objects. None: the study was no DICOM.
         about_model: See `zonate.verbs.model_json.model_to_json`.
         settings: What is wanted.
 
     Returns:
         By file name, why one was not written.
     """
+    if source is None:
+        return dict.fromkeys(DICOM_FILES, NOT_DICOM)
+    write_source(folder / SOURCE, source)
+    if zones.empty:
+        return dict.fromkeys(DICOM_FILES, NO_GLAND) | {SECTORS: why_no_sectors(zones.labels, zones.codes)}
     objects = _Objects(folder, zones, source, algorithm_of(about_model), settings)
     if settings.dicom:
         objects.write_segmentations()

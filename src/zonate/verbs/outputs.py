@@ -7,33 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from zonate.case import Case
+from zonate.helper import aside
 from zonate.io.files import write_json
 from zonate.io.nifti import write_volume
-from zonate.io.source_file import write_source
-from zonate.io.stl import write_surface
+from zonate.io.source import SourceImages
 from zonate.load import LoadedStudy
 from zonate.measurements import NO_SAMPLES, measurements_to_json, rounded, uncertainty_to_json
-from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
 from zonate.pictures.qc import draw_qc
 from zonate.pictures.zones import RESEARCH_USE
 from zonate.report.write import write_report
-from zonate.verbs.dicom_outputs import (
-    DICOM_FILES,
-    REPORT_OBJECT,
-    SECTORS,
-    SOURCE,
-    left_out,
-    write_dicom_outputs,
-    write_report_object,
-)
+from zonate.settings.results import OutputSettings
+from zonate.verbs.dicom_outputs import NOT_DICOM, REPORT_OBJECT, left_out, write_objects, write_report_object
 from zonate.verbs.segment import Segmenter
+from zonate.verbs.surface_outputs import write_surfaces
 from zonate.zonemap import ZoneMap
-from zonate.zones import STRUCTURES, code_name, structure_codes
+from zonate.zones import code_name
 
 ZONES_NAME = "zones.json"
-_NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
 
 
 def write_outputs(
@@ -44,7 +36,7 @@ def write_outputs(
     Where no prostate was found there are `zones.nii.gz`, `zones.json`, `qc.png` and the report, which say so, and no
     object, surface or sector map that could be taken for a result. Where the result is doubtful, every file says so
     itself: in its text, in the description of its series or of its header, or in its name. So does every file of a
-    structure that is not validated.
+    structure that is not validated. Surfaces and objects are put aside (`zonate.helper`).
 
     Args:
         folder: Empty.
@@ -53,35 +45,47 @@ def write_outputs(
         segmenter: What it was segmented by.
         source_key: Of all that the result depends on, see `study_key`; None: it will not be resumed.
     """
-    case, wanted = loaded.case, segmenter.settings.output
-    not_given: dict[str, str] = {}
+    case, wanted, about_model = loaded.case, segmenter.settings.output, segmenter.about_model
+    source = loaded.source.without_patient() if loaded.source and wanted.deidentify else loaded.source
+    with (
+        aside(write_surfaces, folder / "surfaces", zones, wanted) as surfaces,
+        aside(write_objects, folder, zones, source, about_model, wanted) as objects,
+    ):
+        not_given = _write_volumes(folder, case, zones, wanted)
+        draw_qc(
+            folder / "qc.png",
+            case,
+            zones,
+            known=segmenter.model.channels,
+            model_name=about_model["name"],
+            warnings=zones.warnings,
+        )
+        not_given |= surfaces.result()
+        if wanted.report:
+            write_report(folder, case, zones, about_model, created=datetime.now(UTC))
+        else:
+            not_given |= left_out("report", "report.html", "report.pdf")
+        not_given |= objects.result()
+    not_given |= _write_report_object(folder, zones, source, wanted)
+    write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
+
+
+def _write_volumes(folder: Path, case: Case, zones: ZoneMap, wanted: OutputSettings) -> dict[str, str]:
+    """Zones, sectors, and what they are looked at with; what is missing, with the reason."""
+    missing: dict[str, str] = {}
     note = _note(zones)
     write_volume(folder / "zones.nii.gz", zones.labels, note=note)
     if zones.sectors is not None:
         write_volume(folder / "sectors.nii.gz", zones.sectors, note=note)
     else:
-        not_given["sectors.nii.gz"] = why_no_sectors(zones.labels, zones.codes)
+        missing["sectors.nii.gz"] = why_no_sectors(zones.labels, zones.codes)
     if wanted.images:
-        not_given |= _write_images(folder, case, zones, note)
+        missing |= _write_images(folder, case, zones, note)
     else:
-        not_given |= left_out("images", "t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz")
+        missing |= left_out("images", "t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz")
     if zones.uncertainty is None:
-        not_given["uncertainty"] = NO_SAMPLES
-    draw_qc(
-        folder / "qc.png",
-        case,
-        zones,
-        known=segmenter.model.channels,
-        model_name=segmenter.about_model["name"],
-        warnings=zones.warnings,
-    )
-    not_given |= _write_surfaces(folder / "surfaces", zones) if wanted.surfaces else left_out("surfaces", "surfaces")
-    if wanted.report:
-        write_report(folder, case, zones, segmenter.about_model, created=datetime.now(UTC))
-    else:
-        not_given |= left_out("report", "report.html", "report.pdf")
-    not_given |= _write_objects(folder, loaded, zones, segmenter)
-    write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
+        missing["uncertainty"] = NO_SAMPLES
+    return missing
 
 
 def _note(zones: ZoneMap) -> str:
@@ -105,40 +109,13 @@ def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[s
     return missing
 
 
-def _write_surfaces(folder: Path, zones: ZoneMap) -> dict[str, str]:
-    """One a structure that the model tells apart and found; what is missing, with the reason.
-
-    A planning system shows a surface's name and nothing that lies beside it: doubtful, and not validated, stand there.
-    """
-    missing = {}
-    for structure in STRUCTURES:
-        unproven = "not-validated-" if structure in zones.not_validated else ""
-        file = folder / f"{'doubtful-' if zones.doubt else ''}{unproven}{structure.lower()}.stl"
-        volume_ml = zones.volumes_ml()[structure]
-        if volume_ml:
-            write_surface(file, zones.labels, structure_codes(structure, zones.codes) or ())
-        elif volume_ml is not None:
-            missing[f"surfaces/{file.name}"] = "no voxel of it was found"
-    return missing
-
-
-def _write_objects(folder: Path, loaded: LoadedStudy, zones: ZoneMap, segmenter: Segmenter) -> dict[str, str]:
-    """What a PACS takes; what is missing, with the reason."""
-    if loaded.source is None:
-        return dict.fromkeys((*DICOM_FILES, REPORT_OBJECT), _NOT_DICOM)
-    wanted = segmenter.settings.output
-    source = loaded.source.without_patient() if wanted.deidentify else loaded.source
-    missing: dict[str, str] = {}
-    write_source(folder / SOURCE, source)
-    if zones.empty:
-        missing |= dict.fromkeys(DICOM_FILES, NO_GLAND) | {SECTORS: why_no_sectors(zones.labels, zones.codes)}
-    else:
-        missing |= write_dicom_outputs(folder, zones, source, segmenter.about_model, wanted)
-    if wanted.report:
-        missing |= write_report_object(folder, zones, source)
-    else:
-        missing |= left_out("report", REPORT_OBJECT)
-    return missing
+def _write_report_object(
+    folder: Path, zones: ZoneMap, source: SourceImages | None, wanted: OutputSettings
+) -> dict[str, str]:
+    """The report as a PACS takes it; why it is missing."""
+    if source is None:
+        return {REPORT_OBJECT: NOT_DICOM}
+    return write_report_object(folder, zones, source) if wanted.report else left_out("report", REPORT_OBJECT)
 
 
 def _report(case: Case, zones: ZoneMap, segmenter: Segmenter, not_given: Mapping[str, str]) -> dict[str, Any]:

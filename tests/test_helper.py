@@ -1,0 +1,91 @@
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from zonate.errors import StudyError
+from zonate.helper import aside, helping
+
+
+@pytest.fixture(autouse=True)
+def _where_the_tests_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the other process finds what is put aside here."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+
+def own_process() -> int:
+    return os.getpid()
+
+
+def fails(case_id: str) -> None:
+    raise StudyError(f"case {case_id}: nothing to read")
+
+
+def ends_its_process(caller: int) -> int:
+    """Unless it is the caller's own."""
+    if os.getpid() != caller:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def prints() -> str:
+    print("this is no answer")  # noqa: T201
+    os.write(1, b"nor this")
+    return "the answer"
+
+
+def slept_until(file: Path) -> float:
+    time.sleep(0.2)
+    file.touch()
+    return file.stat().st_mtime
+
+
+def test_without_a_helper_it_is_done_here_when_it_is_asked_for(tmp_path: Path) -> None:
+    with aside((tmp_path / "made").touch) as touched:
+        assert not (tmp_path / "made").exists()
+        touched.result()
+    assert (tmp_path / "made").exists()
+    assert aside(own_process).result() == os.getpid()
+
+
+def test_one_process_does_all_that_is_put_aside() -> None:
+    with helping("zonate.geometry"):
+        with aside(own_process) as first, aside(own_process) as second:
+            assert first.result() == second.result() != os.getpid()
+        helper = first.result()
+    assert aside(own_process).result() == os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(helper, 0)
+
+
+def test_what_fails_there_is_raised_here_and_the_next_is_done() -> None:
+    with helping(), aside(fails, "P1") as failing, aside(own_process) as next_one:
+        with pytest.raises(StudyError, match="case P1: nothing to read"):
+            failing.result()
+        assert next_one.result() != os.getpid()
+
+
+def test_what_a_process_that_dies_was_to_do_is_done_here() -> None:
+    here = os.getpid()
+    with helping(), aside(ends_its_process, here) as first, aside(own_process) as second:
+        assert (first.result(), second.result()) == (here, here)
+
+
+def test_a_helper_that_cannot_begin_costs_nothing() -> None:
+    with helping("zonate.there_is_no_such_module"), aside(own_process) as work:
+        assert work.result() == os.getpid()
+
+
+def test_what_is_printed_is_no_answer() -> None:
+    with helping(), aside(prints) as work:
+        assert work.result() == "the answer"
+
+
+def test_leaving_the_block_waits_for_what_has_begun(tmp_path: Path) -> None:
+    """A folder that is half written can be removed then: nobody writes into it any more."""
+    with helping():
+        with pytest.raises(KeyError), aside(slept_until, tmp_path / "made"):
+            raise KeyError
+        assert (tmp_path / "made").exists()
