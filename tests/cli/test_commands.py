@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, what goes where, and the help."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Never
@@ -13,6 +14,7 @@ from zonate.config import Settings, load_recipe
 from zonate.dataset.storage import Cache
 from zonate.errors import DatasetError
 from zonate.fast import fast
+from zonate.helper import aside
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -211,6 +213,32 @@ def test_predict_says_what_the_zones_warn_of_and_the_models_terms(
         "Not validated: distal prostatic urethra, anterior fibromuscular stroma; too few patients showed how well"
     )
     assert printed.count(unproven) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "cores", "helped"),
+    [
+        ((), 2, True),
+        (("--workers", "1"), 2, True),
+        ((), 1, False),
+        (("--timeout-s", "60"), 2, False),  # in a worker's process
+        (("--scheduler", "tcp://there:8786"), 2, False),
+    ],
+)
+def test_predict_has_a_second_process_where_it_segments_itself_and_there_is_a_core_for_it(
+    words: tuple[str, ...], cores: int, helped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def segment(*_a: object, **_n: object) -> PredictResult:
+        with aside(os.getpid) as work:
+            seen.append(work.result() != os.getpid())
+        return PredictResult((), {})
+
+    monkeypatch.setattr("zonate.verbs.predict_studies.predict_studies", segment)
+    monkeypatch.setattr("zonate.cli.studies.usable_cores", lambda: cores)
+    assert call(monkeypatch, "predict", str(tmp_path), "-o", str(tmp_path), *words) == 0
+    assert seen == [helped]
 
 
 def test_info_tells_recipes_and_zones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

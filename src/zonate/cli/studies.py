@@ -190,8 +190,8 @@ def predict(
         settings.append(f"prediction.samples={samples}")
     if deidentify:
         settings.append("output.deidentify=true")
-    in_this_process = scheduler is None and (workers == 1 or len(studies) == 1)
-    with _writer() if in_this_process else nullcontext():
+    crew = workers_of(workers, scheduler, memory_gib, timeout_s)
+    with _writer() if crew.fitted(len(studies)).here else nullcontext():
         with importing():
             from zonate.verbs.predict_studies import predict_studies as run
             from zonate.zonemap import said_of_not_validated
@@ -206,7 +206,7 @@ def predict(
                 psa_ng_ml=psa,
                 overwrite=overwrite,
                 resume=resume,
-                workers=workers_of(workers, scheduler, memory_gib, timeout_s),
+                workers=crew,
                 progress=progress,
             )
     if deidentify and case_id is None and result.done:
