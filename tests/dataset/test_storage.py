@@ -309,6 +309,12 @@ def test_what_is_half_fetched_counts_and_what_a_kill_left_of_it_is_removed(tmp_p
     assert arriving.exists()
 
 
+def test_a_signed_url_is_refused_without_showing_its_signature(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"https://there/set\?\*\*\* opens a single file") as told:
+        Dataset.open("https://there/set?sig=secret&se=2026", Cache(tmp_path))
+    assert "secret" not in str(told.value)
+
+
 def test_credentials_in_a_url_are_used_and_never_shown(
     tmp_path: Path, served: tuple[str, list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:

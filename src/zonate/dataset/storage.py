@@ -25,6 +25,7 @@ _KEPT = 0.9  # the share of the bound that is left when the oldest files are rem
 _UNCOUNTED = 0.05  # the share of the bound after which files are counted anew, since other processes fetch as well
 _ABANDONED_S = 3600.0  # a file of which nothing has come for so long is fetched by nobody
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_QUERY = re.compile(r"(?<=\?)[^\s'\"]+")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def storage_of(place: Path | str, cache: Cache | None = None) -> Storage:
     """
     if isinstance(place, Path) or "://" not in place:
         return LocalFiles(Path(place))
+    if "?" in place:
+        raise ConfigError(
+            f"{_without_credentials(place)} opens a single file, and a dataset is a folder of many: give the folder's "
+            "URL, and what may read it as the store's own settings or before its host"
+        )
     if cache is None:
         raise ConfigError(
             f"{_without_credentials(place)} is read through a cache on this machine: say where it may lie "
@@ -241,5 +247,5 @@ def _kept_in(folder: Path) -> tuple[list[tuple[float, int, Path]], int]:
 
 
 def _without_credentials(text: str) -> str:
-    """With `***` for what stands before the host of each URL."""
-    return _CREDENTIALS.sub("***@", text)
+    """With `***` for what stands before the host of each URL, and for its query, which may be a signature."""
+    return _QUERY.sub("***", _CREDENTIALS.sub("***@", text))
