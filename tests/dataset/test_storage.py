@@ -159,6 +159,20 @@ def test_the_cache_is_bounded_and_says_once_that_it_is_small(
     ]
 
 
+def test_what_was_fetched_just_now_stays_whatever_the_clock_says(
+    tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    download = CachedFiles._download
+
+    def in_the_past(files: CachedFiles, key: str, target: Path) -> None:
+        download(files, key, target)
+        os.utime(target, (1.0, 1.0))
+
+    monkeypatch.setattr(CachedFiles, "_download", in_the_past)
+    dataset = Dataset.open(in_memory, Cache(tmp_path / "cache", max_bytes=1))
+    assert epoch(dataset) == epoch(Dataset.open(tmp_path / "local"))
+
+
 def test_threads_that_want_one_file_fetch_it_once(
     tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

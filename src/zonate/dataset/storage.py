@@ -181,7 +181,7 @@ class CachedFiles:
                 with atomic_path(target) as temporary:
                     self._download(key, temporary)
                     fetched_bytes = temporary.stat().st_size  # once it has its name, another thread may remove it
-                self._bound(fetched_bytes)
+                self._bound(target, fetched_bytes)
 
     def _lock(self, key: str) -> threading.Lock:
         """That of a file, always the same: two threads never fetch one file at a time; some files share one."""
@@ -196,8 +196,8 @@ class CachedFiles:
             why = _without_credentials(f"{type(error).__name__}: {error}")
             raise FetchError(f"{self.where}/{key} cannot be fetched: {why}") from None  # a traceback shows the URL
 
-    def _bound(self, fetched_bytes: int) -> None:
-        """Remove the pixels that were used longest ago once there are too many."""
+    def _bound(self, fetched: Path, fetched_bytes: int) -> None:
+        """Remove the pixels that were used longest ago once there are too many, but never what was fetched just now."""
         with self._counting:
             self._bytes += fetched_bytes
             self._uncounted += fetched_bytes
@@ -215,9 +215,11 @@ class CachedFiles:
                     limit / 1e9,
                     self.where,
                 )
-            for _, size, file in shards[:-1]:  # the last one was fetched just now
+            for _, size, file in shards:
                 if self._bytes <= _KEPT * limit:
                     break
+                if file == fetched:  # which clocks may not tell: they tick a few times in a hundredth of a second
+                    continue
                 file.unlink(missing_ok=True)
                 self._bytes -= size
 
