@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def prints() -> str:
     print("this is no answer")  # noqa: T201
     os.write(1, b"nor this")
     return "the answer"
+
+
+class TwoSaidError(Exception):
+    """Pickles, and cannot be made anew of what it pickles to."""
+
+    def __init__(self, what: str, case_id: str) -> None:
+        super().__init__(f"{what} of {case_id}")
+
+
+def says_two() -> None:
+    raise TwoSaidError("nothing", "P1")
 
 
 def slept_until(file: Path) -> float:
@@ -81,6 +93,42 @@ def test_a_helper_that_cannot_begin_costs_nothing() -> None:
 def test_what_is_printed_is_no_answer() -> None:
     with helping(), aside(prints) as work:
         assert work.result() == "the answer"
+
+
+@pytest.mark.parametrize("printed", ["clean", "Intel(R) oneAPI", "a line\\nand one without an end"])
+def test_what_python_prints_when_it_starts_is_no_answer(
+    printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`c` and `I` are such as an answer could begin with."""
+    (tmp_path / "sitecustomize.py").write_text(f'import sys; sys.stdout.write("{printed}")', encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with helping(), aside(own_process) as work:
+        assert work.result() != os.getpid()
+
+
+def test_an_exception_that_does_not_travel_is_raised_by_doing_it_here() -> None:
+    with helping(), aside(says_two) as failing, aside(own_process) as next_one:
+        with pytest.raises(TwoSaidError, match="nothing of P1"):
+            failing.result()
+        assert next_one.result() != os.getpid()
+
+
+def test_what_cannot_be_sent_is_done_here() -> None:
+    with helping(), aside(lambda: os.getpid()) as work, aside(own_process) as next_one:
+        assert work.result() == os.getpid() != next_one.result()
+
+
+def test_much_is_sent_and_answered() -> None:
+    """More than a pipe holds, both ways."""
+    much = bytes(5_000_000)
+    with helping(), aside(bytes.upper, much) as first, aside(bytes.upper, much) as second:
+        assert first.result() == second.result() == much
+
+
+def test_where_no_process_is_to_be_had_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/there/is/none")
+    with helping(), aside(own_process) as work:
+        assert work.result() == os.getpid()
 
 
 def test_leaving_the_block_waits_for_what_has_begun(tmp_path: Path) -> None:

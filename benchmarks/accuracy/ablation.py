@@ -31,7 +31,8 @@ from zonate.io.files import write_text
 NAME = "ablation"
 """Of the kept results."""
 VALIDATIONS = 3
-"""About: the learning rate ends at nothing, so that a run's end is about its best; the time saved goes into steps."""
+"""About: the learning rate ends at nothing, so that a run's end is about its best; the time saved goes into steps. The
+page says that a variant whose end is not its best loses by it."""
 PAGE = Path(__file__).parents[1] / "ablation.md"
 
 
@@ -98,7 +99,7 @@ def _prepared(variant: Variant, fold: int, seed: int, how: Conditions) -> bool:
     """Whether those that it needs are done."""
     lacking = [name for name in variant.needs if not is_done(_folder(name, fold, seed, how))]
     for name in lacking:
-        print(f"left out: {variant.name}, fold {fold}, seed {seed} ({name} failed)", file=sys.stderr)
+        print(f"left out: {variant.name}, fold {fold}, seed {seed} ({name} is not done)", file=sys.stderr)
     return not lacking
 
 

@@ -12,10 +12,11 @@ from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results
 from benchmarks.accuracy.variants import BASE, GROUPS, VARIANTS, Variant, compared_with
 from zonate.config import Settings, load_recipe
+from zonate.differing_settings import differing_settings
 
 TITLE = "# What each part of the recipe is worth"
-SIZES = ("network.base_channels", "training.patch_px", "training.batch_size")
-"""Settings of which a smaller value makes all variants cheaper alike."""
+OF_A_RUN = ("name", "split", "training.seed", "training.epochs", "training.validate_every_epochs", "training.pictures")
+"""What settings begin with that are a run's and not a recipe's."""
 
 
 def ablation_page(results: Results) -> str:
@@ -42,7 +43,8 @@ def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) ->
         f"{', '.join(map(str, seeds))}: {n_patients} patients who were not trained on, each with the mean over the "
         "seeds.",
         *_smaller(runs),
-        "Every training has as many steps as the recipe's, to within an epoch. Beneath a mean over the patients stands "
+        "Every training has as many steps as the recipe's, to within an epoch; of about three validations in it the "
+        "best is measured, which costs those that do not end at their best. Beneath a mean over the patients stands "
         "the difference to what the variant changes, with its",
         "95 % bootstrap interval over the patients. Few patients: what is not larger than its interval says nothing.",
         _tests(adjusted),
@@ -50,14 +52,19 @@ def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) ->
 
 
 def _smaller(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence on what was changed in the recipe that ships for all variants alike; none where nothing was."""
+    """A sentence on what all variants have otherwise than the recipe that ships; none where nothing was changed."""
     base = next((run for run in runs if run["name"] == BASE), None)
     if base is None:
         return []
-    defaults, ships = Settings(), load_recipe(OWN)
-    sizes = {name: (base["settings"].get(name, attrgetter(name)(defaults)), attrgetter(name)(ships)) for name in SIZES}
-    changed = [f"`{name}` {used} in place of {shipped}" for name, (used, shipped) in sizes.items() if used != shipped]
-    return [f"The recipe is made smaller for it, and all variants with it: {', '.join(changed)}."] if changed else []
+    used, defaults, ships = base["settings"], Settings(), load_recipe(OWN)
+    names = sorted({*used, *differing_settings(defaults, ships)})
+    values = {name: (used.get(name, attrgetter(name)(defaults)), attrgetter(name)(ships)) for name in names}
+    changed = [
+        f"`{name}` {here} in place of {shipped}"
+        for name, (here, shipped) in values.items()
+        if here != shipped and not name.startswith(OF_A_RUN)
+    ]
+    return [f"For all variants alike the recipe has {', '.join(changed)}."] if changed else []
 
 
 def _tests(adjusted: Mapping[tuple[str, str], float | None]) -> str:

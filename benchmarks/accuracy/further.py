@@ -1,5 +1,6 @@
 """Datasets of a fold with more to learn from than its real patients: images made for shapes, or the unlabelled."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from benchmarks.accuracy.unlabelled import UNLABELLED, annotate
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
+from zonate.model import BEST_NAME
 from zonate.verbs.prepare import prepare
+
+IMAGES = 1
+"""For each shape."""
 
 
 def with_shapes(data: Path, work: Path, fold: int, recipe: Settings, *, four_zones_only: bool) -> Path:
@@ -32,7 +37,7 @@ def with_shapes(data: Path, work: Path, fold: int, recipe: Settings, *, four_zon
     sides = Dataset.open(dataset_folder(work, recipe.slicing)).folded(fold)
     unseen = tuple(sorted({entry.patient_id for side in ("test", "validation") for entry in sides.split(side)}))
     only = FOUR_ZONES if four_zones_only else None
-    made = make_images(data, work / "shapes" / f"fold{fold}", leave_out=unseen, n=1, only=only)
+    made = make_images(data, work / "shapes" / f"fold{fold}-{IMAGES}-each", leave_out=unseen, n=IMAGES, only=only)
     name = f"{'four-zone-' if four_zones_only else ''}shapes-fold{fold}"
     return _prepared(work, name, made, fold, recipe)
 
@@ -53,17 +58,19 @@ def with_unlabelled(data: Path, work: Path, fold: int, recipe: Settings, teacher
     Raises:
         DatasetError: A case could not be prepared.
     """
-    manifest = work / "unlabelled" / teacher.name / "manifest.csv"
+    run = teacher / RUN_NAME
+    taught = f"{teacher.name}-{hashlib.sha256((run / BEST_NAME).read_bytes()).hexdigest()[:8]}"
+    manifest = work / "unlabelled" / taught / "manifest.csv"
     if not manifest.is_file():
-        annotate(data / UNLABELLED, [teacher / RUN_NAME], manifest.parent)
-    return _prepared(work, f"unlabelled-{teacher.name}", [manifest], fold, recipe)
+        annotate(data / UNLABELLED, [run], manifest.parent)
+    return _prepared(work, f"unlabelled-{taught}", [manifest], fold, recipe)
 
 
 def _prepared(work: Path, name: str, further: Sequence[Path], fold: int, recipe: Settings) -> Path:
     plain = Dataset.open(dataset_folder(work, recipe.slicing))
     splitting = plain.splitting.model_copy(update={"fold": fold})  # the dataset's own split has some hosts test
     settings = recipe.model_copy(update={"split": splitting})
-    folder = work / "datasets" / name
+    folder = plain.path.with_name(f"{plain.path.name}-{name}")
     result = prepare(folder, manifests=[work / "cases.csv", *further], settings=settings)
     if result.failed:
         raise DatasetError("; ".join(result.failed.values()))

@@ -134,6 +134,8 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
         Variant("images made for the two shapes with four zones besides", cases="four-zone shapes"),
         Variant(_WITH_SHAPES, cases="shapes"),
         Variant("unlabelled patients besides, with zones by the recipe", cases="unlabelled"),
+    ),
+    "Begun from weights that took as many steps before": (
         Variant("begun from what was learnt with the shapes", init=_WITH_SHAPES),
         Variant("begun from what was learnt on simulated studies", init=ON_SIMULATED),
     ),

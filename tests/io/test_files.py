@@ -12,6 +12,7 @@ from zonate.io.files import (
     claim_output_folder,
     is_half_written,
     remove_half_written,
+    remove_left_behind,
     write_json,
     write_text,
 )
@@ -121,3 +122,11 @@ def test_a_name_says_that_it_is_half_written(tmp_path: Path) -> None:
         assert is_half_written(temporary)
     names = (".0123abcd.a.txt", ".zonate-0123abcd", ".zonate-old.a.txt", "a.txt")
     assert not any(is_half_written(tmp_path / name) for name in names)
+
+
+def test_what_is_left_behind_anywhere_in_a_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in (".zonate-0123abcd.a.nii.gz", "deep/.zonate-89ef4567.b.stl", "deep/b.stl", "deep/.hidden"):
+        (tmp_path / name).touch()
+    remove_left_behind(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".hidden", "b.stl", "deep"]

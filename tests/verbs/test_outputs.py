@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.verbs.standins import StandInModel
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.geometry import Volume
-from zonate.helper import helping
+from zonate.helper import aside, helping
 from zonate.io.nifti import read_volume
 from zonate.io.seg import read_segments
 from zonate.io.source import SourceImages
@@ -125,6 +126,8 @@ def test_a_second_process_changes_nothing_of_it(tmp_path: Path) -> None:
     expected = alone.write(doubt="")
     with helping("zonate.verbs.dicom_outputs"):
         assert helped.write(doubt="") == expected
+        with aside(os.getpid) as work:
+            assert work.result() != os.getpid()  # it was there to the end
     assert helped.names == alone.names
     timeless = [name for name in alone.names if name.endswith((".stl", ".nii.gz", ".png", ".json"))]
     assert len(timeless) == 12

@@ -1,4 +1,3 @@
-import logging
 from typing import Any
 
 import pytest
@@ -29,13 +28,11 @@ def test_little_memory_still_lets_one_case_through(monkeypatch: pytest.MonkeyPat
     assert Workers(0).fitted(10).number == 1
 
 
-def test_unknown_memory_leaves_the_cores(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_unknown_memory_leaves_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "usable_cores", lambda: 4)
     monkeypatch.setattr(workers, "usable_memory_gib", lambda: None)
-    caplog.set_level(logging.INFO, "zonate")
     assert Workers(0).fitted(10).number == 4
     assert Workers(4).study_memory_gib is None
-    assert caplog.messages == ["10 cases, 4 at a time"]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,12 @@ def remove_half_written(folder: Path, names: Container[str]) -> None:
             _settle(folder / path.name.removeprefix(_OLD))
 
 
+def remove_left_behind(folder: Path) -> None:
+    """Remove what a process that was killed has left half written anywhere in a folder that nobody writes into now."""
+    for path in [path for path in folder.rglob("*") if is_half_written(path)]:
+        _remove(path)
+
+
 def _half_written(target: Path) -> Path:
     return target.parent / f".zonate-{uuid4().hex[:8]}.{target.name}"
 

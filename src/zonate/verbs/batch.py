@@ -1,5 +1,6 @@
 """The cases of a batch: each has a folder, what is there already is left out, and what fails is set aside."""
 
+import logging
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from contextlib import closing
@@ -17,6 +18,7 @@ from zonate.verbs.parallel import each_case
 from zonate.verbs.set_aside import SetAside, attempt
 from zonate.verbs.workers import Workers
 
+_log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -149,7 +151,9 @@ def do_cases(
             in this process.
         before: How many cases of the batch had ended before.
     """
-    total, names = before + len(tasks), list(tasks)
+    total, names, crew = before + len(tasks), list(tasks), workers.fitted(len(tasks))
+    if crew.scheduler is None:
+        _log.info("%d cases, %d at a time", len(tasks), crew.number)
     progress(before, total, "")
     found: dict[str, Result | SetAside] = {}
 
@@ -159,7 +163,7 @@ def do_cases(
     try:
         with (
             hearing_stages(tell_stage),
-            closing(each_case(tasks, workers.fitted(len(tasks)), output=output, inputs=inputs)) as outcomes,
+            closing(each_case(tasks, crew, output=output, inputs=inputs)) as outcomes,
         ):
             for case_id, outcome in outcomes:
                 found[case_id] = outcome

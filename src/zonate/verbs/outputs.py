@@ -1,6 +1,7 @@
 """What `predict` leaves of a case: volumes, figures, pictures, surfaces, a report, and objects for a PACS."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from zonate.case import Case
 from zonate.helper import aside
-from zonate.io.files import write_json
+from zonate.io.files import remove_left_behind, write_json
 from zonate.io.nifti import write_volume
 from zonate.io.source import SourceImages
 from zonate.load import LoadedStudy
@@ -47,9 +48,10 @@ def write_outputs(
     """
     case, wanted, about_model = loaded.case, segmenter.settings.output, segmenter.about_model
     source = loaded.source.without_patient() if loaded.source and wanted.deidentify else loaded.source
+    drawn = replace(zones, probabilities=zones.probabilities[:, :0], sample_entropy=None)  # all that goes aside
     with (
-        aside(write_surfaces, folder / "surfaces", zones, wanted) as surfaces,
-        aside(write_objects, folder, zones, source, about_model, wanted) as objects,
+        aside(write_surfaces, folder / "surfaces", drawn, wanted) as surfaces,
+        aside(write_objects, folder, drawn, source, about_model, wanted) as objects,
     ):
         not_given = _write_volumes(folder, case, zones, wanted)
         draw_qc(
@@ -66,6 +68,7 @@ def write_outputs(
         else:
             not_given |= left_out("report", "report.html", "report.pdf")
         not_given |= objects.result()
+    remove_left_behind(folder)  # by a second process that was killed
     not_given |= _write_report_object(folder, zones, source, wanted)
     write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
 

@@ -1,6 +1,5 @@
 """Who works on a cohort, and how much of a machine one study may take."""
 
-import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Self
@@ -11,8 +10,6 @@ CASE_MEMORY_GIB = 1.5
 """What a large study takes, from reading to writing."""
 TIMEOUT_S = 3600.0
 """Far longer than any study takes: a study that hangs must not keep a cohort from its end."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,6 @@ class Workers:
             a_case_gib = self.memory_gib or CASE_MEMORY_GIB
             number = usable_cores() if memory_gib is None else min(usable_cores(), int(memory_gib / a_case_gib))
         number = max(1, min(number, cases))
-        if self.scheduler is None:
-            _log.info("%d cases, %d at a time", cases, number)
         return replace(self, number=1 if self.scheduler is not None else number)
 
     @property
