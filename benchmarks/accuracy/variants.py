@@ -14,7 +14,7 @@ FURTHER: tuple[Cases, ...] = ("four-zone shapes", "shapes", "unlabelled")
 BASE, ON_SIMULATED = "the recipe", "the recipe, on simulated studies"
 """What the others are compared with."""
 _JUDGED = "a discriminator, weight 0.1"
-_WITH_SHAPES = "images made for all shapes besides"
+_WITH_SHAPES, _AGAIN = "images made for all shapes besides", "begun from what the recipe learnt"
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,9 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
         Variant("unlabelled patients besides, with zones by the recipe", cases="unlabelled"),
     ),
     "Begun from weights that took as many steps before": (
-        Variant("begun from what was learnt with the shapes", init=_WITH_SHAPES),
-        Variant("begun from what was learnt on simulated studies", init=ON_SIMULATED),
+        Variant(_AGAIN, init=BASE),
+        Variant("begun from what was learnt with the shapes", init=_WITH_SHAPES, against=_AGAIN),
+        Variant("begun from what was learnt on simulated studies", init=ON_SIMULATED, against=_AGAIN),
     ),
     "Use": (
         Variant("no mirror image", ("prediction.flips=false",), retrained=False),

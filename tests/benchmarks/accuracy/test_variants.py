@@ -45,7 +45,7 @@ def test_what_a_variant_needs_comes_before_it() -> None:
     assert VARIANTS["no noise"].needs == ()
     begun = "begun from what was learnt with the shapes"
     names = [variant.name for variant in lineage([begun])]
-    assert names == [BASE, "images made for all shapes besides", begun]
+    assert names == [BASE, "begun from what the recipe learnt", "images made for all shapes besides", begun]
 
 
 def test_what_the_recipe_does_already_is_not_done_twice() -> None:
