@@ -49,7 +49,9 @@ def _chance(p: float) -> str:
 
 
 def interval_cell(found: Difference, digits: int) -> str:
-    """The mean difference with its interval."""
+    """The mean difference with its interval; a dash for one of no patient."""
+    if found.n == 0:
+        return "–"
     return _with_interval(found.mean, found.interval_95, digits, "+")
 
 

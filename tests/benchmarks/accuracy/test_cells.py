@@ -34,6 +34,7 @@ def test_a_difference_of_few_pairs_says_that_it_is_not_tested() -> None:
 
 def test_signs_digits_and_dashes() -> None:
     assert interval_cell(Difference(3, -1.25, (-2.0, 0.0), None), 1) == "-1.2 (-2.0 to +0.0)"
+    assert interval_cell(Difference(0, math.nan, None, None), 1) == "–"
     assert number(0.8149, 3) == "0.815"
     assert number(math.nan, 3) == "–"
 
