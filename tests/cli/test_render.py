@@ -67,3 +67,15 @@ def test_warnings_of_the_package_are_shown_while_asked_for(shown: list[str]) -> 
         logger.warning("the model learns from %s", "[bold]B")
     logger.warning("not shown any more")
     assert shown == [r"[yellow]warning:[/] the model learns from \[bold]B"]
+
+
+def test_a_distance_says_of_how_many_patients_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(mean: float, n: int) -> dict[str, object]:
+        return {"mean": mean, "std": 1.0, "n": n, "interval_95": [mean, mean]}
+
+    written = io.StringIO()
+    monkeypatch.setattr(render, "console", Console(file=written, width=120))
+    of = {"dice": measure(0.5, 15), "hd95_mm": measure(15.4, 3), "volume_error_ml": measure(-2.0, 15)}
+    render.show_summary({"split": "test", "structures": {"AFS": of}})
+    assert "15.40 ± 1.00 (n 3)" in written.getvalue()
+    assert "-2.00 ± 1.00 " in written.getvalue()

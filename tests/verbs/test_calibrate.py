@@ -57,7 +57,7 @@ def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: 
     result = calibrate(run, dataset, samples=2, copies=1, progress=lambda *step: told.append(step))
     assert result.model == run / BEST_NAME
     assert (result.n_patients, result.n_results, result.failed) == (1, 2, {})
-    assert told == [(0, 1, "case2"), (1, 1, "done")]
+    assert told == [(0, 2, "case2"), (1, 2, "case2"), (2, 2, "done")]
     assert "calibrated on 1 patients: the expected Dice is rough" in caplog.text
     model = Model.load(run)
     assert model.calibration == result.calibration
@@ -235,7 +235,7 @@ def test_a_model_of_all_patients_is_calibrated_by_what_others_do_on_those_they_l
         run, five, fold_runs=others, samples=1, copies=1, progress=lambda _done, _of, what: told.append(what)
     )
     left_out = [entry for fold in (0, 2, 3) for entry in Dataset.open(five).folded(fold).split("test")]
-    assert told == [*(entry.case_id for entry in left_out), "done"]  # each case once
+    assert told == [*(entry.case_id for entry in left_out for _ in range(2)), "done"]  # each case and its copy once
     assert result.model == run / BEST_NAME
     assert result.calibration.about == {
         "split": "cross-validation",

@@ -373,9 +373,9 @@ def test_progress_tells_losses_and_dice(dataset: Path, tmp_path: Path) -> None:
     train(dataset, tmp_path / "run", TINY.override(["training.epochs=2"]), progress=lambda *step: told.append(step))
     assert [done for done, _, _ in told] == [1, 2, 3, 4]
     assert {total for _, total, _ in told} == {4}
-    assert "epoch 1/2" in told[0][2]
+    assert told[0][2].startswith("epoch 1/2  losses: ")
     assert "discriminator" in told[0][2]
-    assert "Dice" in told[-1][2]
+    assert "; last validation, Dice: PZ " in told[-1][2]
 
 
 class Read(torch.Tensor):

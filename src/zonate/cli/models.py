@@ -117,6 +117,8 @@ def evaluate(
     about = json.loads((output / "summary.json").read_text(encoding="utf-8"))
     render.show_summary(about)
     render.show_readers(about.get("readers", []))
+    if about["structures"]:
+        render.console.print(f"look at {output / 'boxplots.png'}", markup=False, highlight=False, soft_wrap=True)
     render.show_failures(summary.failed)
     sys.exit(SOME_FAILED if summary.failed else DONE)
 

@@ -25,6 +25,8 @@ _NAMES = 5
 """Cases that are named before the rest is counted."""
 
 console = Console(stderr=True, soft_wrap=False)
+if not console.is_terminal:
+    console.width = 120  # of a log, which is as wide as it needs to be
 
 
 @contextmanager
@@ -214,10 +216,13 @@ _SHOWN = ("hd95_mm", "volume_error_ml")
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
-    """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice."""
+    """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice.
+
+    A distance has no patient in whom a structure was missed: how many it has is said where they are fewer than Dice's.
+    """
     rows = [
         [structure, str(of["dice"]["n"]), _spread(of["dice"]), _interval(of["dice"])]
-        + [_spread(of[name]) for name in _SHOWN]
+        + [_spread(of[name], of["dice"]["n"]) for name in _SHOWN]
         for structure, of in summary["structures"].items()
     ]
     if not rows:
@@ -295,12 +300,13 @@ def show_collection(result: "DownloadResult", *, fetched: bool) -> None:
         console.print("nothing was fetched: add --yes", highlight=False)
 
 
-def _spread(measure: Mapping[str, Any]) -> str:
+def _spread(measure: Mapping[str, Any], expected: int | None = None) -> str:
     if measure["mean"] is None:
         return "–"
+    fewer = f" (n {measure['n']})" if expected is not None and measure["n"] != expected else ""
     if measure["std"] is None:
-        return f"{measure['mean']:.3g}"
-    return f"{measure['mean']:.2f} ± {measure['std']:.2f}"
+        return f"{measure['mean']:.3g}{fewer}"
+    return f"{measure['mean']:.2f} ± {measure['std']:.2f}{fewer}"
 
 
 def _interval(measure: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ def calibrate(
         copies: How many worse copies of each case; they take turns. 0 calibrates on the cases as they are.
         overwrite: Whether an `output` that is there already may be replaced; in place, whether an earlier calibration
             may be.
-        progress: Told after each case.
+        progress: Told of each case and of each of its copies.
 
     Raises:
         ValueError: There is no such split, or one beside fold runs; less than one sample, or a negative number of
@@ -176,22 +176,23 @@ def _see(held_out: Items[HeldOut], samples: int, copies: int, progress: Progress
     cases = [(of, entry) for of in held_out for entry in of.entries]
     observed: defaultdict[str, list[Observed]] = defaultdict(list)
     failed: dict[str, str] = {}
+    each = 1 + len(worse_copies(0, copies))
+    total = len(cases) * each
     for number, (of, entry) in enumerate(cases):
-        progress(number, len(cases), entry.case_id)
+        found: list[tuple[str, Observed]] = []
         try:
             slices = of.dataset.slices(entry.case_id)
-            found = [
-                one
-                for how in (AS_IT_IS, *worse_copies(number, copies))
-                for one in _observe(of.model, entry, degrade(slices, how, seed=number), samples, worse=how != AS_IT_IS)
-            ]
+            for copy, how in enumerate((AS_IT_IS, *worse_copies(number, copies))):
+                progress(number * each + copy, total, entry.case_id)
+                degraded = degrade(slices, how, seed=number)
+                found += _observe(of.model, entry, degraded, samples, worse=how != AS_IT_IS)
         except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
             failed[entry.case_id] = why_set_aside(entry.case_id, error)
             _LOG.warning("case %s is set aside: %s", entry.case_id, failed[entry.case_id])
             continue
         for structure, one in found:
             observed[structure].append(one)
-    progress(len(cases), len(cases), "done")
+    progress(total, total, "done")
     return _Seen(observed, tuple(entry for _, entry in cases if entry.case_id not in failed), failed)
 
 

@@ -219,4 +219,4 @@ def _check_finite(losses: Mapping[str, float], epoch: int) -> None:
 def _describe(epoch: int, epochs: int, sums: Mapping[str, torch.Tensor], steps: int, dice: Mapping[str, float]) -> str:
     losses = " ".join(f"{name} {float(total) / steps:.3g}" for name, total in sums.items())
     found = " ".join(f"{name} {value:.3f}" for name, value in dice.items())
-    return f"epoch {epoch}/{epochs}  {losses}" + (f"  Dice {found}" if found else "")
+    return f"epoch {epoch}/{epochs}  losses: {losses}" + (f"; last validation, Dice: {found}" if found else "")
