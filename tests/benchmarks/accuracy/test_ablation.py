@@ -25,10 +25,13 @@ def test_variants_of_a_toy(tmp_path: Path) -> None:
     ]
     assert ablate(names, how) == []
     results = collect(sorted((tmp_path / "work" / "ablation").iterdir()))
-    assert sorted(results.names) == ["no averaged weights", "no mirror image", BASE]
+    again = "begun from what the recipe learnt"  # what one of them, for which nothing is given, is compared with
+    assert sorted(results.names) == [again, "no averaged weights", "no mirror image", BASE]
     by_name = {run["name"]: run for run in results.runs}
     assert by_name[BASE]["steps"] == by_name["no averaged weights"]["steps"] == 6
     assert by_name["no mirror image"]["curve"] == by_name[BASE]["curve"]
     unmirrored = Job.read(tmp_path / "work" / "ablation" / "no-mirror-image-fold0-seed0")
     assert unmirrored.weights_of == (tmp_path / "work" / "ablation" / "the-recipe-fold0-seed0").resolve()
+    begun = Job.read(tmp_path / "work" / "ablation" / "begun-from-what-the-recipe-learnt-fold0-seed0")
+    assert begun.init == (tmp_path / "work" / "ablation" / "the-recipe-fold0-seed0" / "run").resolve()
     assert "| no mirror image |" in ablation_page(results)
