@@ -130,8 +130,8 @@ def _accuracy(results: Results, external: Results) -> list[str]:
         "",
         f"**Cross-validation**: {patients} patients of NCI-ISBI 2013, each by a model of the same recipe that did "
         "not see them (five folds). The weights that ship learnt from all of them, for about as many epochs, and "
-        "from five patients whom those models annotated and two images made for shapes, whose worth was measured early in "
-        "training only ([ablation](../benchmarks/ablation.md)). "
+        "from five patients whom those models annotated and two images made for shapes, whose worth was measured early "
+        "in training only ([ablation](../benchmarks/ablation.md)). "
         "Mean over patients, "
         f"in 3D on the original grid, with 95 % intervals ({conditions(results.runs_of(OWN))}).",
         "",
