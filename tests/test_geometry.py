@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from zonate.errors import GeometryError
-from zonate.geometry import Crop, Grid, Volume, from_canonical, to_canonical
+from zonate.geometry import Crop, Grid, Volume, box_about, from_canonical, to_canonical
 
 CANONICAL_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # columns: S up, H back, W left
 ALL_48 = [(order, signs) for order in permutations(range(3)) for signs in product((1.0, -1.0), repeat=3)]
@@ -216,3 +216,11 @@ def test_nan_spreads_to_its_neighbours_only() -> None:
     rows = np.where(np.isnan(image[0]).any(axis=1))[0]
     assert 3 <= len(rows) <= 4  # those less than one source pixel away
     assert np.isfinite(image).sum() >= 16 * 16 - 16
+
+
+def test_the_box_about_a_mask_is_the_least_one() -> None:
+    mask = np.zeros((3, 5, 6), dtype=np.bool_)
+    assert box_about(mask) == (slice(0, 0), slice(0, 0), slice(0, 0))
+    mask[1, 2, 3] = mask[1, 4, 0] = True
+    assert box_about(mask) == (slice(1, 2), slice(2, 5), slice(0, 4))
+    assert box_about(mask[1]) == (slice(2, 5), slice(0, 4))

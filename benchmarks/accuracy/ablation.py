@@ -78,7 +78,7 @@ def ablate(names: Sequence[str], how: Conditions) -> list[Path]:
             for variant in ready
             for fold in how.folds
             for seed in how.seeds
-            if _prepared(variant, fold, seed, how)
+            if _can_begin(variant, fold, seed, how)
         ]
         failed += run_jobs([folder for folder in folders if not is_done(folder)], how.parallel)
     return failed
@@ -95,7 +95,7 @@ def _possible(variant: Variant, how: Conditions) -> bool:
     return True
 
 
-def _prepared(variant: Variant, fold: int, seed: int, how: Conditions) -> bool:
+def _can_begin(variant: Variant, fold: int, seed: int, how: Conditions) -> bool:
     """Whether those that it needs are done."""
     lacking = [name for name in variant.needs if not is_done(_folder(name, fold, seed, how))]
     for name in lacking:

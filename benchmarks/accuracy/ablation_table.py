@@ -42,7 +42,7 @@ def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) ->
         f"Fold {', '.join(map(str, folds))} of the patients of [accuracy.md](accuracy.md), seed "
         f"{', '.join(map(str, seeds))}: {n_patients} patients who were not trained on, each with the mean over the "
         "seeds.",
-        *_smaller(runs),
+        *_otherwise(runs),
         "Every training has as many steps as the recipe's, to within an epoch; of about three validations in it the "
         "best is measured, which costs those that do not end at their best. Beneath a mean over the patients stands "
         "the difference to what the variant changes, with its",
@@ -51,7 +51,7 @@ def _head(results: Results, adjusted: Mapping[tuple[str, str], float | None]) ->
     ]
 
 
-def _smaller(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _otherwise(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence on what all variants have otherwise than the recipe that ships; none where nothing was changed."""
     base = next((run for run in runs if run["name"] == BASE), None)
     if base is None:

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zonate.config import Settings
@@ -34,9 +34,9 @@ def prepare_cases(data: Path, work: Path, slicing: SlicingSettings) -> Path:
     text = csv_text(_rows(data))
     if not manifest.is_file() or manifest.read_text(encoding="utf-8") != text:
         write_text(manifest, text)
-    return _prepared(
+    return prepared(
         dataset_folder(work, slicing),
-        manifest,
+        [manifest],
         Settings(slicing=slicing, split=SplitSettings(validation_fraction=0.1)),
     )
 
@@ -53,7 +53,7 @@ def prepare_simulated(manifest: Path, work: Path, slicing: SlicingSettings) -> P
         DatasetError: A study could not be prepared.
     """
     output = work / "datasets" / f"simulated-{_named(slicing)}"
-    return _prepared(output, manifest, Settings(slicing=slicing, alignment=AlignmentSettings(method="header")))
+    return prepared(output, [manifest], Settings(slicing=slicing, alignment=AlignmentSettings(method="header")))
 
 
 def sides(dataset: Dataset, fold: int) -> dict[str, Split]:
@@ -91,8 +91,18 @@ def _named(slicing: SlicingSettings) -> str:
     return f"{slicing.size_px}px-{slicing.spacing_mm:g}mm"
 
 
-def _prepared(output: Path, manifest: Path, settings: Settings) -> Path:
-    result = prepare(output, manifests=[manifest], settings=settings)
+def prepared(output: Path, manifests: Sequence[Path], settings: Settings) -> Path:
+    """Prepare cases, once.
+
+    Args:
+        output: The dataset's folder.
+        manifests: Of the cases.
+        settings: Of slicing, alignment and split.
+
+    Raises:
+        DatasetError: A case could not be prepared.
+    """
+    result = prepare(output, manifests=manifests, settings=settings)
     if result.failed:
         raise DatasetError("; ".join(result.failed.values()))
     print(f"{output.name}: {len(result.done)} cases prepared, {len(result.skipped)} kept", file=sys.stderr)

@@ -4,15 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy.folds import dataset_folder
+from benchmarks.accuracy.folds import dataset_folder, prepared
 from benchmarks.accuracy.job import RUN_NAME
 from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
 from benchmarks.accuracy.unlabelled import UNLABELLED, annotate
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
-from zonate.errors import DatasetError
 from zonate.model import BEST_NAME
-from zonate.verbs.prepare import prepare
 
 IMAGES = 1
 """For each shape."""
@@ -39,7 +37,7 @@ def with_shapes(data: Path, work: Path, fold: int, recipe: Settings, *, four_zon
     only = FOUR_ZONES if four_zones_only else None
     made = make_images(data, work / "shapes" / f"fold{fold}-{IMAGES}-each", leave_out=unseen, n=IMAGES, only=only)
     name = f"{'four-zone-' if four_zones_only else ''}shapes-fold{fold}"
-    return _prepared(work, name, made, fold, recipe)
+    return _joined(work, name, made, fold, recipe)
 
 
 def with_unlabelled(data: Path, work: Path, fold: int, recipe: Settings, teacher: Path) -> Path:
@@ -63,15 +61,12 @@ def with_unlabelled(data: Path, work: Path, fold: int, recipe: Settings, teacher
     manifest = work / "unlabelled" / taught / "manifest.csv"
     if not manifest.is_file():
         annotate(data / UNLABELLED, [run], manifest.parent)
-    return _prepared(work, f"unlabelled-{taught}", [manifest], fold, recipe)
+    return _joined(work, f"unlabelled-{taught}", [manifest], fold, recipe)
 
 
-def _prepared(work: Path, name: str, further: Sequence[Path], fold: int, recipe: Settings) -> Path:
+def _joined(work: Path, name: str, further: Sequence[Path], fold: int, recipe: Settings) -> Path:
     plain = Dataset.open(dataset_folder(work, recipe.slicing))
     splitting = plain.splitting.model_copy(update={"fold": fold})  # the dataset's own split has some hosts test
     settings = recipe.model_copy(update={"split": splitting})
     folder = plain.path.with_name(f"{plain.path.name}-{name}")
-    result = prepare(folder, manifests=[work / "cases.csv", *further], settings=settings)
-    if result.failed:
-        raise DatasetError("; ".join(result.failed.values()))
-    return folder
+    return prepared(folder, [work / "cases.csv", *further], settings)

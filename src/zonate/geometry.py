@@ -262,6 +262,23 @@ class Crop:
         return out
 
 
+def box_about(mask: npt.NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The least box of an array that holds all that is True, for what takes its time by the element.
+
+    Args:
+        mask: Of any number of axes.
+
+    Returns:
+        A slice an axis, `slice(0, 0)` where nothing is True.
+    """
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        held = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(held[0]), int(held[-1]) + 1) if held.size else slice(0, 0))
+    return tuple(box)
+
+
 def _between(values: npt.NDArray[np.float32], positions: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float32]:
     """Values at positions along one axis, each from 0 to its last index: linear between two pixels."""
     below = np.minimum(positions.astype(np.intp), max(values.shape[axis] - 2, 0))

@@ -41,6 +41,7 @@ from zonate.verbs.machine import usable_cores
 if TYPE_CHECKING:
     from zonate.config import Settings
     from zonate.study import Sequence
+    from zonate.verbs.workers import Workers
 
 Studies = Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")]
 
@@ -153,9 +154,9 @@ def _align_one(
     render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
 
 
-def _writer() -> AbstractContextManager[None]:
-    """A second process for a part of what `predict` writes, where there is a core for it; before all slow imports."""
-    if usable_cores() == 1:
+def _writer(crew: "Workers", studies: int) -> AbstractContextManager[None]:
+    """A second process for a part of what this one will write, where it segments itself and there is a core for it."""
+    if usable_cores() == 1 or not crew.fitted(studies).here:
         return nullcontext()
     return helping("zonate.verbs.surface_outputs", "zonate.verbs.dicom_outputs")
 
@@ -191,7 +192,7 @@ def predict(
     if deidentify:
         settings.append("output.deidentify=true")
     crew = workers_of(workers, scheduler, memory_gib, timeout_s)
-    with _writer() if crew.fitted(len(studies)).here else nullcontext():
+    with _writer(crew, len(studies)):  # before all slow imports
         with importing():
             from zonate.verbs.predict_studies import predict_studies as run
             from zonate.zonemap import said_of_not_validated

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
-from zonate.geometry import Crop, Grid, from_canonical, to_canonical
+from zonate.geometry import Crop, Grid, box_about, from_canonical, to_canonical
 from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
@@ -120,10 +120,9 @@ def _told_apart(values: npt.NDArray[Any], background: npt.NDArray[np.float32]) -
 
     Between that one and what lies further out there is nothing to interpolate.
     """
-    differs = (values != background[:, None, None]).any(axis=(0, 1))
-    found = []
-    for across in (1, 0):
-        places = np.flatnonzero(differs.any(axis=across))
-        first, last = (places[0], places[-1]) if places.size else (0, 0)
-        found.append(slice(max(int(first) - 1, 0), int(last) + 2))
-    return found[0], found[1]
+    rows, columns = box_about((values != background[:, None, None]).any(axis=(0, 1)))
+    return _widened(rows), _widened(columns)
+
+
+def _widened(held: slice) -> slice:
+    return slice(max(held.start - 1, 0), held.stop + 1)

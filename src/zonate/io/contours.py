@@ -6,8 +6,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 from contourpy import FillType, contour_generator
-from scipy import ndimage
 
+from zonate.geometry import box_about
 from zonate.io.borders import level_that_encloses, signed_distance_mm
 
 Polygon = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ def outlines(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> li
     """
     if not mask.any():
         return []
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = box_about(mask)
     padded = np.pad(mask[box], _MARGIN)
     first = np.array([side.start for side in box]) - _MARGIN
     distances = signed_distance_mm(padded, spacing_mm)

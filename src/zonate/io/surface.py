@@ -6,10 +6,9 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from zonate.geometry import Volume
+from zonate.geometry import Volume, box_about
 from zonate.io.borders import half_pixel_mm, level_that_encloses, signed_distance_mm
 from zonate.zones import LabelCode
 
@@ -54,7 +53,7 @@ def closed_surface(labels: Volume, members: Iterable[LabelCode]) -> Surface | No
     mask = np.isin(labels.values, [int(code) for code in members])
     if not mask.any():
         return None
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = box_about(mask)
     mask = np.pad(mask[box], _MARGIN)
     first = np.array([side.start for side in box]) - _MARGIN
     vertices, faces = _enclosing(mask, labels.grid.spacing_mm)

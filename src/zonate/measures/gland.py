@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from zonate.geometry import Affine, Grid, Volume
+from zonate.geometry import Affine, Grid, Volume, box_about
 from zonate.zones import LabelCode, structure_codes
 
 Mask = npt.NDArray[np.bool_]
@@ -44,21 +44,11 @@ def label_pieces(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp
         The number (S, H, W) of each voxel's piece, from 1, and 0 outside; and how many voxels each number has, 0 for
         the number 0.
     """
-    box = _box(mask)
+    box = box_about(mask)
     numbers = np.zeros(mask.shape, dtype=np.int32)
     n_pieces = ndimage.label(mask[box], structure=_TOUCHING, output=numbers[box])
     sizes = np.bincount(numbers[mask], minlength=n_pieces + 1)
     return numbers, sizes
-
-
-def _box(mask: Mask) -> tuple[slice, ...]:
-    """The least box about a mask, for what takes its time in proportion to the voxels; empty where the mask is."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        places = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0))
-    return tuple(box)
 
 
 def largest_piece(mask: Mask) -> Mask:

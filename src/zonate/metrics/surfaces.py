@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from zonate.geometry import box_about
+
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
@@ -79,9 +81,10 @@ def surface_distances(
         Internet Res 2021, and its code (deepmind/surface-distance): measures weighted by the areas of elements.
         Theirs come from a table of marching-cubes triangles, ours from `_areas_mm2`.
     """
-    box = _bounding_box(reference | prediction)
-    if box is None:
+    either = reference | prediction
+    if not either.any():
         return None
+    box = box_about(either)
     reference_areas = _areas_mm2(np.pad(reference[box], 1), spacing_mm)  # (S + 1, H + 1, W + 1) blocks of the box
     prediction_areas = _areas_mm2(np.pad(prediction[box], 1), spacing_mm)
     if annotated is not None:
@@ -120,15 +123,7 @@ def _areas_mm2(mask: Mask, spacing_mm: tuple[float, float, float]) -> Values:
     return np.asarray(np.sqrt(squares))
 
 
-def _bounding_box(mask: Mask) -> tuple[slice, slice, slice] | None:
-    """The smallest box that holds the mask; None where the mask is empty."""
-    if not mask.any():
-        return None
-    found = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return found[0], found[1], found[2]
-
-
-def _blocks_within(padded: Mask, box: tuple[slice, slice, slice]) -> Mask:
+def _blocks_within(padded: Mask, box: tuple[slice, ...]) -> Mask:
     """For the blocks of a box with one voxel about it, whether all eight voxels are True; `padded` has that margin."""
     known = padded[tuple(slice(part.start, part.stop + 2) for part in box)]
     for axis in range(3):

@@ -26,7 +26,7 @@ SOURCE = "source.json"
 """What objects made later, of corrections, refer to."""
 DICOM_FILES = (ZONES, MEASUREMENTS, SECTORS, CONTOURS)
 REPORT_OBJECT = "report.pdf.dcm"
-NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
+_NOT_DICOM = "the study is a folder of volumes, not DICOM: there are no headers to refer to"
 Made = TypeVar("Made")
 _DOUBTFUL = "DOUBTFUL: "
 """Before the description of every series, which is what a reader at a PACS sees of it."""
@@ -48,7 +48,7 @@ def write_objects(
         By file name, why one was not written.
     """
     if source is None:
-        return dict.fromkeys(DICOM_FILES, NOT_DICOM)
+        return dict.fromkeys(DICOM_FILES, _NOT_DICOM)
     write_source(folder / SOURCE, source)
     if zones.empty:
         return dict.fromkeys(DICOM_FILES, NO_GLAND) | {SECTORS: why_no_sectors(zones.labels, zones.codes)}
@@ -64,8 +64,24 @@ def write_objects(
     return objects.missing
 
 
-def write_report_object(folder: Path, zones: ZoneMap, source: SourceImages) -> dict[str, str]:
-    """Wrap the case's `report.pdf`, which names its case and nothing else of the patient; why not, by file name."""
+def write_report_object(
+    folder: Path, zones: ZoneMap, source: SourceImages | None, settings: OutputSettings
+) -> dict[str, str]:
+    """Wrap the case's `report.pdf`, which names its case and nothing else of the patient.
+
+    Args:
+        folder: Of the case.
+        zones: That the report is of.
+        source: As `write_objects` takes it.
+        settings: Whether there is a report.
+
+    Returns:
+        By file name, why it was not written.
+    """
+    if source is None:
+        return {REPORT_OBJECT: _NOT_DICOM}
+    if not settings.report:
+        return left_out("report", REPORT_OBJECT)
     missing: dict[str, str] = {}
     _attempt(
         missing,

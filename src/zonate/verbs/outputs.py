@@ -11,7 +11,6 @@ from zonate.case import Case
 from zonate.helper import aside
 from zonate.io.files import remove_left_behind, write_json
 from zonate.io.nifti import write_volume
-from zonate.io.source import SourceImages
 from zonate.load import LoadedStudy
 from zonate.measurements import NO_SAMPLES, measurements_to_json, rounded, uncertainty_to_json
 from zonate.measures.measure import sector_volumes_ml
@@ -20,7 +19,7 @@ from zonate.pictures.qc import draw_qc
 from zonate.pictures.zones import RESEARCH_USE
 from zonate.report.write import write_report
 from zonate.settings.results import OutputSettings
-from zonate.verbs.dicom_outputs import NOT_DICOM, REPORT_OBJECT, left_out, write_objects, write_report_object
+from zonate.verbs.dicom_outputs import left_out, write_objects, write_report_object
 from zonate.verbs.segment import Segmenter
 from zonate.verbs.surface_outputs import write_surfaces
 from zonate.zonemap import ZoneMap
@@ -69,7 +68,7 @@ def write_outputs(
             not_given |= left_out("report", "report.html", "report.pdf")
         not_given |= objects.result()
     remove_left_behind(folder)  # by a second process that was killed
-    not_given |= _write_report_object(folder, zones, source, wanted)
+    not_given |= write_report_object(folder, zones, source, wanted)
     write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
 
 
@@ -110,15 +109,6 @@ def _write_images(folder: Path, case: Case, zones: ZoneMap, note: str) -> dict[s
     else:
         missing["entropy.nii.gz"] = NO_SAMPLES
     return missing
-
-
-def _write_report_object(
-    folder: Path, zones: ZoneMap, source: SourceImages | None, wanted: OutputSettings
-) -> dict[str, str]:
-    """The report as a PACS takes it; why it is missing."""
-    if source is None:
-        return {REPORT_OBJECT: NOT_DICOM}
-    return write_report_object(folder, zones, source) if wanted.report else left_out("report", REPORT_OBJECT)
 
 
 def _report(case: Case, zones: ZoneMap, segmenter: Segmenter, not_given: Mapping[str, str]) -> dict[str, Any]:
