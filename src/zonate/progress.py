@@ -21,7 +21,7 @@ _hears: ContextVar[Callable[[str], None] | None] = ContextVar("_hears", default=
 
 
 def stage(name: str) -> None:
-    """Say what is begun of the case in hand, such as `aligning`, to whoever hears it in this thread."""
+    """Say what is begun, such as `aligning` of the case in hand, to whoever hears it in this thread."""
     if (hears := _hears.get()) is not None:
         hears(name)
 

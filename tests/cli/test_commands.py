@@ -15,6 +15,7 @@ from zonate.dataset.storage import Cache
 from zonate.errors import DatasetError
 from zonate.fast import fast
 from zonate.helper import aside
+from zonate.progress import stage
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -115,6 +116,18 @@ def test_paths_are_printed_as_they_are(
     monkeypatch.setattr("zonate.verbs.simulate.simulate", lambda *_a, **_n: [folder])
     assert call(monkeypatch, "simulate", "-o", str(folder)) == 0
     assert f"1 simulated studies in {folder}; truth" in capsys.readouterr().err
+
+
+def test_what_a_training_begins_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(*_data: object, **_named: object) -> Path:
+        stage("17 patients to learn from")
+        return tmp_path / "best.safetensors"
+
+    monkeypatch.setattr("zonate.verbs.train.train", train)
+    assert call(monkeypatch, "train", "--data", str(tmp_path), "-o", str(tmp_path)) == 0
+    assert capsys.readouterr().err.splitlines()[0] == "17 patients to learn from"
 
 
 def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(

@@ -28,6 +28,26 @@ def test_what_is_said_of_many_cases_is_said_once(shown: list[str]) -> None:
     ]
 
 
+def test_what_differs_by_its_figures_alone_is_said_once(shown: list[str]) -> None:
+    warnings = (
+        "case a: the gland is centred 31 mm from the middle of the image",
+        "case b: the gland is centred 40.5 mm from the middle of the image",
+        "case b: slice 3 is missing",
+        "case b: slice 7 is missing",
+        "fold 1 has no patient",
+        "fold 2 has no patient",
+    )
+    render.show_warnings(warnings)
+    assert shown == [
+        "[yellow]warning:[/] 2 cases (a, b): the gland is centred 31 mm from the middle of the image "
+        "(1 more with other figures)",
+        "[yellow]warning:[/] case b: slice 3 is missing",
+        "[yellow]warning:[/] case b: slice 7 is missing",
+        "[yellow]warning:[/] fold 1 has no patient",
+        "[yellow]warning:[/] fold 2 has no patient",
+    ]
+
+
 def test_a_doubt_is_told_first_and_once(tmp_path: Path, shown: list[str]) -> None:
     about = {"doubt": "the gland is torn; it is cut", "warnings": ["the gland is torn", "ADC is absent"]}
     render.show_prediction(tmp_path, about)

@@ -9,18 +9,21 @@ from matplotlib.image import imread
 from tests.dataset.importers import trees
 from tests.dataset_factory import a_case
 from zonate.config import Settings
+from zonate.dataset.anatomy import examine
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
 from zonate.dataset.slices import Slices, slice_case
 from zonate.dataset.store import Dataset
 from zonate.errors import OutputError
+from zonate.geometry import Grid, Volume
 from zonate.verbs import check as verb
 from zonate.verbs.check import check
 from zonate.verbs.prepare import prepare
-from zonate.zones import LabelCode
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 CODES = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
+GRID = Grid(trees.SHAPE, np.array([[0, 0, 1.5, -36], [0, 1.5, 0, -36], [4.0, 0, 0, 0], [0, 0, 0, 1]]))
 
 
 def dataset(
@@ -85,7 +88,7 @@ def test_figures_of_acquisition_are_compared_within_each_data_set(tmp_path: Path
     sets = ["large"] * 10 + ["small"] * 9
     values = [0.6] * 10 + [0.25] * 8 + [0.5]
     (case,) = check(dataset(tmp_path / "in", values, {}, name="pixel_spacing_mm", sets=sets), tmp_path / "out").outliers
-    assert case.findings == ("pixel_spacing_mm is 0.5, among cases of small about 0.25 (z +13.5)",)
+    assert case.findings == ("the pixel spacing is 0.5 mm, among cases of small about 0.25 mm (z +13.5)",)
     # Among all 19, the median is 0.6 and the median distance 0, so 0.03: the whole of the small set would be far.
     together = check(dataset(tmp_path / "alike", values, {}, sets=sets), tmp_path / "anatomy")
     assert [found.case_id for found in together.outliers] == [f"case{number}" for number in range(10, 18)]
@@ -126,3 +129,12 @@ def test_every_case_is_on_a_contact_sheet_and_a_cut_gland_is_found(tmp_path: Pat
     sheet = imread(tmp_path / "out" / result.sheets[0])
     assert sheet.shape[1] > 1000
     assert np.std(sheet[..., :3]) > 0.05
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_figure_that_is_compared_is_said_in_words(tmp_path: Path) -> None:
+    of_anatomy = examine(Volume(trees.zones(), GRID), ALL_ZONE_CODES, Volume(trees.image().astype(np.float32), GRID))
+    of_case = check(dataset(tmp_path / "in", [1.0], {}), tmp_path / "out").cases[0].figures
+    compared = {*of_anatomy.figures, *of_case} - {"length_mm"} - verb._WITH_LIMITS
+    assert len(compared) > 10
+    assert compared == set(verb._IN_WORDS)

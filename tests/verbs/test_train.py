@@ -22,6 +22,7 @@ from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, O
 from zonate.io import weights
 from zonate.learner import Learner
 from zonate.model import Model
+from zonate.progress import hearing_stages
 from zonate.run_folder import note_epoch
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
@@ -376,6 +377,18 @@ def test_progress_tells_losses_and_dice(dataset: Path, tmp_path: Path) -> None:
     assert told[0][2].startswith("epoch 1/2  losses: ")
     assert "discriminator" in told[0][2]
     assert "; last validation, Dice: PZ " in told[-1][2]
+
+
+def test_what_is_begun_is_said_once(dataset: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    with hearing_stages(said.append):
+        train(dataset, tmp_path / "run", TINY.override(["training.epochs=2"]))
+        train(dataset, tmp_path / "run", TINY.override(["training.epochs=3"]), resume=True)
+    assert said == [
+        "pix2pix: 2 patients to learn from (2 slices), 1 patient to choose the best epoch by; "
+        f"epochs {epochs}, of 2 steps each, on cpu"
+        for epochs in ("1 to 2", "3 to 3")
+    ]
 
 
 class Read(torch.Tensor):

@@ -9,7 +9,7 @@ from typing import NoReturn
 from zonate.cli import render
 from zonate.cli.app import SOME_FAILED, exit_code
 from zonate.errors import ProcessError, ZonateError
-from zonate.progress import Progress, silent
+from zonate.progress import Progress, hearing_stages, silent
 from zonate.verbs.own_place import LOST, own_place
 
 _SECONDS_TO_TELL = 2.0
@@ -28,11 +28,11 @@ def is_first() -> bool:
 
 @contextmanager
 def shown_by_the_first(title: str) -> Iterator[Progress]:
-    """A bar and the warnings of the first process, nothing of the others."""
+    """What the first process begins, its bar and its warnings; nothing of the others."""
     if not is_first():
         yield silent
         return
-    with render.log_warnings(), render.progress_bar(title) as progress:
+    with render.log_warnings(), hearing_stages(render.show_begun), render.progress_bar(title) as progress:
         yield progress
 
 

@@ -1,6 +1,8 @@
 """How results look on a terminal."""
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _NAMES = 5
 """Cases that are named before the rest is counted."""
+_FIGURE = re.compile(r"\d+(\.\d+)?")
 
 console = Console(stderr=True, soft_wrap=False)
 if not console.is_terminal:
@@ -82,6 +85,11 @@ def log_warnings() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+def show_begun(what: str) -> None:
+    """Say what is begun."""
+    console.print(what, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_study(study: "Study") -> None:
     """The table of series of `inspect`."""
     from zonate.study import Sequence
@@ -139,21 +147,29 @@ def show_landmarks(errors: "LandmarkErrors") -> None:
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
-    """A line a warning; what is said of many cases (`case X: …`) is said once."""
-    said: dict[str, list[str]] = {}
-    for warning in warnings:
+    """A line a warning; what is said of many cases (`case X: …`), figures aside, is said once."""
+    alike: dict[tuple[str, int], list[str]] = {}
+    before: Counter[tuple[str, str]] = Counter()  # what is said of one case several times is not put together
+    for warning in dict.fromkeys(warnings):
         case, separator, text = warning.partition(": ")
         of_case = bool(separator) and case.startswith("case ")
-        said.setdefault(text if of_case else warning, []).extend([case.removeprefix("case ")] if of_case else [])
-    for text, cases in said.items():
-        console.print(f"[yellow]warning:[/] {escape(_of_cases(cases) + text)}", highlight=False, soft_wrap=True)
+        kind = _FIGURE.sub("#", text) if of_case else warning
+        alike.setdefault((kind, before[case, kind]), []).append(warning)
+        before[case, kind] += 1
+    for said in alike.values():
+        console.print(f"[yellow]warning:[/] {escape(_of_cases(said))}", highlight=False, soft_wrap=True)
 
 
-def _of_cases(cases: list[str]) -> str:
-    if len(cases) < 2:
-        return f"case {cases[0]}: " if cases else ""
+def _of_cases(warnings: list[str]) -> str:
+    """In a line what is said of each case, which is the same but for its figures."""
+    if len(warnings) == 1:
+        return warnings[0]
+    parts = [warning.removeprefix("case ").partition(": ") for warning in warnings]
+    texts = [text for _, _, text in parts]
+    cases = [case for case, _, _ in parts]
     more = f" and {len(cases) - _NAMES} more" if len(cases) > _NAMES else ""
-    return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): "
+    differ = f" ({len(set(texts)) - 1} more with other figures)" if len(set(texts)) > 1 else ""
+    return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): {texts[0]}{differ}"
 
 
 def show_prediction(folder: Path, about: Mapping[str, Any]) -> None:

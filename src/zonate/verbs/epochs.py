@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zonate.augmentation.augment import augment
 from zonate.config import Settings
+from zonate.dataset.entry import Entry
 from zonate.dataset.loader import Batch, SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.errors import ModelError
@@ -24,7 +25,7 @@ from zonate.learner import Learner
 from zonate.model import BEST_NAME, Model
 from zonate.pictures.training import draw_validation
 from zonate.processes import Processes
-from zonate.progress import Progress, silent
+from zonate.progress import Progress, silent, stage
 from zonate.run_folder import RunState, note_epoch, write_state
 from zonate.validation import Validated, mean_dice, validate
 from zonate.verbs.taught import Taught
@@ -80,6 +81,8 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
     loader = SliceLoader.of(
         run.dataset, run.settings, run.taught.channels, rank=processes.rank, processes=processes.number
     )
+    if run.processes.first:
+        stage(_begun(run, start, len(loader)))
     if run.processes.first and not run.dataset.split("validation"):
         _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
     best, scores = start.best, start.scores
@@ -103,6 +106,22 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
             seconds = time.perf_counter() - began
             state = RunState(epoch, best, scores)
             run.processes.agree(partial(_keep, run, board, state, means, measured, seconds, better=better))
+
+
+def _begun(run: Run, start: RunState, steps: int) -> str:
+    """What is about to happen, in a line."""
+    learns, chooses = run.dataset.split("train"), run.dataset.split("validation")
+    training = run.settings.training
+    return (
+        f"{run.settings.name}: {_patients(learns)} to learn from ({sum(entry.slices for entry in learns)} slices), "
+        f"{_patients(chooses)} to choose the best epoch by; epochs {start.epoch + 1} to {training.epochs}, of {steps} "
+        f"step{'' if steps == 1 else 's'} each, on {run.learner.device}"
+    )
+
+
+def _patients(entries: Sequence[Entry]) -> str:
+    n = len({entry.patient_id for entry in entries})
+    return f"{n} patient{'' if n == 1 else 's'}"
 
 
 def _board(run: Run, start: RunState) -> "SummaryWriter | nullcontext[None]":
