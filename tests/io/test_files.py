@@ -96,6 +96,21 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
+def test_what_another_process_has_written_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    def write_both(name: str, *, overwrite: bool) -> None:
+        with atomic_folder(tmp_path / name, overwrite=overwrite) as ours:
+            (ours / "ours").touch()
+            with atomic_folder(tmp_path / name, overwrite=False) as theirs:
+                (theirs / "theirs").touch()
+
+    with pytest.raises(OutputError, match="holds results already"):
+        write_both("a", overwrite=False)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["theirs"]
+    write_both("b", overwrite=True)
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["ours"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()

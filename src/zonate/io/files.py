@@ -40,7 +40,7 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
 
     Raises:
-        OutputError: As `check_output_folder`.
+        OutputError: As `check_output_folder`, before the block and after it.
     """
     check_output_folder(target, overwrite=overwrite, inputs=inputs)
     target = target.resolve()  # a link to the folder stays one
@@ -49,6 +49,7 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     temporary.mkdir()
     try:
         yield temporary
+        check_output_folder(target, overwrite=overwrite)  # another process may have been quicker
         if target.exists():
             target.replace(_old(target))
         temporary.replace(target)
