@@ -30,8 +30,8 @@ def test_importing_the_command_line_loads_no_heavy_library() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_predicting_loads_nothing_that_reads_datasets_or_runs_clusters() -> None:
-    unneeded = "{'zarr', 'fsspec', 'numcodecs', 'distributed', 'dask', 'pandas'}"
+def test_predicting_loads_nothing_that_reads_datasets_or_runs_clusters_or_that_its_helper_loads() -> None:
+    unneeded = "{'zarr', 'fsspec', 'numcodecs', 'distributed', 'dask', 'pandas', 'highdicom', 'skimage'}"
     code = f"import sys, zonate.verbs.predict_studies; print(sorted({unneeded} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

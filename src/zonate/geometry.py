@@ -215,7 +215,12 @@ class Crop:
         return self._resample(values, self._first, self._step, self._square, 0, outside).astype(np.uint8)
 
     def restore(
-        self, values: npt.NDArray[Any], outside: float, *, corner: tuple[int, int] = (0, 0)
+        self,
+        values: npt.NDArray[Any],
+        outside: float,
+        *,
+        corner: tuple[int, int] = (0, 0),
+        out: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Put values back on the source grid (S, H, W): linear, `outside` elsewhere.
 
@@ -225,11 +230,12 @@ class Crop:
             values: (S, h, w), the cropped pixels or a rectangle of them.
             outside: The value beyond them.
             corner: Row and column of the rectangle's first pixel.
+            out: (S, H, W) where to put them; None: somewhere new.
         """
         first = tuple(-start / step for start, step in zip(self._first, self._step, strict=True))
         step = tuple(1 / step for step in self._step)
         shape = (self.source.shape[1], self.source.shape[2])
-        return self._resample(values.astype(np.float32), first, step, shape, 1, outside, corner)
+        return self._resample(values.astype(np.float32, copy=False), first, step, shape, 1, outside, corner, out)
 
     @property
     def _square(self) -> tuple[int, int]:
@@ -244,6 +250,7 @@ class Crop:
         order: Literal[0, 1],
         outside: float,
         corner: tuple[int, int] = (0, 0),
+        out: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
         """Sample each slice at first + step · index - corner; half a source pixel beyond the edge repeats the edge."""
         places, lying = [], []
@@ -257,7 +264,8 @@ class Crop:
             sampled = values[:, rows[:, None], columns[None, :]]
         else:
             sampled = _between(_between(values, places[0], axis=1), places[1], axis=2)
-        out = np.full((len(values), *shape), outside, dtype=values.dtype)
+        out = np.empty((len(values), *shape), dtype=values.dtype) if out is None else out
+        out[:] = outside
         out[:, *lying] = sampled
         return out
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import ValidationError
 from torch import nn
 
@@ -191,7 +192,8 @@ class Segmentation:
 def on_original_grid(maps: npt.NDArray[np.float32], slices: Slices, codes: tuple[LabelCode, ...]) -> ZoneMap:
     """The likeliest code of each voxel, from maps (S, len(codes), H, W) on the slices' grid; background beyond them."""
     outside = [float(code == LabelCode.BACKGROUND) for code in codes]
-    restored = restore_slices(maps, slices.crop, slices.original, outside)  # (len(codes), S, H, W)
+    threads = torch.get_num_threads()
+    restored = restore_slices(maps, slices.crop, slices.original, outside, threads=threads)  # (len(codes), S, H, W)
     return ZoneMap(Volume(_likeliest(restored, codes), slices.original), codes, restored)
 
 

@@ -135,3 +135,4 @@ def test_restoring_looks_at_no_more_than_what_is_drawn_and_gives_the_same(
     restored = restore_slices(maps, crop, grid, (1.0, 0.0))
     whole = np.stack([crop.restore(maps[:, k], outside) for k, outside in enumerate((1.0, 0.0))])
     np.testing.assert_array_equal(restored, whole)
+    np.testing.assert_array_equal(restore_slices(maps, crop, grid, (1.0, 0.0), threads=2), whole)

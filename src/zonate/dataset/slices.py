@@ -1,5 +1,6 @@
 """A case as the network sees it: square slices of three channels, cut out so that they can be put back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ def neighbour_places(s: npt.ArrayLike, n_slices: int, neighbours: int, step: int
 
 
 def restore_slices(
-    values: npt.NDArray[Any], crop: Crop, original: Grid, outside: npt.ArrayLike
+    values: npt.NDArray[Any], crop: Crop, original: Grid, outside: npt.ArrayLike, *, threads: int = 1
 ) -> npt.NDArray[np.float32]:
     """Put maps on slices back onto the original grid: the inverse of `slice_case`.
 
@@ -102,6 +103,7 @@ def restore_slices(
         crop: Of the slices.
         original: Of the slices.
         outside: (K,) the value of each map outside the slices, such as 1 for background and 0 else.
+        threads: That put maps back at a time.
 
     Returns:
         (K, S, H, W) float32 on the original grid.
@@ -109,9 +111,13 @@ def restore_slices(
     background = np.asarray(outside, dtype=np.float32)
     maps = np.empty((values.shape[1], *crop.source.shape), dtype=np.float32)  # (K, S, H, W), canonical
     rows, columns = _told_apart(values, background)
-    for k in range(len(maps)):
-        told = values[:, k, rows, columns]
-        maps[k] = crop.restore(told, float(background[k]), corner=(rows.start, columns.start))
+    corner = rows.start, columns.start
+
+    def put_back(k: int) -> None:
+        crop.restore(values[:, k, rows, columns], float(background[k]), corner=corner, out=maps[k])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(put_back, range(len(maps))))
     return from_canonical(maps, original)
 
 

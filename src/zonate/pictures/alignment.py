@@ -68,7 +68,7 @@ def draw_alignment(file: Path, acquisition: Acquisition, alignment: Alignment, s
             axis.set_frame_on(False)
             shown = _paint(axis, kind, t2w, volume, s, window)
             if r == 0:
-                axis.set_title(f"slice {s + 1} of {t2w.grid.shape[0]}", fontsize=9, color=_QUIET, pad=3)
+                axis.set_title(f"slice {s + 1} of {t2w.grid.shape[0]}", fontsize=9, color=_QUIET, pad=3, y=1.0)
         axes[r, 0].set_ylabel(label, fontsize=9, color=_INK)
         if shown is not None:
             box = axes[r, -1].get_position()

@@ -51,7 +51,7 @@ def draw_sector_map(
         draw_sectors(axis, image.values[s][window], numbers[s][window], image.grid.spacing_mm[1:], grey)
         there = {SECTORS[number - 1].level for number in np.unique(numbers[s]) if number}
         names = " and ".join(level for level in LEVELS if level in there)
-        axis.set_title(f"slice {s + 1} of {image.grid.shape[0]}: {names}", fontsize=9, color=QUIET, pad=3)
+        axis.set_title(f"slice {s + 1} of {image.grid.shape[0]}: {names}", fontsize=9, color=QUIET, pad=3, y=1.0)
     figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
     for number, line in enumerate(lines):
         figure.text(0.012, 1 - (0.5 + 0.2 * number) / height, line, fontsize=8.5, color=QUIET)

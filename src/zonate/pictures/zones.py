@@ -84,7 +84,7 @@ def draw_zones(
             axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="bilinear")
             outline(axis, values[s][window])
             name = f"{reading.name}, " if reading.name else ""
-            axis.set_title(f"{name}slice {s + 1} of {image.grid.shape[0]}", fontsize=8, color=QUIET, pad=3)
+            axis.set_title(f"{name}slice {s + 1} of {image.grid.shape[0]}", fontsize=8, color=QUIET, pad=3, y=1.0)
     figure.savefig(file, dpi=110, facecolor=PAPER)
 
 

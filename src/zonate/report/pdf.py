@@ -6,6 +6,7 @@ from typing import Any
 
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Frame, Image, KeepTogether, PageTemplate, Spacer
 from reportlab.platypus import Table as Grid
 
@@ -32,12 +33,6 @@ def render_pdf(content: Content) -> bytes:
 
     The same content gives the same bytes.
     """
-    pages = _build(content, 0)[1]  # every page says how many there are
-    return _build(content, pages)[0]
-
-
-def _build(content: Content, pages: int) -> tuple[bytes, int]:
-    """The file, and how many pages it has."""
     buffer = io.BytesIO()
     document: Any = BaseDocTemplate(
         buffer,
@@ -50,21 +45,43 @@ def _build(content: Content, pages: int) -> tuple[bytes, int]:
         invariant=1,
     )
     frame = Frame(_MARGIN, _BOTTOM, _WIDTH, A4[1] - _MARGIN - _BOTTOM, 0, 0, 0, 0)
-    document.addPageTemplates(PageTemplate("report", [frame], onPage=_footer(content, pages)))
+    document.addPageTemplates(PageTemplate("report", [frame], onPage=_footer(content)))
     document.afterFlowable = _bookmark(document)
-    document.build(list(_story(content)))
-    return buffer.getvalue(), int(document.page)
+    document.build(list(_story(content)), canvasmaker=_Counted)
+    return buffer.getvalue()
 
 
-def _footer(content: Content, pages: int) -> Callable[[Any, Any], None]:
+class _Counted(Canvas):  # type: ignore[misc]  # reportlab has no types
+    """Says on each page how many there are, which it knows when all are drawn: a part that each shows, drawn last."""
+
+    def save(self) -> None:
+        pages = self.getPageNumber() - 1
+        for page in range(1, pages + 1):
+            self.beginForm(_number_of(page))
+            _draw_in_footer(self, f"page {page} of {pages}", 2)
+            self.endForm()
+        super().save()
+
+
+def _number_of(page: int) -> str:
+    """The name of the part that numbers a page."""
+    return f"number-{page}"
+
+
+def _footer(content: Content) -> Callable[[Any, Any], None]:
     def draw(canvas: Any, document: Any) -> None:
-        texts = (f"{content.title}: {content.case_id}", content.intended_use, f"page {document.page} of {pages}")
-        for place, (text, align) in enumerate(zip(texts, ("left", "center", "right"), strict=True)):
-            line = paragraph(text, style="quiet", align=align)
-            _, height = line.wrap(_WIDTH / 3, _BOTTOM)
-            line.drawOn(canvas, _MARGIN + place * _WIDTH / 3, 12 * mm - height)
+        _draw_in_footer(canvas, f"{content.title}: {content.case_id}", 0)
+        _draw_in_footer(canvas, content.intended_use, 1)
+        canvas.doForm(_number_of(document.page))
 
     return draw
+
+
+def _draw_in_footer(canvas: Any, text: str, third: int) -> None:
+    """Write into the first, second or last third of a page's lower edge."""
+    line = paragraph(text, style="quiet", align=("left", "center", "right")[third])
+    _, height = line.wrap(_WIDTH / 3, _BOTTOM)
+    line.drawOn(canvas, _MARGIN + third * _WIDTH / 3, 12 * mm - height)
 
 
 def _bookmark(document: Any) -> Callable[[Any], None]:

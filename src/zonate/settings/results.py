@@ -48,6 +48,11 @@ class OutputSettings(Section):
     """A zone without a voxel is `described` in a SEG and has no frames there, or its empty frames are `kept`."""
 
 
+def left_out(setting: str, *files: str) -> dict[str, str]:
+    """Of each file that a setting of OutputSettings leaves out, why there is none."""
+    return dict.fromkeys(files, f"the settings leave it out (output.{setting})")
+
+
 class EvaluationSettings(Section):
     """How a prediction is compared with a reference."""
 

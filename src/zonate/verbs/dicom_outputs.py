@@ -17,7 +17,7 @@ from zonate.io.sr import write_measurements_sr
 from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
-from zonate.settings.results import OutputSettings
+from zonate.settings.results import OutputSettings, left_out
 from zonate.zonemap import ZoneMap, said_of_not_validated
 
 ZONES, SECTORS, MEASUREMENTS = "zones.seg.dcm", "sectors.seg.dcm", "measurements.sr.dcm"
@@ -99,11 +99,6 @@ def write_report_object(
 def algorithm_of(about_model: Mapping[str, Any]) -> DicomAlgorithm:
     """The model as DICOM objects name it: its name, and the program's version with the weights' digest."""
     return DicomAlgorithm(f"Zonate {about_model['name']}", f"{version('zonate')} {about_model['sha256'][:16]}")
-
-
-def left_out(setting: str, *files: str) -> dict[str, str]:
-    """What a setting leaves out, for `not_given`."""
-    return dict.fromkeys(files, f"the settings leave it out (output.{setting})")
 
 
 @dataclass

@@ -18,10 +18,9 @@ from zonate.measures.sector_map import why_no_sectors
 from zonate.pictures.qc import draw_qc
 from zonate.pictures.zones import RESEARCH_USE
 from zonate.report.write import write_report
-from zonate.settings.results import OutputSettings
-from zonate.verbs.dicom_outputs import left_out, write_objects, write_report_object
+from zonate.settings.results import OutputSettings, left_out
+from zonate.verbs.put_aside import write_objects, write_report_object, write_surfaces
 from zonate.verbs.segment import Segmenter
-from zonate.verbs.surface_outputs import write_surfaces
 from zonate.zonemap import ZoneMap
 from zonate.zones import code_name
 
@@ -36,7 +35,7 @@ def write_outputs(
     Where no prostate was found there are `zones.nii.gz`, `zones.json`, `qc.png` and the report, which say so, and no
     object, surface or sector map that could be taken for a result. Where the result is doubtful, every file says so
     itself: in its text, in the description of its series or of its header, or in its name. So does every file of a
-    structure that is not validated. Surfaces and objects are put aside (`zonate.helper`).
+    structure that is not validated. Surfaces and objects are put aside.
 
     Args:
         folder: Empty.
@@ -67,8 +66,9 @@ def write_outputs(
         else:
             not_given |= left_out("report", "report.html", "report.pdf")
         not_given |= objects.result()
+    with aside(write_report_object, folder, drawn, source, wanted) as report_object:
+        not_given |= report_object.result()
     remove_left_behind(folder)  # by a second process that was killed
-    not_given |= write_report_object(folder, zones, source, wanted)
     write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
 
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from zonate.io.stl import write_surface
-from zonate.settings.results import OutputSettings
-from zonate.verbs.dicom_outputs import left_out
+from zonate.settings.results import OutputSettings, left_out
 from zonate.zonemap import ZoneMap
 from zonate.zones import STRUCTURES, structure_codes
 
