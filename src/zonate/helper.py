@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from importlib import import_module
-from traceback import format_exc
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, ParamSpec, Self, TypeVar, cast
 
@@ -172,7 +171,6 @@ def _answered(work: Callable[[], Any]) -> bytes:
     try:
         answer = (True, work())
     except Exception as error:  # noqa: BLE001  (raised where it was asked for)
-        error.add_note(f"in the process that helps:\n{format_exc()}")  # a traceback itself stays behind
         answer = (False, error)
     try:
         answered = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)

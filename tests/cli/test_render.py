@@ -28,23 +28,29 @@ def test_what_is_said_of_many_cases_is_said_once(shown: list[str]) -> None:
     ]
 
 
-def test_what_differs_by_its_figures_alone_is_said_once(shown: list[str]) -> None:
+def test_what_differs_by_what_was_measured_alone_is_said_once(shown: list[str]) -> None:
     warnings = (
-        "case a: the gland is centred 31 mm from the middle of the image",
-        "case b: the gland is centred 40.5 mm from the middle of the image",
-        "case b: slice 3 is missing",
-        "case b: slice 7 is missing",
-        "fold 1 has no patient",
-        "fold 2 has no patient",
+        "case a: the gland is centred 31 mm from the middle of the image, which is 200 mm wide",
+        "case b2: the gland is centred 40.5 mm from the middle of the image, which is 200 mm wide",
+        "case c: the gland is centred 9.5 mm from the middle of the image, which is 200 mm wide",
+        "case a: series 5 is of another patient: file IM012.dcm",
+        "case b2: series 9 is of another patient: file IM044.dcm",
+        "case a: slice 3 is missing",
+        "case a: slice 7 is missing",
+        "case c: slice 7 is missing",
+        "fold 1 has 5 % of the patients",
+        "slice 7 is missing",
     )
     render.show_warnings(warnings)
     assert shown == [
-        "[yellow]warning:[/] 2 cases (a, b): the gland is centred 31 mm from the middle of the image "
-        "(1 more with other figures)",
-        "[yellow]warning:[/] case b: slice 3 is missing",
-        "[yellow]warning:[/] case b: slice 7 is missing",
-        "[yellow]warning:[/] fold 1 has no patient",
-        "[yellow]warning:[/] fold 2 has no patient",
+        "[yellow]warning:[/] 3 cases (a, b2, c): the gland is centred 9.5 to 40.5 mm from the middle of the image, "
+        "which is 200 mm wide",
+        "[yellow]warning:[/] case a: series 5 is of another patient: file IM012.dcm",
+        "[yellow]warning:[/] case b2: series 9 is of another patient: file IM044.dcm",
+        "[yellow]warning:[/] case a: slice 3 is missing",
+        "[yellow]warning:[/] 2 cases (a, c): slice 7 is missing",
+        "[yellow]warning:[/] fold 1 has 5 % of the patients",
+        "[yellow]warning:[/] slice 7 is missing",
     ]
 
 

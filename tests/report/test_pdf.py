@@ -104,3 +104,4 @@ def test_more_warnings_than_a_page_holds_are_all_written() -> None:
     warned = zones(warnings=tuple(f"warning number {n} of a long list" for n in range(120)))
     shown = text_of(render_pdf(compose(case(), warned, ABOUT_MODEL, created=CREATED)))
     assert all(f"Warningnumber{n}ofalonglist." in shown for n in range(120))
+    assert [f"page{n}of5" in shown for n in range(1, 6)] == [True] * 5

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,10 +10,11 @@ from tests.verbs.synthetic import all_files
 from zonate.config import Settings
 from zonate.errors import OutputError
 from zonate.io.nifti import write_volume
+from zonate.pictures.alignment import draw_alignment
 from zonate.settings.data import AlignmentSettings
 from zonate.verbs import align as of_one
-from zonate.verbs.align import align
-from zonate.verbs.align_studies import align_studies
+from zonate.verbs.align import align, is_aligned
+from zonate.verbs.align_studies import align_studies, align_study
 
 SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
 
@@ -65,6 +67,26 @@ def test_what_is_complete_is_skipped_and_what_was_made_otherwise_is_kept(studies
     assert "--overwrite" in refused.failed["one"]
     assert before.items() <= all_files(out).items()
     assert list(align_studies(studies[:1], out, other, resume=True, overwrite=True).done) == [out / "one"]
+
+
+@pytest.mark.parametrize(("other", "fails"), [(SETTINGS, False), (SETTINGS.override(["alignment.region_mm=50"]), True)])
+def test_what_a_worker_that_was_thought_lost_writes_meanwhile_is_the_result_where_it_is_the_same(
+    other: Settings, fails: bool, studies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out" / "one"
+
+    def draw_after_another(*arguments: Any) -> None:
+        monkeypatch.setattr(of_one, "draw_alignment", draw_alignment)
+        align(studies[0], folder, other, case_id="one")
+        draw_alignment(*arguments)
+
+    monkeypatch.setattr(of_one, "draw_alignment", draw_after_another)
+    if fails:
+        with pytest.raises(OutputError, match=r"another process has written .*one meanwhile"):
+            align_study(studies[0], folder, SETTINGS, case_id="one", overwrite=False)
+    else:
+        assert align_study(studies[0], folder, SETTINGS, case_id="one", overwrite=False).record.chosen == "header"
+    assert is_aligned(studies[0], folder, other, case_id="one")
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ def test_figures_of_acquisition_are_compared_within_each_data_set(tmp_path: Path
     sets = ["large"] * 10 + ["small"] * 9
     values = [0.6] * 10 + [0.25] * 8 + [0.5]
     (case,) = check(dataset(tmp_path / "in", values, {}, name="pixel_spacing_mm", sets=sets), tmp_path / "out").outliers
-    assert case.findings == ("the pixel spacing is 0.5 mm, among cases of small about 0.25 mm (z +13.5)",)
+    assert case.findings == ("the pixel spacing is 0.5 mm, among cases of small about 0.25 (z +13.5)",)
     # Among all 19, the median is 0.6 and the median distance 0, so 0.03: the whole of the small set would be far.
     together = check(dataset(tmp_path / "alike", values, {}, sets=sets), tmp_path / "anatomy")
     assert [found.case_id for found in together.outliers] == [f"case{number}" for number in range(10, 18)]

@@ -354,6 +354,30 @@ def test_a_study_that_a_lost_worker_has_written_is_not_written_again(scene: Scen
     of_one.forget_model()
 
 
+@pytest.mark.parametrize(("psa_ng_ml", "fails"), [(None, False), (6.0, True)])
+def test_what_a_worker_that_was_thought_lost_writes_meanwhile_is_the_result_where_it_is_the_same(
+    psa_ng_ml: float | None, fails: bool, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use, kept = of_one.ModelUse.of(scene.file), []
+    study, folder = tmp_path / "one", scene.output / "one"
+
+    def write_after_another(*arguments: Any, **named: Any) -> None:
+        monkeypatch.setattr(of_one, "write_outputs", outputs.write_outputs)
+        of_one.predict_study(study, folder, use, case_id="one", psa_ng_ml=psa_ng_ml)
+        kept.append(all_files(folder))
+        outputs.write_outputs(*arguments, **named)
+
+    monkeypatch.setattr(of_one, "write_outputs", write_after_another)
+    if fails:
+        with pytest.raises(OutputError, match=r"another process has written .*one meanwhile"):
+            of_one.predict_study(study, folder, use, case_id="one")
+    else:
+        of_one.predict_study(study, folder, use, case_id="one")
+    assert kept == [all_files(folder)]
+    assert [path.name for path in scene.output.iterdir()] == ["one"]
+    of_one.forget_model()
+
+
 def test_a_study_whose_output_is_taken_is_not_read(scene: Scene) -> None:
     scene.run("one")
     scene.settings_used.clear()

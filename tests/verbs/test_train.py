@@ -383,11 +383,13 @@ def test_what_is_begun_is_said_once(dataset: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with hearing_stages(said.append):
         train(dataset, tmp_path / "run", TINY.override(["training.epochs=2"]))
-        train(dataset, tmp_path / "run", TINY.override(["training.epochs=3"]), resume=True)
+        for _ in range(2):
+            train(dataset, tmp_path / "run", TINY.override(["training.epochs=3"]), resume=True)
+    patients = "pix2pix: 2 patients to learn from (2 slices), 1 patient to choose the best epoch by; "
     assert said == [
-        "pix2pix: 2 patients to learn from (2 slices), 1 patient to choose the best epoch by; "
-        f"epochs {epochs}, of 2 steps each, on cpu"
-        for epochs in ("1 to 2", "3 to 3")
+        f"{patients}epoch 1 of 2 is next, of 2 steps, on cpu",
+        f"{patients}epoch 3 of 3 is next, of 2 steps, on cpu",
+        "pix2pix: all 3 epochs are done",
     ]
 
 

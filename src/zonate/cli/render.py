@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 _NAMES = 5
 """Cases that are named before the rest is counted."""
-_FIGURE = re.compile(r"\d+(\.\d+)?")
+_MEASURED = re.compile(r"\d+(?:\.\d+)?(?= ?(?:mm|ml|%))")
 
 console = Console(stderr=True, soft_wrap=False)
 if not console.is_terminal:
@@ -147,29 +146,33 @@ def show_landmarks(errors: "LandmarkErrors") -> None:
 
 
 def show_warnings(warnings: tuple[str, ...]) -> None:
-    """A line a warning; what is said of many cases (`case X: …`), figures aside, is said once."""
-    alike: dict[tuple[str, int], list[str]] = {}
-    before: Counter[tuple[str, str]] = Counter()  # what is said of one case several times is not put together
-    for warning in dict.fromkeys(warnings):
+    """A line a warning; what is said of many cases (`case X: …`), measured figures aside, is said once."""
+    alike: dict[tuple[bool, str], list[tuple[str, str]]] = {}
+    for warning in warnings:
         case, separator, text = warning.partition(": ")
         of_case = bool(separator) and case.startswith("case ")
-        kind = _FIGURE.sub("#", text) if of_case else warning
-        alike.setdefault((kind, before[case, kind]), []).append(warning)
-        before[case, kind] += 1
-    for said in alike.values():
-        console.print(f"[yellow]warning:[/] {escape(_of_cases(said))}", highlight=False, soft_wrap=True)
+        said = (case.removeprefix("case "), text) if of_case else ("", warning)
+        alike.setdefault((of_case, _MEASURED.sub("#", said[1])), []).append(said)
+    for (of_case, _), found in alike.items():
+        line = _of_cases(list(dict.fromkeys(case for case, _ in found))) if of_case else ""
+        line += _with_ranges([text for _, text in found])
+        console.print(f"[yellow]warning:[/] {escape(line)}", highlight=False, soft_wrap=True)
 
 
-def _of_cases(warnings: list[str]) -> str:
-    """In a line what is said of each case, which is the same but for its figures."""
-    if len(warnings) == 1:
-        return warnings[0]
-    parts = [warning.removeprefix("case ").partition(": ") for warning in warnings]
-    texts = [text for _, _, text in parts]
-    cases = [case for case, _, _ in parts]
+def _of_cases(cases: list[str]) -> str:
+    if len(cases) == 1:
+        return f"case {cases[0]}: "
     more = f" and {len(cases) - _NAMES} more" if len(cases) > _NAMES else ""
-    differ = f" ({len(set(texts)) - 1} more with other figures)" if len(set(texts)) > 1 else ""
-    return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): {texts[0]}{differ}"
+    return f"{len(cases)} cases ({', '.join(cases[:_NAMES])}{more}): "
+
+
+def _with_ranges(texts: list[str]) -> str:
+    """Texts that differ by measured figures alone in one, with a range in place of each that differs."""
+    ranges = []
+    for figures in zip(*(_MEASURED.findall(text) for text in texts), strict=True):
+        least, most = min(figures, key=float), max(figures, key=float)
+        ranges.append(least if float(least) == float(most) else f"{least} to {most}")
+    return _MEASURED.sub(lambda _: ranges.pop(0), texts[0])
 
 
 def show_prediction(folder: Path, about: Mapping[str, Any]) -> None:

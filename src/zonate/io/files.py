@@ -40,7 +40,7 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
 
     Raises:
-        OutputError: As `check_output_folder`, before the block and after it.
+        OutputError: As `check_output_folder`; or, without `overwrite`, another process was quicker.
     """
     check_output_folder(target, overwrite=overwrite, inputs=inputs)
     target = target.resolve()  # a link to the folder stays one
@@ -49,13 +49,30 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     temporary.mkdir()
     try:
         yield temporary
-        check_output_folder(target, overwrite=overwrite)  # another process may have been quicker
+        if not overwrite:
+            _take(target, temporary)
+            return
         if target.exists():
             target.replace(_old(target))
         temporary.replace(target)
     finally:  # an interrupt too must not lose the old result
-        _settle(target)
+        if overwrite:
+            _settle(target)
         _remove(temporary)
+
+
+def _take(target: Path, folder: Path) -> None:
+    """Give a folder the name of the target, which is empty or missing: the file system decides who is the first."""
+    try:
+        if target.exists():
+            target.rmdir()
+        folder.rename(target)
+    except OSError as error:
+        if target.is_dir() and any(target.iterdir()):
+            raise OutputError(
+                f"another process has written {target} meanwhile: its result is kept, and this one is not"
+            ) from error
+        raise
 
 
 def is_half_written(path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Self
 
 from zonate.case import AlignmentRecord
 from zonate.config import Settings
+from zonate.errors import OutputError
 from zonate.progress import Progress, silent
 from zonate.verbs.align import ALIGNMENT_NAME, DEFAULT_SETTINGS, align, is_aligned
 from zonate.verbs.batch import do_studies, places_of
@@ -107,5 +108,9 @@ def align_study(study: Path, folder: Path, settings: Settings, *, case_id: str, 
         ZonateError: The study cannot be aligned, or its folder may not be written to.
     """
     if overwrite or not is_aligned(study, folder, settings, case_id=case_id):  # else a worker died before it said so
-        align(study, folder, settings, case_id=case_id, overwrite=overwrite)
+        try:
+            align(study, folder, settings, case_id=case_id, overwrite=overwrite)
+        except OutputError:
+            if not is_aligned(study, folder, settings, case_id=case_id):  # else by a worker that was thought lost
+                raise
     return Aligned.read(folder)

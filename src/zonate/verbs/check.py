@@ -41,7 +41,7 @@ _IN_WORDS = {
     "pixel_spacing_mm": ("the pixel spacing", " mm"),
     "field_of_view_mm": ("the field of view", " mm"),
     "t2w_mean": ("the mean of T2W", ""),
-    "gland_ml": ("the gland's volume", " ml"),
+    "gland_ml": ("the volume of what is drawn of the gland", " ml"),
     "gland_from_centre_mm": ("the gland's distance from the middle of the image", " mm"),
     "pz_behind_central_gland_mm": ("how far PZ lies behind the central gland", " mm"),
     "pz_share": ("PZ's share of the gland", ""),
@@ -49,7 +49,7 @@ _IN_WORDS = {
     "pz_share_base": ("PZ's share of the gland's upper third", ""),
     "afs_before_gland_mm": ("how far AFS lies before the gland's middle", " mm"),
     "urethra_below_gland_mm": ("how far the distal urethra lies below the gland's middle", " mm"),
-    "edge_strength_per_mm": ("the strength of the image's edges along the gland's border", " a mm"),
+    "edge_strength_per_mm": ("the strength of edges along the gland's border", " a mm"),
 }
 """What a figure is, and its unit; one that is not here is said by its name."""
 
@@ -193,7 +193,7 @@ def _far_among(name: str, known: Mapping[str, float], among: str) -> list[tuple[
     z = {case_id: 0.6745 * (value - middle) / spread for case_id, value in known.items()}
     what, unit = _IN_WORDS.get(name, (name, ""))
     return [
-        (case_id, f"{what} is {value:.3g}{unit}, among {among} about {middle:.3g}{unit} (z {z[case_id]:+.1f})")
+        (case_id, f"{what} is {value:.3g}{unit}, among {among} about {middle:.3g} (z {z[case_id]:+.1f})")
         for case_id, value in known.items()
         if abs(z[case_id]) > FAR_OUT
     ]

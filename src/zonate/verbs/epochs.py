@@ -111,11 +111,13 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
 def _begun(run: Run, start: RunState, steps: int) -> str:
     """What is about to happen, in a line."""
     learns, chooses = run.dataset.split("train"), run.dataset.split("validation")
-    training = run.settings.training
+    name, last = run.settings.name, run.settings.training.epochs
+    if start.epoch == last:
+        return f"{name}: all {last} epochs are done"
     return (
-        f"{run.settings.name}: {_patients(learns)} to learn from ({sum(entry.slices for entry in learns)} slices), "
-        f"{_patients(chooses)} to choose the best epoch by; epochs {start.epoch + 1} to {training.epochs}, of {steps} "
-        f"step{'' if steps == 1 else 's'} each, on {run.learner.device}"
+        f"{name}: {_patients(learns)} to learn from ({sum(entry.slices for entry in learns)} slices), "
+        f"{_patients(chooses)} to choose the best epoch by; epoch {start.epoch + 1} of {last} is next, of {steps} "
+        f"step{'' if steps == 1 else 's'}, on {run.learner.device}"
     )
 
 

@@ -128,9 +128,13 @@ def predict_study(
     loaded = load_study(study, segmenter.settings, case_id=case_id, overrides=overrides)
     zones = segmenter.segment(loaded.case, psa_ng_ml=psa_ng_ml)
     stage("writing")
-    with atomic_folder(folder, overwrite=overwrite) as half_written:
-        write_outputs(half_written, loaded, zones, segmenter, source_key=key)
-        refuse_corrections(folder)  # one may have been saved meanwhile
+    try:
+        with atomic_folder(folder, overwrite=overwrite) as half_written:
+            write_outputs(half_written, loaded, zones, segmenter, source_key=key)
+            refuse_corrections(folder)  # one may have been saved meanwhile
+    except OutputError:
+        if overwrite or not is_made_from(folder / ZONES_NAME, key):  # else by a worker that was thought lost
+            raise
 
 
 def refuse_corrections(folder: Path) -> None:
