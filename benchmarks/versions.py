@@ -1,0 +1,89 @@
+"""`zonate predict` by these sources and by those of another commit, in turn: what a change is worth on one machine.
+
+    git worktree add ../old COMMIT
+    python -m benchmarks.versions ../old STUDY... [--rounds 3] [--table FILE]
+
+Both run in this environment, with all default outputs; the first round, which fills the caches, does not count.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import circumstances
+from benchmarks.speed.whole import once
+
+PAGE = Path(__file__).with_name("versions.md")
+OURS = Path(__file__).parents[1]
+
+Runs = Mapping[str, Sequence[tuple[float, float]]]
+"""Of the other version and of this one, seconds and MiB of each round."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("other", type=Path, help="a checkout of the other commit")
+    parser.add_argument("studies", type=Path, nargs="+")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--table", type=Path, default=PAGE)
+    given = parser.parse_args()
+    measured = {study.name: rounds(study, given.other, given.rounds) for study in given.studies}
+    how = circumstances(torch.get_num_threads())
+    given.table.write_text(page(measured, commit_of(given.other), how), encoding="utf-8")
+    print(given.table)
+
+
+def rounds(study: Path, other: Path, n: int) -> Runs:
+    """Predict a study by both versions in turn."""
+    taken: dict[str, list[tuple[float, float]]] = {"other": [], "this": []}
+    for _ in range(n + 1):
+        for version, sources in (("other", other), ("this", OURS)):
+            with tempfile.TemporaryDirectory() as output:
+                command = [sys.executable, "-P", "-m", "zonate", "predict", str(study), "-o", output]
+                taken[version].append(once(["env", f"PYTHONPATH={sources.resolve() / 'src'}", *command]))
+    return {version: runs[1:] for version, runs in taken.items()}
+
+
+def commit_of(checkout: Path) -> str:
+    """The commit that is checked out there."""
+    call = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def page(measured: Mapping[str, Runs], other: str, how: Mapping[str, Any]) -> str:
+    """The table: medians over the rounds, and the ratio within each."""
+    n = len(next(iter(measured.values()))["this"])
+    lines = [
+        "# Faster than before?",
+        "",
+        f"`python -m benchmarks.versions` ({how['date']}, {how['machine']}, {how['threads']} threads): "
+        f"`zonate predict` with all its default outputs, by commit {other} and by commit {how['commit']}, in turn; "
+        f"medians of {n} rounds, smallest and largest in brackets. The ratio is taken within a round.",
+        "",
+        f"| study | {other}, s | {how['commit']}, s | ratio | {other}, MiB | {how['commit']}, MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for study, runs in measured.items():
+        seconds = {version: [s for s, _ in each] for version, each in runs.items()}
+        most = {version: max(mib for _, mib in each) for version, each in runs.items()}
+        ratios = [ours / theirs for ours, theirs in zip(seconds["this"], seconds["other"], strict=True)]
+        lines.append(
+            f"| {study} | {_spread(seconds['other'])} | {_spread(seconds['this'])} | {_spread(ratios)} | "
+            f"{most['other']:.0f} | {most['this']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+if __name__ == "__main__":
+    main()
