@@ -3,7 +3,8 @@
     git worktree add ../old COMMIT
     python -m benchmarks.versions ../old STUDY... [--rounds 3] [--table FILE]
 
-Both run in this environment, with all default outputs; the first round, which fills the caches, does not count.
+Both run in this environment, with all default outputs; the first round, which fills the caches, is watched for memory
+and not timed.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from benchmarks.speed.whole import once
 PAGE = Path(__file__).with_name("versions.md")
 OURS = Path(__file__).parents[1]
 
-Runs = Mapping[str, Sequence[tuple[float, float]]]
-"""Of the other version and of this one, seconds and MiB of each round."""
+Runs = Mapping[str, tuple[Sequence[float], float]]
+"""Of the other version and of this one, the seconds of each round, and the most MiB."""
 
 
 def main() -> None:
@@ -42,13 +43,18 @@ def main() -> None:
 
 def rounds(study: Path, other: Path, n: int) -> Runs:
     """Predict a study by both versions in turn."""
-    taken: dict[str, list[tuple[float, float]]] = {"other": [], "this": []}
-    for _ in range(n + 1):
+    seconds: dict[str, list[float]] = {"other": [], "this": []}
+    most_mib = dict.fromkeys(seconds, 0.0)
+    for number in range(n + 1):
         for version, sources in (("other", other), ("this", OURS)):
             with tempfile.TemporaryDirectory() as output:
                 command = [sys.executable, "-P", "-m", "zonate", "predict", str(study), "-o", output]
-                taken[version].append(once(["env", f"PYTHONPATH={sources.resolve() / 'src'}", *command]))
-    return {version: runs[1:] for version, runs in taken.items()}
+                command = ["env", f"PYTHONPATH={sources.resolve() / 'src'}", *command]
+                if number == 0:
+                    most_mib[version] = once(command)[1]
+                else:
+                    seconds[version].append(once(command, watched=False)[0])
+    return {version: (seconds[version], most_mib[version]) for version in seconds}
 
 
 def commit_of(checkout: Path) -> str:
@@ -59,7 +65,7 @@ def commit_of(checkout: Path) -> str:
 
 def page(measured: Mapping[str, Runs], other: str, how: Mapping[str, Any]) -> str:
     """The table: medians over the rounds, and the ratio within each."""
-    n = len(next(iter(measured.values()))["this"])
+    n = len(next(iter(measured.values()))["this"][0])
     lines = [
         "# Faster than before?",
         "",
@@ -71,12 +77,10 @@ def page(measured: Mapping[str, Runs], other: str, how: Mapping[str, Any]) -> st
         "|---|---|---|---|---|---|",
     ]
     for study, runs in measured.items():
-        seconds = {version: [s for s, _ in each] for version, each in runs.items()}
-        most = {version: max(mib for _, mib in each) for version, each in runs.items()}
-        ratios = [ours / theirs for ours, theirs in zip(seconds["this"], seconds["other"], strict=True)]
+        (others, others_mib), (ours, ours_mib) = runs["other"], runs["this"]
+        ratios = [one / another for one, another in zip(ours, others, strict=True)]
         lines.append(
-            f"| {study} | {_spread(seconds['other'])} | {_spread(seconds['this'])} | {_spread(ratios)} | "
-            f"{most['other']:.0f} | {most['this']:.0f} |"
+            f"| {study} | {_spread(others)} | {_spread(ours)} | {_spread(ratios)} | {others_mib:.0f} | {ours_mib:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

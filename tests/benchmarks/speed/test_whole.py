@@ -13,6 +13,19 @@ def test_memory_of_all_processes_together() -> None:
     assert found.timing.median_s > 0.6
 
 
+def test_what_is_timed_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def held(pid: int) -> float:
+        looked_at.append(pid)
+        return 7.0
+
+    monkeypatch.setattr("benchmarks.speed.whole._held_mib", held)
+    found = whole([sys.executable, "-c", "import time; time.sleep(0.1)"], repeats=3)
+    assert found.peak_mib == 7.0
+    assert len(set(looked_at)) == 1  # of four processes
+
+
 def test_a_command_that_fails_is_said() -> None:
     with pytest.raises(RuntimeError, match="ended with 3: gone"):
         whole([sys.executable, "-c", "print('gone'); raise SystemExit(3)"], repeats=1)
