@@ -37,7 +37,7 @@ def whole(command: list[str], repeats: int) -> Whole:
 def once(command: list[str], *, watched: bool = True) -> tuple[float, float]:
     """Run a command; its seconds, and its `Whole.peak_mib`.
 
-    To be watched costs it time, a third more on two slow cores: the kernel walks through what it holds, again and again.
+    To be watched costs it time, a third more on two slow cores: the kernel walks through what it holds again and again.
 
     Args:
         command: To run.

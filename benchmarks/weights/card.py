@@ -44,6 +44,8 @@ _LIMITS = """
 - Few patients, of few scanners, all at 3 T without an endorectal coil; glands from 17 to 313 ml. Nothing is known of
   1.5 T, of hip implants, of patients after treatment, of children.
 - A figure cannot mean more than its reference: experts differ, too.
+- Trained further on the same patients they are no better on those of other sources ([results](concepts/results.md)):
+  what is lacking is patients.
 - Means over few patients: a bootstrap interval over four holds the mean in about 80 of 100.
 - What was to be reached and was not stands in [accuracy.md](../benchmarks/accuracy.md).
 - The AI references against which PROSTATEx patients are compared are themselves models.
