@@ -18,3 +18,8 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real studies (../shared/data) are not on this machine")
     return SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first, so that the others run beside it."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
