@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.machine import circumstances
+from benchmarks.speed.rates import median_and_range
 from zonate.model import Model
 from zonate.networks.blocks import n_image_channels
 from zonate.networks.inference import ReadyNetwork
@@ -173,7 +174,7 @@ def page(
         )
         ratios = [of[engine]["batch_s"] / of["PyTorch"]["batch_s"] for of in rounds]
         lines.append(
-            f"| {engine} | {versions[engine]} | {_spread(batch)} | {_spread(ratios)} | "
+            f"| {engine} | {versions[engine]} | {median_and_range(batch)} | {median_and_range(ratios)} | "
             f"{statistics.median(began):.2f} | {max(difference):.1g} |"
         )
     lines += [
@@ -184,10 +185,6 @@ def page(
         "than that.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 if __name__ == "__main__":

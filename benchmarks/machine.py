@@ -33,13 +33,12 @@ def circumstances(threads: int, beside: int = 1) -> dict[str, Any]:
     }
 
 
-def commit() -> str:
+def commit(checkout: Path = Path(__file__).parent) -> str:
     """The commit that is checked out, with `+` where files of it were changed since; `unknown` outside a checkout."""
-    here = Path(__file__).parent
     calls = (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     try:
         head, changed = (
-            subprocess.run(["git", *call], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
+            subprocess.run(["git", *call], cwd=checkout, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
             for call in calls
         )
     except (OSError, subprocess.CalledProcessError):

@@ -8,8 +8,6 @@ and not timed.
 """
 
 import argparse
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import circumstances
+from benchmarks.machine import circumstances, commit
+from benchmarks.speed.rates import median_and_range
 from benchmarks.speed.whole import once
 
 PAGE = Path(__file__).with_name("versions.md")
@@ -37,7 +36,7 @@ def main() -> None:
     given = parser.parse_args()
     measured = {study.name: rounds(study, given.other, given.rounds) for study in given.studies}
     how = circumstances(torch.get_num_threads())
-    given.table.write_text(page(measured, commit_of(given.other), how), encoding="utf-8")
+    given.table.write_text(page(measured, commit(given.other), how), encoding="utf-8")
     print(given.table)
 
 
@@ -57,12 +56,6 @@ def rounds(study: Path, other: Path, n: int) -> Runs:
     return {version: (seconds[version], most_mib[version]) for version in seconds}
 
 
-def commit_of(checkout: Path) -> str:
-    """The commit that is checked out there."""
-    call = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-
-
 def page(measured: Mapping[str, Runs], other: str, how: Mapping[str, Any]) -> str:
     """The table: medians over the rounds, and the ratio within each."""
     n = len(next(iter(measured.values()))["this"][0])
@@ -79,14 +72,9 @@ def page(measured: Mapping[str, Runs], other: str, how: Mapping[str, Any]) -> st
     for study, runs in measured.items():
         (others, others_mib), (ours, ours_mib) = runs["other"], runs["this"]
         ratios = [one / another for one, another in zip(ours, others, strict=True)]
-        lines.append(
-            f"| {study} | {_spread(others)} | {_spread(ours)} | {_spread(ratios)} | {others_mib:.0f} | {ours_mib:.0f} |"
-        )
+        cells = " | ".join(median_and_range(values) for values in (others, ours, ratios))
+        lines.append(f"| {study} | {cells} | {others_mib:.0f} | {ours_mib:.0f} |")
     return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the machine can do: operations and bytes a second, measured; and the floor that follows for some work."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
@@ -47,6 +47,11 @@ class Timing:
     def of(cls, seconds: list[float]) -> "Timing":
         low, _, high = quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else seconds * 3
         return cls(median(seconds), low, high)
+
+
+def median_and_range(values: Sequence[float]) -> str:
+    """As a cell of a table: the median, and the smallest and the largest in brackets."""
+    return f"{median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def measure_rates(device: str = "cpu") -> Rates:

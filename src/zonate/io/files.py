@@ -49,12 +49,12 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     temporary.mkdir()
     try:
         yield temporary
-        if not overwrite:
+        if overwrite:
+            if target.exists():
+                target.replace(_old(target))
+            temporary.replace(target)
+        else:
             _take(target, temporary)
-            return
-        if target.exists():
-            target.replace(_old(target))
-        temporary.replace(target)
     finally:  # an interrupt too must not lose the old result
         if overwrite:
             _settle(target)

@@ -111,6 +111,6 @@ def align_study(study: Path, folder: Path, settings: Settings, *, case_id: str, 
         try:
             align(study, folder, settings, case_id=case_id, overwrite=overwrite)
         except OutputError:
-            if not is_aligned(study, folder, settings, case_id=case_id):  # else by a worker that was thought lost
+            if overwrite or not is_aligned(study, folder, settings, case_id=case_id):  # else one thought lost wrote it
                 raise
     return Aligned.read(folder)

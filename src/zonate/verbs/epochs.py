@@ -81,10 +81,10 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
     loader = SliceLoader.of(
         run.dataset, run.settings, run.taught.channels, rank=processes.rank, processes=processes.number
     )
-    if run.processes.first:
+    if processes.first:
         stage(_begun(run, start, len(loader)))
-    if run.processes.first and not run.dataset.split("validation"):
-        _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
+        if not run.dataset.split("validation"):
+            _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
     best, scores = start.best, start.scores
     with _board(run, start) as board:
         for epoch in range(start.epoch + 1, training.epochs + 1):
