@@ -3,6 +3,7 @@
 import numpy as np
 
 from zonate.case import Case
+from zonate.counted import counted
 from zonate.errors import StudyError
 from zonate.geometry import Grid, to_canonical
 
@@ -32,8 +33,8 @@ def refuse_unsuitable(case: Case) -> None:
         )
     if grid.shape[0] < LEAST_SLICES:
         raise StudyError(
-            f"case {case.case_id}: the T2W has {grid.shape[0]} slice{'s' if grid.shape[0] > 1 else ''}, and fewer than "
-            f"{LEAST_SLICES} are no volume: give the whole axial series"
+            f"case {case.case_id}: the T2W has {counted(grid.shape[0], 'slice')}, and fewer than {LEAST_SLICES} are no "
+            "volume: give the whole axial series"
         )
     if grid.shape[0] > MOST_SLICES:
         raise StudyError(

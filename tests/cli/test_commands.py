@@ -285,7 +285,7 @@ def test_align_writes_one_study_into_the_output_and_several_into_folders_of_it(
     assert call(monkeypatch, "align", one, "-o", str(alone), *header) == 0
     assert (alone / "alignment.json").is_file()
     assert call(monkeypatch, "align", one, "-o", str(alone), "--resume", *header) == 0
-    assert "1 were there already: alone" in capsys.readouterr().err
+    assert "1 there already: alone" in capsys.readouterr().err
     words = ("align", one, two, str(tmp_path / "nothing"), "-o", str(both), "--workers", "1", *header)
     assert call(monkeypatch, *words) == 1
     assert sorted(path.name for path in both.iterdir()) == ["simulated-0001", "simulated-0002"]
@@ -293,7 +293,7 @@ def test_align_writes_one_study_into_the_output_and_several_into_folders_of_it(
     assert printed.count("alignment not registered: ") == 2
     assert "1 failed (what is not named here is done):\n  nothing: case nothing: there is no folder or zip" in printed
     assert call(monkeypatch, "align", one, two, "-o", str(both), "--resume", *header) == 0
-    assert "2 were there already: simulated-0001, simulated-0002" in capsys.readouterr().err
+    assert "2 there already: simulated-0001, simulated-0002" in capsys.readouterr().err
     assert call(monkeypatch, "align", one, two, "-o", str(both), "--case-id", "x") == 2
 
 

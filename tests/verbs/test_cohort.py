@@ -84,5 +84,5 @@ def test_the_good_ones_are_done_the_broken_listed_and_a_restart_does_what_is_mis
     assert {folder.name for folder in out.iterdir()} == good | {"study-07"}
     assert {folder: (folder / "zones.json").stat().st_mtime_ns for folder in before} == before
     printed = capsys.readouterr().err
-    assert "36 were there already: study-01, study-02, study-03, study-04, study-05 and 31 more" in printed
+    assert "36 there already: study-01, study-02, study-03, study-04, study-05 and 31 more" in printed
     assert "1 failed (what is not named here is done):" in printed

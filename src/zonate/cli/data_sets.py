@@ -25,6 +25,7 @@ from zonate.cli.app import (
     settings_of,
     workers_of,
 )
+from zonate.counted import counted
 
 
 @app.command(rich_help_panel=DATA_SETS)
@@ -90,7 +91,8 @@ def synthesise(
             overwrite=overwrite,
             progress=progress,
         )
-    render.console.print(f"{len(result.done)} cases, for prepare: {result.manifest}", markup=False, soft_wrap=True)
+    made = counted(len(result.done), "case")
+    render.console.print(f"{made}, for prepare: {result.manifest}", markup=False, soft_wrap=True)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 
@@ -132,7 +134,7 @@ def prepare(
             workers=workers_of(workers, scheduler, memory_gib, timeout_s),
             progress=progress,
         )
-    there = f"{len(result.done)} cases prepared, {len(result.skipped)} were there already"
+    there = f"{counted(len(result.done), 'case')} prepared, {len(result.skipped)} there already"
     nothing = "no case could be prepared: there is no dataset"
     render.console.print(there if result.taken else nothing, markup=False, soft_wrap=True)
     render.show_taken(result)

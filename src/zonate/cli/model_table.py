@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zonate.cli import render
+from zonate.counted import counted
 
 _NOT_RECORDED = "not recorded"
 
@@ -52,7 +53,7 @@ def _cases(sources: Iterable[Mapping[str, Any]]) -> str:
 def _patients(number: int | None) -> str:
     if number is None:
         return _NOT_RECORDED
-    return f"{number} patient{'' if number == 1 else 's'}" if number else "nobody"
+    return counted(number, "patient") if number else "nobody"
 
 
 def _calibrated(calibration: Mapping[str, Any] | None) -> str:

@@ -196,9 +196,7 @@ def show_skipped(folders: Items[Path]) -> None:
     if folders:
         names = ", ".join(folder.name for folder in folders[:_NAMES])
         more = f" and {len(folders) - _NAMES} more" if len(folders) > _NAMES else ""
-        console.print(
-            f"{len(folders)} were there already: {names}{more}", markup=False, highlight=False, soft_wrap=True
-        )
+        console.print(f"{len(folders)} there already: {names}{more}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_failures(failed: Mapping[str, str]) -> None:

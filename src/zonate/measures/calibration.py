@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from zonate.counted import counted
 from zonate.measurements import Interval
 from zonate.zones import STRUCTURES
 
@@ -155,11 +156,11 @@ class Calibration:
 
 def calibrated_on(about: Mapping[str, Any]) -> str:
     """Whom a model was calibrated on, from what `Calibration.about` says."""
-    n = about["n_patients"]
-    patients = f"patient{'' if n == 1 else 's'}"
     if models := about.get("fold_models"):
-        return f"{n} {patients}, each by one of {models} models of the same recipe that was not trained on them"
-    return f"{n} {about['split']} {patients} that it was not trained on"
+        patients = counted(about["n_patients"], "patient")
+        return f"{patients}, each by one of {models} models of the same recipe that was not trained on them"
+    patients = counted(about["n_patients"], f"{about['split']} patient")
+    return f"{patients} that it was not trained on"
 
 
 def calibrate_scores(observed: Mapping[str, Sequence[Observed]], about: Mapping[str, Any]) -> Calibration:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from zonate.counted import counted
 from zonate.geometry import Volume
 from zonate.measures.gland import label_pieces
 from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode
@@ -42,8 +43,8 @@ def clean_up(labels: Volume, codes: tuple[LabelCode, ...], how: CleanUp) -> tupl
     if stray.any():
         values[stray] = LabelCode.BACKGROUND
         said.append(
-            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {n_stray} "
-            f"piece{'' if n_stray == 1 else 's'} apart from the largest"
+            f"clean-up removed {stray.sum() * ml:.2f} ml of the gland in {counted(n_stray, 'piece')} apart from the "
+            "largest"
         )
     if how == "largest_component_and_holes":
         stacked_along = int(np.argmax(np.abs(labels.grid.direction[2])))  # the axis nearest to superior

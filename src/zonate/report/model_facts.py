@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from typing import Any
 
+from zonate.counted import counted
 from zonate.measures.calibration import calibrated_on
 from zonate.report.content import Fact, plain, sentence
 from zonate.zonemap import why_not_validated
@@ -52,11 +53,11 @@ def _calibrated(calibration: Mapping[str, Any] | None) -> str:
 def _learnt_from(sources: Items[Mapping[str, Any]]) -> str:
     parts = []
     for source in sources:
-        patients = f"{source['patients']} patient{'' if source['patients'] == 1 else 's'}"
+        patients = counted(source["patients"], "patient")
         before = ", by the weights it began from" if source.get("inherited") else ""
         drawn = _names(LabelCode[name] for name in source["codes"])
         chose = source.get("splits", {}).get("validation", 0)
-        of_them = f"; {chose} case{'' if chose == 1 else 's'} only chose the weights" if chose else ""
+        of_them = f"; {counted(chose, 'case')} only chose the weights" if chose else ""
         parts.append(f"{source['dataset']} ({patients}, {source['licence']}: {drawn}{of_them}{before})")
     return f"{'; '.join(parts)}." if parts else _NOT_RECORDED
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zonate.counted import counted
 from zonate.dataset.licences import restriction
 from zonate.errors import ModelError
 from zonate.measures.calibration import calibrated_on
@@ -167,17 +168,13 @@ def _sources(provenance: Mapping[str, Any]) -> list[str]:
 def _source(source: Mapping[str, Any]) -> str:
     """A data set in a line of a list, which a terminal of any width shows whole."""
     before = " (before)" if source.get("inherited") else ""
-    what = [_counted(source["patients"], "patient")]
+    what = [counted(source["patients"], "patient")]
     if "splits" in source:
         trained, chose = (source["splits"].get(split, 0) for split in ("train", "validation"))
-        what += [_counted(trained, "case")] if trained else []
-        what += [f"{_counted(chose, 'case')} that only chose the epoch"] if chose else []
+        what += [counted(trained, "case")] if trained else []
+        what += [f"{counted(chose, 'case')} that only chose the epoch"] if chose else []
     else:
-        what.append(f"{_counted(source['cases'], 'case')} (whether any only chose the epoch is not recorded)")
+        what.append(f"{counted(source['cases'], 'case')} (whether any only chose the epoch is not recorded)")
     cited = f". Cite: {source['citation']}" if source["citation"] else ""
     labels = ", ".join(source["codes"])
     return f"- **{source['dataset']}**{before}, {source['licence']}: {', '.join(what)}; labels {labels}{cited}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -16,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zonate.augmentation.augment import augment
 from zonate.config import Settings
+from zonate.counted import counted
 from zonate.dataset.entry import Entry
 from zonate.dataset.loader import Batch, SliceLoader
 from zonate.dataset.store import Dataset
@@ -116,14 +117,13 @@ def _begun(run: Run, start: RunState, steps: int) -> str:
         return f"{name}: all {last} epochs are done"
     return (
         f"{name}: {_patients(learns)} to learn from ({sum(entry.slices for entry in learns)} slices), "
-        f"{_patients(chooses)} to choose the best epoch by; epoch {start.epoch + 1} of {last} is next, of {steps} "
-        f"step{'' if steps == 1 else 's'}, on {run.learner.device}"
+        f"{_patients(chooses)} to choose the best epoch by; epoch {start.epoch + 1} of {last} is next, of "
+        f"{counted(steps, 'step')}, on {run.learner.device}"
     )
 
 
 def _patients(entries: Sequence[Entry]) -> str:
-    n = len({entry.patient_id for entry in entries})
-    return f"{n} patient{'' if n == 1 else 's'}"
+    return counted(len({entry.patient_id for entry in entries}), "patient")
 
 
 def _board(run: Run, start: RunState) -> "SummaryWriter | nullcontext[None]":

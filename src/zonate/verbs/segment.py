@@ -8,6 +8,7 @@ from typing import Any
 
 from zonate.case import NO_ALIGNMENT, Case
 from zonate.config import Settings
+from zonate.counted import counted
 from zonate.dataset.image_digest import image_digest
 from zonate.dataset.slices import Slices, slice_case
 from zonate.doubt import with_uncertainty
@@ -129,7 +130,7 @@ class Segmenter:
         if samples == 0 or not self.model.can_sample:
             why = "no samples were drawn" if samples == 0 else "the model has no dropout"
             return replace(zones, warnings=(f"{why}: nothing but its shape was asked whether the result is doubtful",))
-        stage(f"drawing {samples} sample{'' if samples == 1 else 's'}")
+        stage(f"drawing {counted(samples, 'sample')}")
         return with_uncertainty(segmentation, zones, samples, impossible)
 
 
