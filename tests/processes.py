@@ -1,9 +1,13 @@
-"""A function run by several processes that form a group, as torchrun starts them."""
+"""Several processes: a function run by a group of them, as torchrun starts it, and a command that starts others."""
 
 import logging
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psutil
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 
@@ -22,3 +26,33 @@ def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any)
     )
     results = elastic_launch(config, function)(*arguments)
     return [results[rank] for rank in range(number)]
+
+
+@contextmanager
+def started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """A command whose stderr can be read; nothing that it has started is left when the block ends."""
+    environment = {**environment, "PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            _signal(process.pid, signal.SIGKILL)
+
+
+def stderr_at_the_end(process: "subprocess.Popen[str]", limit_s: float = 300.0) -> str:
+    """What it has told; where it hangs, it and what it has started tell where."""
+    try:
+        return process.communicate(timeout=limit_s)[1]
+    except subprocess.TimeoutExpired:
+        _signal(process.pid, signal.SIGABRT)
+        told = process.communicate()[1]
+        raise AssertionError(f"it was not done after {limit_s:g} s:\n{told}") from None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """To a process and all that it has started, those first."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for one in (*process.children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(number)

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,18 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zonate.cli.processes._SECONDS_TO_TELL", 0.0)
 
 
+class _Ended(SystemExit):
+    """As `os._exit` would end it: nothing of the interpreter is taken down."""
+
+
+def _end(code: int) -> None:
+    raise _Ended(code)
+
+
 def _as_second(monkeypatch: pytest.MonkeyPatch, run_id: str = "run") -> None:
     for name, value in (SECOND_OF_TWO | {"TORCHELASTIC_RUN_ID": run_id}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("os._exit", _end)
 
 
 def test_several_devices_of_this_machine_are_started_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,3 +85,18 @@ def test_whose_fellow_is_gone_tells_so_unless_zonate_started_it(
     _as_second(monkeypatch, "zonate-train")
     assert call(monkeypatch, *words) == LOST
     assert capsys.readouterr().err == ""
+
+
+def test_one_of_several_ends_at_once_and_what_it_told_is_there() -> None:
+    """Whatever else the interpreter has to take down, such as threads of gloo that wait for the others."""
+    code = "import atexit; from zonate.cli import processes; atexit.register(print, 'taken down'); print('told'); "
+    told = {}
+    for number, environment in (("one", {}), ("two", SECOND_OF_TWO)):
+        ended = subprocess.run(
+            [sys.executable, "-c", code + "processes.end(2)"],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+        )
+        told[number] = ended.returncode, ended.stdout
+    assert told == {"one": (2, "told\ntaken down\n"), "two": (2, "told\n")}

@@ -1,7 +1,13 @@
+import faulthandler
+import sys
+import time
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+from tests.processes import run_in_processes
 from zonate.errors import ConfigError, ProcessError
 from zonate.verbs.own_place import LOST, Place, own_place
 from zonate.verbs.torchrun import check_devices, exit_code, joined
@@ -30,6 +36,31 @@ def test_without_torchrun_there_is_one_process() -> None:
         assert (fabric.world_size, fabric.global_rank) == (1, 0)
     with joined("bf16-mixed", 1, 1) as fabric:
         assert fabric.world_size == 1
+
+
+@pytest.mark.slow
+def test_a_group_is_left_though_gloo_still_waits_for_the_interpreter() -> None:
+    assert run_in_processes(2, _leave_in_haste) == ["left", "left"]
+
+
+def _leave_in_haste() -> str:
+    faulthandler.dump_traceback_later(60, exit=True)
+    sys.setswitchinterval(60)
+    _learn_in_haste()
+    faulthandler.cancel_dump_traceback_later()
+    return "left"
+
+
+def _learn_in_haste() -> None:
+    """Gloo's threads can't let go of what they exchanged, since this one lets nobody else have the interpreter."""
+    with joined("32-true", None, None) as fabric:
+        network = fabric.setup(nn.Linear(3, 1))
+        network(torch.ones(2, 3)).sum().backward()
+        for _ in range(8):
+            torch.distributed.all_reduce(torch.ones(1), async_op=True)
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            pass
 
 
 def test_several_machines_need_torchrun_whose_command_is_said() -> None:

@@ -2,16 +2,16 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.dataset_factory import a_dataset
+from tests.processes import started, stderr_at_the_end
 from zonate.config import Settings
 from zonate.dataset.splits import Split
 from zonate.verbs.train import train
@@ -53,9 +53,11 @@ def _command(dataset: Path, run: Path, *more: str) -> tuple[list[str], dict[str,
     return [sys.executable, "-m", "zonate", "train", *words], os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def _train(dataset: Path, run: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    command, environment = _command(dataset, run, *more)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _train(dataset: Path, run: Path, *more: str) -> tuple[int, str]:
+    """The exit code, and what was told."""
+    with started(*_command(dataset, run, *more)) as command:
+        told = stderr_at_the_end(command)
+    return command.returncode, told
 
 
 def _toml(settings: Settings) -> str:
@@ -75,12 +77,12 @@ def test_two_processes_learn_what_one_does_and_each_goes_on_where_the_other_stop
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     train(dataset, one, SETTINGS)
-    done = _train(dataset, two)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("best model: ") == 1
+    code, told = _train(dataset, two)
+    assert code == 0, told
+    assert told.count("best model: ") == 1
     train(dataset, two, SETTINGS.override(["training.epochs=2"]), resume=True)
-    done = _train(dataset, one, "--resume", "--set", "training.epochs=2")
-    assert done.returncode == 0, done.stderr
+    code, told = _train(dataset, one, "--resume", "--set", "training.epochs=2")
+    assert code == 0, told
     alone, together = _metrics(one), _metrics(two)
     assert [line["epoch"] for line in together] == [line["epoch"] for line in alone] == [1, 2]
     for a, b in zip(alone, together, strict=True):
@@ -90,28 +92,24 @@ def test_two_processes_learn_what_one_does_and_each_goes_on_where_the_other_stop
 
 
 def test_what_is_refused_is_told_once(dataset: Path, tmp_path: Path) -> None:
-    refused = _train(dataset, tmp_path / "run", "--set", "training.batch_size=1")
-    assert refused.returncode == 2
-    assert refused.stderr.strip() == (
+    code, told = _train(dataset, tmp_path / "run", "--set", "training.batch_size=1")
+    assert code == 2, told
+    assert told.strip() == (
         "error: batches of 1 cannot be shared by 2 processes, since each needs a slice: --set training.batch_size=2 "
         "or a multiple of it, or fewer processes"
     )
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="this system does not show processes as files")
 def test_a_process_that_dies_ends_the_run_and_what_was_learnt_is_kept(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command, environment = _command(dataset, run, "--set", "training.epochs=100000")
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as started:
-        try:
-            while started.poll() is None and not (run / "last.safetensors").is_file():
-                time.sleep(0.05)
-            os.kill(_second_of(started.pid), signal.SIGKILL)
-            _, told = started.communicate(timeout=120)
-        finally:
-            started.kill()
-    assert started.returncode == 1
+    with started(*_command(dataset, run, "--set", "training.epochs=100000")) as command:
+        waited_until = time.monotonic() + 300
+        while command.poll() is None and not (run / "last.safetensors").is_file() and time.monotonic() < waited_until:
+            time.sleep(0.05)
+        _second_of(command.pid).kill()
+        told = stderr_at_the_end(command)
+    assert command.returncode == 1
     errors = [line for line in told.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "Traceback" not in told
@@ -123,10 +121,6 @@ def test_a_process_that_dies_ends_the_run_and_what_was_learnt_is_kept(dataset: P
     assert [line["epoch"] for line in _metrics(run)] == list(range(1, kept + 2))
 
 
-def _second_of(parent: int) -> int:
-    """The process of rank 1 among the children."""
-    children = Path(f"/proc/{parent}/task").glob("*/children")
-    for child in {pid for file in children for pid in file.read_text(encoding="ascii").split()}:
-        if b"RANK=1" in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
-            return int(child)
-    raise AssertionError("there is no process of rank 1")
+def _second_of(parent: int) -> psutil.Process:
+    """The process of rank 1."""
+    return next(one for one in psutil.Process(parent).children() if one.environ().get("RANK") == "1")

@@ -1,6 +1,6 @@
 """The commands, in the order that `zonate --help` shows them, and what becomes of their errors."""
 
-import sys
+from typing import NoReturn
 
 from zonate.cli import data_sets, models, processes, render, start, studies
 from zonate.cli.app import PANELS, SOME_FAILED, app, exit_code
@@ -25,6 +25,6 @@ def main() -> None:
         _fail(error, exit_code(error))
 
 
-def _fail(error: Exception, code: int) -> None:
+def _fail(error: Exception, code: int) -> NoReturn:
     render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
+    processes.end(code)

@@ -1,5 +1,6 @@
 """How the processes of one training share a terminal: the first one shows how it goes, and what fails is told once."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -54,10 +55,23 @@ def leave(error: ProcessError) -> None:
     if error.told is not None:
         _let_the_other_tell(exit_code(error.told))
     if place is not None and place.ours:
-        sys.exit(LOST)
+        end(LOST)
+
+
+def end(code: int) -> NoReturn:
+    """End after an error: one process of several at once, since its group cannot be left in order any more.
+
+    An interpreter that is taken down while threads of gloo or NCCL are at work may crash or wait for them for ever
+    (pytorch/pytorch#179291, #190489), and whoever started the processes would be told of that instead of the error.
+    """
+    if own_place() is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _let_the_other_tell(code: int) -> NoReturn:
     """Whoever started the processes ends all of them as soon as one has ended."""
     time.sleep(_SECONDS_TO_TELL)
-    sys.exit(code or SOME_FAILED)
+    end(code or SOME_FAILED)

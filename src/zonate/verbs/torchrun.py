@@ -21,6 +21,13 @@ from zonate.networks.precision import usable_precision
 from zonate.run_folder import how_to_go_on
 from zonate.verbs.own_place import LOST, OURS, Place, own_place
 
+_left: list[Any] = []
+"""Groups of processes that this one was in, kept until it ends: the last to let go of a group ends gloo's threads.
+
+Were that DDP's reducer, it would wait for them holding the interpreter's lock (the GIL), while they may wait for that
+lock to let go of the tensors of their last exchange: for ever.
+"""
+
 
 @contextmanager
 def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
@@ -54,6 +61,7 @@ def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: 
     )
     fabric.launch()
     yield fabric
+    _left.append(torch.distributed.group.WORLD)
     torch.distributed.destroy_process_group()  # not after an error: the others may be gone
 
 
