@@ -34,8 +34,8 @@ treatment, nor for anything that nobody checks. It does not look for lesions.
   distal prostatic urethra and the anterior fibromuscular stroma. The distal prostatic urethra and the anterior
   fibromuscular stroma were drawn in one patient whose image it learnt from: they are predicted and everywhere marked
   **not validated**.
-- **Knows when the gland fails**, as far as [uncertainty](concepts/uncertainty.md) tells: a doubtful result says so in
-  every file.
+- **Knows when the gland fails**, as far as [uncertainty](concepts/uncertainty.md#what-it-reaches) tells: a doubtful
+  result says so in every file.
 """
 
 _LIMITS = """

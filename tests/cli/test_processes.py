@@ -87,16 +87,35 @@ def test_whose_fellow_is_gone_tells_so_unless_zonate_started_it(
     assert capsys.readouterr().err == ""
 
 
-def test_one_of_several_ends_at_once_and_what_it_told_is_there() -> None:
+@pytest.mark.parametrize(
+    ("what", "code", "told"),
+    [
+        ("sys.exit(2)", 2, ""),
+        ("raise RuntimeError('CUDA out of memory')", 1, "RuntimeError: CUDA out of memory"),
+        ("raise KeyboardInterrupt", 1, "KeyboardInterrupt"),
+    ],
+)
+def test_one_of_several_ends_at_once_and_what_it_told_is_there(what: str, code: int, told: str) -> None:
     """Whatever else the interpreter has to take down, such as threads of gloo that wait for the others."""
-    code = "import atexit; from zonate.cli import processes; atexit.register(print, 'taken down'); print('told'); "
-    told = {}
-    for number, environment in (("one", {}), ("two", SECOND_OF_TWO)):
-        ended = subprocess.run(
-            [sys.executable, "-c", code + "processes.end(2)"],
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-        )
-        told[number] = ended.returncode, ended.stdout
-    assert told == {"one": (2, "told\ntaken down\n"), "two": (2, "told\n")}
+    ended = _ended(what, SECOND_OF_TWO)
+    assert (ended.returncode, ended.stdout) == (code, "begun\n")
+    assert ended.stderr.strip().endswith(told)
+
+
+def test_one_alone_or_without_an_error_is_taken_down_in_order() -> None:
+    for what, environment, code in (("sys.exit(2)", {}, 2), ("sys.exit(0)", SECOND_OF_TWO, 0)):
+        ended = _ended(what, environment)
+        assert (ended.returncode, ended.stdout) == (code, "begun\ntaken down\n")
+
+
+def _ended(what: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    lines = [
+        "import atexit, sys",
+        "from zonate.cli import processes",
+        "atexit.register(print, 'taken down')",
+        "print('begun')",
+        "with processes.ending_at_once():",
+        f"    {what}",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)

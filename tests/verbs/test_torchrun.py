@@ -47,6 +47,7 @@ def _leave_in_haste() -> str:
     faulthandler.dump_traceback_later(60, exit=True)
     sys.setswitchinterval(60)
     _learn_in_haste()
+    _learn_in_haste()  # as a script does that trains a model a fold
     faulthandler.cancel_dump_traceback_later()
     return "left"
 

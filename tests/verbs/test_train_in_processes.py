@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -50,7 +51,7 @@ def _command(dataset: Path, run: Path, *more: str) -> tuple[list[str], dict[str,
     recipe = run.with_suffix(".toml")
     recipe.write_text(_toml(SETTINGS), encoding="utf-8")
     words = ["--data", str(dataset), "-o", str(run), "--recipe", str(recipe), "--devices", "2", *more]
-    return [sys.executable, "-m", "zonate", "train", *words], os.environ | {"OMP_NUM_THREADS": "1"}
+    return [sys.executable, "-P", "-m", "zonate", "train", *words], os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def _train(dataset: Path, run: Path, *more: str) -> tuple[int, str]:
@@ -92,21 +93,26 @@ def test_two_processes_learn_what_one_does_and_each_goes_on_where_the_other_stop
 
 
 def test_what_is_refused_is_told_once(dataset: Path, tmp_path: Path) -> None:
-    code, told = _train(dataset, tmp_path / "run", "--set", "training.batch_size=1")
-    assert code == 2, told
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    for folder in (here, temporary):
+        folder.mkdir()
+    (here / "random.py").write_text("raise SystemExit('a file of the working directory was run')")
+    command, environment = _command(dataset, tmp_path / "run", "--set", "training.batch_size=1")
+    with started(command, environment | {"TMPDIR": str(temporary)}, here) as process:
+        told = stderr_at_the_end(process)
+    assert process.returncode == 2, told
     assert told.strip() == (
         "error: batches of 1 cannot be shared by 2 processes, since each needs a slice: --set training.batch_size=2 "
         "or a multiple of it, or fewer processes"
     )
     assert not (tmp_path / "run").exists()
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_process_that_dies_ends_the_run_and_what_was_learnt_is_kept(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with started(*_command(dataset, run, "--set", "training.epochs=100000")) as command:
-        waited_until = time.monotonic() + 300
-        while command.poll() is None and not (run / "last.safetensors").is_file() and time.monotonic() < waited_until:
-            time.sleep(0.05)
+        _wait_for_an_epoch(command, run)
         _second_of(command.pid).kill()
         told = stderr_at_the_end(command)
     assert command.returncode == 1
@@ -119,6 +125,24 @@ def test_a_process_that_dies_ends_the_run_and_what_was_learnt_is_kept(dataset: P
     assert errors[0].endswith("go on with --resume")
     train(dataset, run, SETTINGS.override([f"training.epochs={kept + 1}"]), resume=True)
     assert [line["epoch"] for line in _metrics(run)] == list(range(1, kept + 2))
+
+
+def test_no_process_outlives_a_launcher_that_is_killed(dataset: Path, tmp_path: Path) -> None:
+    with started(*_command(dataset, tmp_path / "run", "--set", "training.epochs=100000")) as command:
+        _wait_for_an_epoch(command, tmp_path / "run")
+        learning = psutil.Process(command.pid).children()
+        command.kill()
+        _, outliving = psutil.wait_procs(learning, timeout=60)
+        for process in outliving:
+            process.kill()
+    assert len(learning) == 2
+    assert outliving == []
+
+
+def _wait_for_an_epoch(command: "subprocess.Popen[str]", run: Path) -> None:
+    until = time.monotonic() + 300
+    while command.poll() is None and not (run / "last.safetensors").is_file() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _second_of(parent: int) -> psutil.Process:

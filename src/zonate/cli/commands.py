@@ -1,10 +1,13 @@
 """The commands, in the order that `zonate --help` shows them, and what becomes of their errors."""
 
+import sys
+from contextlib import nullcontext
 from typing import NoReturn
 
 from zonate.cli import data_sets, models, processes, render, start, studies
 from zonate.cli.app import PANELS, SOME_FAILED, app, exit_code
 from zonate.errors import OutputError, ProcessError, ZonateError
+from zonate.verbs.unwinding import unwound_by_signals
 
 __all__ = ["app", "data_sets", "main", "models", "start", "studies"]
 
@@ -13,9 +16,15 @@ app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_h
 
 def main() -> None:
     """Run the command line; every error that Zonate raises on purpose becomes one line and an exit code."""
+    with processes.ending_at_once():
+        _run()
+
+
+def _run() -> None:
     render.quiet_libraries()
     try:
-        app()
+        with nullcontext() if processes.is_one_of_several() else unwound_by_signals():
+            app()
     except ProcessError as error:
         processes.leave(error)
         _fail(error, SOME_FAILED)
@@ -27,4 +36,4 @@ def main() -> None:
 
 def _fail(error: Exception, code: int) -> NoReturn:
     render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-    processes.end(code)
+    sys.exit(code)

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -19,6 +20,11 @@ _SECONDS_TO_TELL = 2.0
 def must_launch(devices: int | None, nodes: int | None) -> bool:
     """Whether this process is alone and has to start the others, on this machine."""
     return own_place() is None and (devices or 1) > 1 and (nodes or 1) == 1
+
+
+def is_one_of_several() -> bool:
+    """Whether torchrun, or `train --devices`, started this process beside others."""
+    return own_place() is not None
 
 
 def is_first() -> bool:
@@ -55,23 +61,29 @@ def leave(error: ProcessError) -> None:
     if error.told is not None:
         _let_the_other_tell(exit_code(error.told))
     if place is not None and place.ours:
-        end(LOST)
+        sys.exit(LOST)
 
 
-def end(code: int) -> NoReturn:
-    """End after an error: one process of several at once, since its group cannot be left in order any more.
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Whatever goes wrong in one process of several, its interpreter is not taken down.
 
-    An interpreter that is taken down while threads of gloo or NCCL are at work may crash or wait for them for ever
-    (pytorch/pytorch#179291, #190489), and whoever started the processes would be told of that instead of the error.
+    Beside threads of gloo or NCCL that may crash, or wait for them for ever (pytorch/pytorch#179291, #190489), and
+    whoever started the processes would be told of that instead of the error.
     """
-    if own_place() is not None:
+    try:
+        yield
+    except BaseException as error:
+        if not is_one_of_several() or (isinstance(error, SystemExit) and not error.code):
+            raise
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+        os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else SOME_FAILED)
 
 
 def _let_the_other_tell(code: int) -> NoReturn:
     """Whoever started the processes ends all of them as soon as one has ended."""
     time.sleep(_SECONDS_TO_TELL)
-    end(code or SOME_FAILED)
+    sys.exit(code or SOME_FAILED)

@@ -13,7 +13,7 @@ from zonate.cli.model_table import show_model
 
 @app.command(rich_help_panel=START)
 def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: int = 12, seed: int = 0) -> None:
-    """Everything below on simulated studies, in minutes, on a CPU."""
+    """Simulate, prepare, train, evaluate and predict, in minutes, on a CPU."""
     from zonate.verbs.demo import demo as run
 
     with render.progress_bar("demo") as progress:

@@ -229,7 +229,7 @@ def predict(
 @app.command(rich_help_panel=STUDIES)
 def view(
     output: Annotated[Path, typer.Argument(help="What `predict` wrote: of one case, or of several.")],
-    case_id: Annotated[str | None, typer.Option("--case-id", help="Which of several cases to begin with.")] = None,
+    case_id: Annotated[str | None, typer.Option("--case-id", help="Show this case alone, of several.")] = None,
     port: Annotated[int, typer.Option(help="0: one that is free.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
@@ -253,7 +253,7 @@ def export_seg(
         str | None,
         typer.Option(help="What the labels mean, such as 0=BACKGROUND;1=PZ;2=CENTRAL_GLAND; none: Zonate's codes."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Of the program that drew them.")] = "not stated",
+    name: Annotated[str, typer.Option(help="Of the program that drew them; not written for MANUAL.")] = "not stated",
     version: Annotated[str, typer.Option(help="Of that program.")] = "not stated",
     t2w: T2w = None,
     empty_zones: Annotated[

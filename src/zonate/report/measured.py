@@ -155,7 +155,7 @@ def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator
         drawn = f"the middle 95 % of {of.samples} repeated segmentations with the network's dropout on"
         if of.calibrated:
             yield f"Interval: {drawn}, widened to hold the reader's volume in 95 % of the patients of its calibration."
-            yield "It is given for what their readers drew, and not where the result is doubtful."
+            yield "It is given where at most threefold widening does that, and not where the result is doubtful."
             yield "Expected Dice: with a reader's outline, as it was in those patients; 1 is identical, 0 apart."
         else:
             yield f"Range: {drawn}. It holds the network's own doubt: readers differ far more."

@@ -1,12 +1,17 @@
 """Training on several devices: taking one's place among the processes of torchrun, and starting them on one machine."""
 
+import atexit
 import logging
+import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, Literal
 
 import torch
@@ -21,17 +26,14 @@ from zonate.networks.precision import usable_precision
 from zonate.run_folder import how_to_go_on
 from zonate.verbs.own_place import LOST, OURS, Place, own_place
 
-_left: list[Any] = []
-"""Groups of processes that this one was in, kept until it ends: the last to let go of a group ends gloo's threads.
-
-Were that DDP's reducer, it would wait for them holding the interpreter's lock (the GIL), while they may wait for that
-lock to let go of the tensors of their last exchange: for ever.
-"""
-
 
 @contextmanager
 def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
     """Take one's place among the processes that torchrun started; without torchrun, be the only one.
+
+    The group of processes stays until this one ends, also for the next training. Who lets go of it last ends gloo's
+    threads; were that DDP's reducer, it would wait for them holding the interpreter's lock (the GIL), while they may
+    wait for that lock to let go of the tensors of their last exchange: for ever.
 
     Args:
         asked: The precision, as Fabric names it; see `usable_precision`.
@@ -59,10 +61,28 @@ def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: 
         strategy=_OwnBuffers(),
         plugins=[TorchElasticEnvironment()],
     )
+    if place.ours:
+        Thread(target=_end_with_the_launcher, daemon=True).start()
     fabric.launch()
-    yield fabric
-    _left.append(torch.distributed.group.WORLD)
-    torch.distributed.destroy_process_group()  # not after an error: the others may be gone
+    atexit.register(_leave)
+    try:
+        yield fabric
+    except BaseException:
+        atexit.unregister(_leave)  # the others may be gone, and would be waited for
+        raise
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _end_with_the_launcher() -> None:
+    """One that is killed ends nobody: they would learn on, beside those who resume the run."""
+    launcher = os.getppid()
+    while os.getppid() == launcher:
+        time.sleep(1)
+    os._exit(LOST)
 
 
 def check_devices(place: Place | None, devices: int | None, nodes: int | None) -> None:
@@ -124,29 +144,31 @@ def launch(arguments: Sequence[str], devices: int, run: Path) -> int:
         ConfigError: The machine has fewer GPUs.
         ProcessError: A process died.
     """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     check_gpus(devices)
     # What it says of processes that end is said here, once.
     logging.getLogger("torch.distributed").handlers = [logging.NullHandler()]
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=devices,
-        run_id=OURS,
-        rdzv_backend="c10d",
-        rdzv_endpoint="127.0.0.1:0",
-        local_addr="127.0.0.1",
-        max_restarts=0,
-    )
-    try:
-        elastic_launch(config, sys.executable)("-m", "zonate", *arguments)
-    except ChildFailedError as error:
-        return exit_code({rank: failure.exitcode for rank, failure in error.failures.items()}, devices, run)
-    except SignalException as stopped:
-        return 128 + int(stopped.sigval)
+    with TemporaryDirectory(prefix="zonate-") as logs:  # of torchrun, which would leave one behind
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=devices,
+            run_id=OURS,
+            rdzv_backend="c10d",
+            rdzv_endpoint="127.0.0.1:0",
+            local_addr="127.0.0.1",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        try:
+            elastic_launch(config, sys.executable)("-P", "-m", "zonate", *arguments)  # -P: import nothing from here
+        except ChildFailedError as error:
+            return exit_code({rank: failure.exitcode for rank, failure in error.failures.items()}, devices, run)
+        except SignalException as stopped:
+            return 128 + int(stopped.sigval)
     return 0
 
 
