@@ -137,3 +137,11 @@ def test_leaving_the_block_waits_for_what_has_begun(tmp_path: Path) -> None:
         with pytest.raises(KeyError), aside(slept_until, tmp_path / "made"):
             raise KeyError
         assert (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_whoever_stops_this_process_does_not_wait_for_what_has_begun(stop: type[BaseException]) -> None:
+    begun_s = time.monotonic()
+    with pytest.raises(stop), helping(), aside(time.sleep, 60), aside(time.sleep, 60):
+        raise stop
+    assert time.monotonic() - begun_s < 5

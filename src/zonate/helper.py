@@ -32,7 +32,10 @@ _Answer = tuple[bool, Any] | None
 
 
 class Aside(Generic[Result]):
-    """A piece of work that is done beside what this process does; leaving its block waits for it."""
+    """A piece of work that is done beside what this process does.
+
+    Leaving its block waits for it, unless whoever stops this process is in a hurry.
+    """
 
     def __init__(self, here: Callable[[], Result], helper: "_Helper | None") -> None:
         self._here, self._helper = here, helper
@@ -45,6 +48,9 @@ class Aside(Generic[Result]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._helper is None or self._answer is None:
+            return
+        if error is not None and not isinstance(error, Exception):  # Ctrl-C, or the end of this process
+            self._helper.end()
             return
         try:
             self._answer.exception()

@@ -1,6 +1,10 @@
 """A cohort as a department has one: many studies, some of them broken, a call that is interrupted, and a second one."""
 
+import os
+import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +15,13 @@ from tests.verbs.standins import gland, t2w
 from zonate.cli import commands
 from zonate.config import Settings
 from zonate.dataset.statistics import Statistics
+from zonate.io.files import is_half_written
 from zonate.io.nifti import write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import OutputSettings, PredictionSettings
+from zonate.verbs.cohort import _token_in
 from zonate.zones import ALL_ZONE_CODES
 
 STUDIES = 40
@@ -86,3 +92,23 @@ def test_the_good_ones_are_done_the_broken_listed_and_a_restart_does_what_is_mis
     printed = capsys.readouterr().err
     assert "36 there already: study-01, study-02, study-03, study-04, study-05 and 31 more" in printed
     assert "1 failed (what is not named here is done):" in printed
+
+
+def test_the_token_of_a_process_that_was_killed_is_removed_and_that_of_another_one_stays(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        killed.wait()
+    owners = {
+        "killed": f"{platform.node()} {killed.pid}",
+        "alive": f"{platform.node()} {os.getpid()}",
+        "elsewhere": f"another-machine {killed.pid}",
+        "unknown": "",
+    }
+    tokens = {name: tmp_path / f".zonate-0000000{number}.token" for number, name in enumerate(owners)}
+    for name, token in tokens.items():
+        token.write_text(owners[name], encoding="utf-8")
+    with _token_in(tmp_path) as own:
+        assert own is not None
+        assert own.read_text(encoding="utf-8") == owners["alive"]
+        assert is_half_written(own)
+        assert set(tmp_path.iterdir()) == {own, tokens["alive"], tokens["elsewhere"], tokens["unknown"]}
+    assert not own.exists()

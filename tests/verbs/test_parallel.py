@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -17,6 +18,7 @@ import SimpleITK as sitk
 from distributed import LocalCluster, get_worker
 
 from zonate.errors import ConfigError, CorruptSeriesError, ProcessError
+from zonate.verbs.cluster import _started
 from zonate.verbs.parallel import each_case
 from zonate.verbs.set_aside import SetAside
 from zonate.verbs.workers import Workers
@@ -195,6 +197,31 @@ def test_no_more_is_begun_than_there_are_workers(tmp_path: Path) -> None:
         next(outcomes)
         time.sleep(1)
         assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_processes_that_none_is_left_of_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own: list[LocalCluster] = []
+
+    def started(*given: Any) -> LocalCluster:
+        own.append(_started(*given))
+        return own[0]
+
+    monkeypatch.setattr("zonate.verbs.cluster._started", started)
+    monkeypatch.setattr("zonate.verbs.cohort._LOOK_S", 0.2)
+    tasks: dict[str, Callable[[], int | None]] = {"1": partial(square, 1), "slow": partial(hang, tmp_path)}
+    outcomes = each_case(tasks, Workers(1, timeout_s=600.0))
+    assert next(outcomes) == ("1", 1)
+    (nanny,) = own[0].workers.values()
+
+    def end_it() -> None:
+        _wait_until(lambda: bool(told(tmp_path)))
+        own[0].sync(nanny.close)
+
+    ender = threading.Thread(target=end_it)
+    ender.start()
+    with pytest.raises(ProcessError, match=r"no worker process is left, .*: what is done is kept, .*\(--resume\)"):
+        next(outcomes)
+    ender.join()
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 import logging
 import os
-import signal
-import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,8 +10,9 @@ import dask
 import psutil
 from distributed import Client, LocalCluster
 
-from zonate.errors import ConfigError
+from zonate.errors import ConfigError, ProcessError
 from zonate.verbs.machine import usable_cores
+from zonate.verbs.unwinding import unwound_by_signals
 from zonate.verbs.workers import Workers
 
 _THREAD_LIMITS = (
@@ -49,6 +47,7 @@ def cluster_of(workers: Workers) -> Iterator[Client]:
 
     Raises:
         ConfigError: No scheduler answers at the address.
+        ProcessError: Processes of this machine do not start in time.
         RuntimeError: No process can be started.
     """
     with _existing(workers.scheduler) if workers.scheduler is not None else _of_processes(workers) as client:
@@ -88,7 +87,7 @@ def _of_processes(workers: Workers) -> Iterator[Client]:
     memory_gib = workers.study_memory_gib
     threads = str(max(1, usable_cores() // workers.number))
     limits = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREAD_LIMITS, threads)}
-    with _environment_kept(), _unwound_by_sigterm(), dask.config.set(_SETTINGS | limits):
+    with _environment_kept(), unwound_by_signals(), dask.config.set(_SETTINGS | limits):
         for name in _THREAD_LIMITS:  # Dask prefers what is in the environment to its settings
             os.environ.pop(name, None)
         with _started(workers.number, memory_gib) as cluster, Client(cluster, set_as_default=False) as client:
@@ -110,6 +109,11 @@ def _started(number: int, memory_gib: float | None) -> LocalCluster:
             silence_logs=_SILENT,
             preload="zonate.verbs.on_worker",
         )
+    except TimeoutError:
+        raise ProcessError(
+            f"the worker processes ({number}) did not start in time: this machine has too little memory for them, or "
+            "too much else to do: ask for fewer --workers, or start again when it has room"
+        ) from None
     except RuntimeError as error:
         raise RuntimeError(
             "no process can be started to work on several cases at a time: a script that asks for that needs "
@@ -128,20 +132,6 @@ async def _kill(nannies: Iterable[Any]) -> None:
             worker = psutil.Process(pid)
             for process in [worker, *worker.children(recursive=True)]:
                 process.kill()
-
-
-@contextmanager
-def _unwound_by_sigterm() -> Iterator[None]:
-    """Let this process end in order when a queue or a service manager ends it, and its workers with it."""
-    in_main = threading.current_thread() is threading.main_thread()  # Python lets no other thread ask for it
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

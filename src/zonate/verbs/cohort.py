@@ -2,6 +2,8 @@
 
 import logging
 import math
+import os
+import platform
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -15,10 +17,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
+import psutil
 from distributed import Client
 from distributed.scheduler import KilledWorker
 
 from zonate.errors import ProcessError, why_set_aside
+from zonate.io.files import write_text
 from zonate.verbs.cluster import cluster_of, restart
 from zonate.verbs.on_worker import Answer, Conditions, work
 from zonate.verbs.set_aside import SetAside, attempt, set_aside
@@ -31,6 +35,8 @@ _DEATHS_BEFORE_BEGINNING = 5
 _OVER_MEMORY = "worker-restart-memory"
 """Dask's topic, under which a nanny names a worker that it stops for holding too much."""
 _CANCELLED_S, _POLL_S = 5.0, 0.02
+_LOOK_S = 30.0
+"""How often to look whether a process of this machine is left: one that dies has another in its place sooner."""
 
 
 def each_on_cluster(
@@ -57,12 +63,24 @@ def _token_in(output: Path | None) -> Iterator[Path | None]:
         yield None
         return
     output.mkdir(parents=True, exist_ok=True)
-    token = output.absolute() / f".zonate-{uuid4().hex[:8]}"
-    token.touch()
+    for left in output.glob(".zonate-*.token"):
+        if _is_abandoned(left):
+            left.unlink(missing_ok=True)
+    token = output.absolute() / f".zonate-{uuid4().hex[:8]}.token"
+    write_text(token, f"{platform.node()} {os.getpid()}")
     try:
         yield token
     finally:
         token.unlink(missing_ok=True)
+
+
+def _is_abandoned(token: Path) -> bool:
+    """Whether it is of a process of this machine that is no more: another process may be writing into the output."""
+    try:
+        machine, _, process = token.read_text(encoding="utf-8").rpartition(" ")
+        return machine == platform.node() and not psutil.pid_exists(int(process))
+    except (OSError, ValueError):  # it is gone meanwhile, or not ours
+        return False
 
 
 @dataclass
@@ -102,6 +120,7 @@ class _Cohort(Generic[Result]):
         self._conditions = conditions
         self._cases: dict[str, _Case[Result]] = {}
         self._over_memory: set[str] = set()
+        self._none_since_s: float | None = None
         self._notices: SimpleQueue[Callable[[], tuple[str, Result | SetAside] | None]] = SimpleQueue()
 
     def outcomes(
@@ -122,6 +141,7 @@ class _Cohort(Generic[Result]):
                     outcome = self._notices.get(timeout=self._seconds_left())()
                 except Empty:
                     yield from self._stop_what_is_over_time()
+                    self._check_that_one_is_left()
                     continue
                 if outcome is not None:
                     yield outcome
@@ -164,6 +184,7 @@ class _Cohort(Generic[Result]):
         case = self._cases.get(told["key"])
         if case is None:
             return None
+        self._none_since_s = None
         case.worker = told["worker"]
         case.places.append(told["place"])
         case.until_s = time.monotonic() + self._workers.study_timeout_s
@@ -221,7 +242,24 @@ class _Cohort(Generic[Result]):
 
     def _seconds_left(self) -> float | None:
         until_s = min((case.until_s for case in self._cases.values()), default=math.inf)
+        if self._workers.scheduler is None:
+            until_s = min(until_s, time.monotonic() + _LOOK_S)
         return None if until_s == math.inf else max(0.0, until_s - time.monotonic())
+
+    def _check_that_one_is_left(self) -> None:
+        """Nobody tells that no process could be started in place of one that died; a cluster may yet get workers."""
+        if self._workers.scheduler is not None:
+            return
+        if self._client.scheduler_info(n_workers=-1)["workers"]:
+            self._none_since_s = None
+            return
+        now_s = time.monotonic()
+        self._none_since_s = now_s if self._none_since_s is None else self._none_since_s
+        if now_s - self._none_since_s >= 2 * _LOOK_S:
+            raise ProcessError(
+                "no worker process is left, and none could be started again: what is done is kept, start again for the "
+                "rest with fewer --workers, or when this machine has more memory to spare (--resume)"
+            )
 
     def _stop_what_is_over_time(self) -> Iterator[tuple[str, SetAside]]:
         now_s = time.monotonic()

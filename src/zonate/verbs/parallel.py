@@ -45,7 +45,8 @@ def each_case(
     Raises:
         RuntimeError: No process can be started.
         ConfigError: No scheduler answers.
-        ProcessError: The cluster is gone, or its workers cannot run Zonate.
+        ProcessError: The cluster is gone, or its workers cannot run Zonate; or processes of this machine do not start,
+            or none is left.
     """
     if not tasks:
         return
