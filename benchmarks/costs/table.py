@@ -36,8 +36,9 @@ def _head(found: Figures) -> Iterator[str]:
         f"else is said, PyTorch {found['torch']}, commit {found['commit']}). Whole commands, from their start to their "
         "end; memory is that of all their processes together, shared pages once. Studies are DICOM of T2W alone, one "
         "simulated scan in other voxels, and everything is written. Over slices and matrix: median of "
-        f"{plan['repeats']} repeats that took turns; all else once. Memory was watched fifty times a second, which costs "
-        "`predict` up to a third more: take differences from here, and seconds of a study from [versions](versions.md)."
+        f"{plan['repeats']} repeats that took turns; all else once. Memory was watched fifty times a second, which "
+        "costs `predict` up to a third more: take differences from here, and seconds of a study from "
+        "[versions](versions.md)."
     )
     yield from ("", "![Seconds and memory](../docs/pictures/costs.png)")
 

@@ -22,7 +22,7 @@ from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, with_defaults
 from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
-from zonate.io.files import claim_output_folder, is_half_written, write_json, write_text
+from zonate.io.files import check_output_folder, claim_output_folder, is_half_written, remove, write_json, write_text
 from zonate.io.weights import read_about, read_weights, write_weights
 from zonate.learner import Learner
 from zonate.model import BEST_NAME
@@ -32,6 +32,9 @@ SETTINGS_NAME = "settings.json"
 METRICS_NAME = "metrics.jsonl"
 CHECKPOINT = "zonate-checkpoint"
 CHECKPOINT_VERSION = 1
+
+_WRITTEN = (BEST_NAME, METRICS_NAME, "card.md", "tensorboard", "pictures", SETTINGS_NAME)
+"""What a run writes before its first checkpoint, in the order of removal: what a kill leaves may be removed again."""
 
 _MAY_CHANGE = "training.epochs"
 
@@ -84,11 +87,15 @@ def begin_run(
     if resume and (run / LAST_NAME).is_file():
         start = _resume(run, settings, dataset, learner, began_from)
     else:
-        unfinished = resume and (run / SETTINGS_NAME).is_file()  # killed in its first epoch
-        if unfinished and not overwrite:
-            _check_no_epoch_done(run)
         inputs = [dataset.path] if init is None else [dataset.path, init]
-        claim_output_folder(run, overwrite=overwrite or unfinished, inputs=inputs)
+        began_with = _began_with(run) if resume and not overwrite else None
+        if began_with is None:
+            claim_output_folder(run, overwrite=overwrite, inputs=inputs)
+        else:  # killed in its first epoch
+            check_output_folder(run, overwrite=True, inputs=inputs, stays=True)
+            _check_no_epoch_done(run, began_with)
+            for name in _WRITTEN:
+                remove(run / name)
         start = RunState()
     write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
     for leftover in filter(is_half_written, [*run.glob(".*"), *run.glob("pictures/.*")]):
@@ -178,14 +185,31 @@ def note_epoch(
     board.flush()
 
 
-def _check_no_epoch_done(run: Path) -> None:
+def _began_with(run: Path) -> Settings | None:
+    """The settings of a run in whose folder nothing else lies; None where there is no such run."""
+    if any(path.name not in _WRITTEN and not path.name.startswith(".") for path in run.glob("*")):
+        return None
+    try:
+        settings = Settings.model_validate_json((run / SETTINGS_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return settings if "training" in settings.model_fields_set else None  # `{}` is anybody's
+
+
+def _check_no_epoch_done(run: Path, began_with: Settings) -> None:
     """Refuse to begin anew where epochs are done: each is noted before its checkpoint is written."""
-    epochs = len(_lines(run / METRICS_NAME))
+    metrics = run / METRICS_NAME
+    epochs = len(_lines(metrics))
     if epochs > 1:
-        raise OutputError(
-            f"the run {run} cannot go on: its {METRICS_NAME} tells of {epochs} epochs, but {LAST_NAME} is missing. Put "
-            "it back, give another folder, or begin anew with --overwrite, which empties this one"
-        )
+        found = f"{METRICS_NAME} tells of {epochs} epochs"
+    elif (run / BEST_NAME).is_file() and (epochs == began_with.training.epochs or not metrics.is_file()):
+        found = f"{BEST_NAME} is that of a run that had ended"
+    else:
+        return
+    raise OutputError(
+        f"the run {run} cannot go on: its {found}, but {LAST_NAME} is missing. Put it back, give another folder, or "
+        "begin anew with --overwrite, which empties this one"
+    )
 
 
 def _resume(

@@ -1,4 +1,5 @@
 import json
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -111,13 +112,99 @@ def test_what_another_process_has_written_meanwhile_is_not_replaced(tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "out"
     target.mkdir()
     (target / "old").touch()
-    with pytest.raises(FileNotFoundError), atomic_folder(target, overwrite=True) as folder:
-        folder.rmdir()  # as if somebody had cleaned up: the rename onto the target fails
+    replace = Path.replace
+
+    def refused(path: Path, onto: Path) -> Path:
+        if is_half_written(path) and onto == target:
+            raise PermissionError
+        return replace(path, onto)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(PermissionError), atomic_folder(target, overwrite=True):
+        pass
     assert [entry.name for entry in target.iterdir()] == ["old"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_folder_that_another_process_has_cleared_away_is_no_result(
+    tmp_path: Path, *, overwrite: bool, goes_on: bool
+) -> None:
+    def write() -> None:
+        with atomic_folder(tmp_path / "P1", overwrite=overwrite) as folder:
+            write_text(folder / "first.txt", "first")
+            remove_half_written(tmp_path, {"P1"})  # as a second process on the same output does when it begins
+            if goes_on:
+                write_text(folder / "second.txt", "second")  # makes the folder anew
+                assert [path.name for path in folder.iterdir()] == ["second.txt"]
+
+    with pytest.raises(OutputError) as raised:
+        write()
+    assert str(raised.value) == (
+        f"another process has removed what was being written for {tmp_path / 'P1'}: nothing of it is kept. Let one "
+        "process at a time work on that output, and do this again"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_cleared_away_by_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = tmp_path / ".zonate-0123abcd.P1"
+    half.mkdir()
+    removed: list[Path] = []
+    monkeypatch.setattr("zonate.io.files.shutil.rmtree", lambda path, **_: removed.append(path))
+    remove_half_written(tmp_path, {"P1"})
+    assert [path.name for path in tmp_path.iterdir()] == [path.name for path in removed]
+    assert removed[0] != half
+    assert is_half_written(removed[0])  # so that the next one removes it where this one is killed
+
+
+def _mount(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path) == folder)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_mount_point_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
+    _mount(monkeypatch, tmp_path / "out")
+    begun = []
+    with pytest.raises(OutputError) as raised, atomic_folder(tmp_path / "out", overwrite=overwrite):
+        begun.append("the block")
+    assert str(raised.value) == (
+        f"{tmp_path / 'out'} is a mount point, whose place no other folder can take: give a folder in it"
+    )
+    assert begun == []
+    with pytest.raises(OutputError, match="link is a mount point"):
+        check_output_folder(tmp_path / "link", overwrite=overwrite)
+    with atomic_folder(tmp_path / "out" / "P1", overwrite=overwrite) as folder:
+        (folder / "a").touch()
+    assert (tmp_path / "out" / "P1" / "a").exists()
+
+
+def test_a_mount_point_is_emptied_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a").touch()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "kept").touch()
+    (folder / ".b").touch()
+    (folder / "link").symlink_to(tmp_path / "theirs")
+    _mount(monkeypatch, folder)
+    with pytest.raises(OutputError, match="holds results already"):
+        claim_output_folder(folder, overwrite=False)
+    with os.scandir(folder):  # held open, so that no other folder gets its number
+        number = folder.stat().st_ino
+        claim_output_folder(folder, overwrite=True)
+        assert folder.stat().st_ino == number
+    assert list(folder.iterdir()) == []
+    assert (tmp_path / "theirs" / "kept").exists()
 
 
 def test_what_killed_processes_have_left_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -208,6 +208,7 @@ def test_processes_that_none_is_left_of_are_told(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("zonate.verbs.cluster._started", started)
     monkeypatch.setattr("zonate.verbs.cohort._LOOK_S", 0.2)
+    monkeypatch.setattr("zonate.verbs.cohort._NONE_LEFT_S", 0.4)
     tasks: dict[str, Callable[[], int | None]] = {"1": partial(square, 1), "slow": partial(hang, tmp_path)}
     outcomes = each_case(tasks, Workers(1, timeout_s=600.0))
     assert next(outcomes) == ("1", 1)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -365,6 +366,61 @@ def test_an_output_that_holds_something_else_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS, overwrite=True).done == ("c1",)
     assert not (tmp_path / "out" / "thesis.txt").exists()
+
+
+def test_sources_that_lie_where_cases_go_are_not_replaced(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    row = write_study(data / "cases", "P1", 1.0)
+    within = {**row, "t2w": f"cases/{row['t2w']}", "labels": f"cases/{row['labels']}"}
+    absolute = {**row, "t2w": f"{data}/cases/{row['t2w']}", "labels": f"{data}/cases/{row['labels']}"}
+    beside, elsewhere = write_manifest(data / "cases.csv", within), write_manifest(tmp_path / "m" / "c.csv", absolute)
+    before = all_files(data)
+    for manifest, name in ((beside, "data"), (elsewhere, r"t2w\.nii\.gz")):
+        for overwrite in (False, True):
+            with pytest.raises(OutputError, match=rf"data holds what is read \({name}\): give another folder"):
+                prepare(data, manifests=[manifest], settings=SETTINGS, overwrite=overwrite)
+    assert all_files(data) == before
+
+
+def test_the_index_of_another_tool_is_not_replaced(tmp_path: Path) -> None:
+    task = trees.nnunet(tmp_path) / "Dataset501_Prostate"
+    manifest = write_cohort(tmp_path / "in", 1)
+    before = all_files(task)
+    with pytest.raises(OutputError, match=r"Dataset501_Prostate holds what is read \(Dataset501_Prostate\)"):
+        prepare(task, source=task, settings=SETTINGS)
+    with pytest.raises(OutputError, match="Dataset501_Prostate holds results already, or other files"):
+        prepare(task, manifests=[manifest], settings=SETTINGS)
+    (task / "cases").mkdir()
+    with pytest.raises(OutputError, match="Dataset501_Prostate holds results already, or other files"):
+        prepare(task, manifests=[manifest], settings=SETTINGS)
+    assert all_files(task) == before
+
+
+def test_folders_called_cases_that_hold_none_are_not_replaced(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path / "in", 1)
+    theirs = write_study(tmp_path / "out" / "cases", "c1", 7.0)
+    before = all_files(tmp_path / "out")
+    with pytest.raises(OutputError, match="out holds results already, or other files"):
+        prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    assert all_files(tmp_path / "out") == before
+    assert f"cases/{theirs['t2w']}" in before
+
+
+@pytest.mark.parametrize("harm", ["no index", "no cases", "a damaged index", "a damaged case"])
+def test_a_dataset_that_was_harmed_is_mended(tmp_path: Path, harm: str) -> None:
+    manifest = write_cohort(tmp_path / "in", 1)
+    prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    before = all_files(tmp_path / "out")
+    if harm == "no index":
+        (tmp_path / "out" / "dataset.json").unlink()
+    elif harm == "no cases":
+        shutil.rmtree(tmp_path / "out" / "cases")
+    elif harm == "a damaged index":
+        (tmp_path / "out" / "dataset.json").write_text('{"format": "zonate-da', encoding="utf-8")
+    else:
+        (tmp_path / "out" / "cases" / "c1" / "zarr.json").unlink()
+    prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    assert all_files(tmp_path / "out") == before
 
 
 def test_a_dataset_of_other_cases_is_not_lost_by_mistake(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def unbroken(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def one_epoch(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "one"
+    train(dataset, run, TINY.override(["training.epochs=1"]))
+    return run
+
+
 @pytest.fixture
 def copied(unbroken: Path, tmp_path: Path) -> Path:
     """A finished run that may be harmed."""
@@ -263,6 +270,57 @@ def test_a_run_that_has_lost_its_checkpoint_is_not_taken_for_one_that_never_bega
     (copied / "metrics.jsonl").write_text(first + "\n", encoding="utf-8")  # killed before it wrote its first checkpoint
     train(dataset, copied, TINY.override(["training.epochs=1"]), resume=True)
     assert [line["epoch"] for line in _metrics(copied)] == [1]
+
+
+@pytest.mark.parametrize("lost", ["last.safetensors", "last.safetensors metrics.jsonl card.md tensorboard pictures"])
+def test_the_model_of_a_run_of_one_epoch_is_not_taken_for_a_beginning(
+    dataset: Path, one_epoch: Path, tmp_path: Path, lost: str
+) -> None:
+    run = Path(shutil.copytree(one_epoch, tmp_path / "run", ignore=shutil.ignore_patterns(*lost.split())))
+    written = _written(run)
+    with pytest.raises(OutputError) as raised:
+        train(dataset, run, TINY, resume=True)
+    assert str(raised.value) == (
+        f"the run {run} cannot go on: its best.safetensors is that of a run that had ended, but last.safetensors is "
+        "missing. Put it back, give another folder, or begin anew with --overwrite, which empties this one"
+    )
+    assert _written(run) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("thesis.txt", "{}"),
+        ("thesis.txt", TINY.model_dump_json()),
+        ("card.md", "{}"),
+        ("card.md", '{"colour": "blue"}'),
+        ("card.md", "not JSON"),
+    ],
+)
+def test_what_is_no_run_is_not_taken_for_one_that_never_finished_an_epoch(
+    dataset: Path, tmp_path: Path, name: str, settings: str
+) -> None:
+    (tmp_path / "settings.json").write_text(settings, encoding="utf-8")
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    written = _written(tmp_path)
+    with pytest.raises(OutputError, match="holds results already, or other files"):
+        train(dataset, tmp_path, TINY, resume=True)
+    assert _written(tmp_path) == written
+
+
+def test_a_run_that_never_finished_an_epoch_begins_anew_and_what_is_hidden_stays(
+    dataset: Path, one_epoch: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "tensorboard").mkdir(parents=True)
+    (run / "tensorboard" / "torn").touch()
+    (run / "metrics.jsonl").touch()
+    (run / ".notes").touch()
+    (run / "settings.json").write_text(TINY.model_dump_json(), encoding="utf-8")
+    train(dataset, run, TINY.override(["training.epochs=1"]), resume=True)
+    assert (run / "best.safetensors").read_bytes() == (one_epoch / "best.safetensors").read_bytes()
+    assert (run / ".notes").exists()
+    assert not (run / "tensorboard" / "torn").exists()
 
 
 def test_a_run_that_has_lost_its_best_model_does_not_go_on_without(dataset: Path, copied: Path) -> None:

@@ -1,10 +1,11 @@
 """Writing so that a killed process leaves the old result or the new one, never half of one."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Container, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,7 +30,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 @contextmanager
@@ -40,7 +41,8 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
 
     Raises:
-        OutputError: As `check_output_folder`; or, without `overwrite`, another process was quicker.
+        OutputError: As `check_output_folder`; or another process has cleared the temporary folder away or, without
+            `overwrite`, was quicker.
     """
     check_output_folder(target, overwrite=overwrite, inputs=inputs)
     target = target.resolve()  # a link to the folder stays one
@@ -48,7 +50,10 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     temporary = _half_written(target)
     temporary.mkdir()
     try:
-        yield temporary
+        with os.scandir(temporary):  # held open, so that no folder made in its place can get its number
+            made = temporary.stat()
+            yield temporary
+            _check_still_there(temporary, made, target)
         if overwrite:
             if target.exists():
                 target.replace(_old(target))
@@ -58,7 +63,16 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
     finally:  # an interrupt too must not lose the old result
         if overwrite:
             _settle(target)
-        _remove(temporary)
+        remove(temporary)
+
+
+def _check_still_there(temporary: Path, made: os.stat_result, target: Path) -> None:
+    """Refuse what is not whole, since it was removed while it was written, and perhaps made anew by the next file."""
+    if not temporary.exists() or not os.path.samestat(temporary.stat(), made):
+        raise OutputError(
+            f"another process has removed what was being written for {target}: nothing of it is kept. Let one process "
+            "at a time work on that output, and do this again"
+        )
 
 
 def _take(target: Path, folder: Path) -> None:
@@ -80,6 +94,14 @@ def is_half_written(path: Path) -> bool:
     return _HALF_WRITTEN.match(path.name) is not None
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder as far as it can be; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_half_written(folder: Path, names: Container[str]) -> None:
     """Remove what processes that were killed have left of targets of these names; other hidden things are not ours.
 
@@ -92,7 +114,8 @@ def remove_half_written(folder: Path, names: Container[str]) -> None:
     for path in list(folder.iterdir()) if folder.is_dir() else ():
         match = _HALF_WRITTEN.match(path.name)
         if match is not None and path.name[match.end() :] in names:
-            _remove(path)
+            with suppress(OSError):  # another process clears up, too
+                _discard(path, folder / path.name[match.end() :])
         elif path.name.startswith(_OLD) and path.name.removeprefix(_OLD) in names:
             _settle(folder / path.name.removeprefix(_OLD))
 
@@ -100,7 +123,7 @@ def remove_half_written(folder: Path, names: Container[str]) -> None:
 def remove_left_behind(folder: Path) -> None:
     """Remove what a process that was killed has left half written anywhere in a folder that nobody writes into now."""
     for path in [path for path in folder.rglob("*") if is_half_written(path)]:
-        _remove(path)
+        remove(path)
 
 
 def _half_written(target: Path) -> Path:
@@ -119,16 +142,14 @@ def _settle(target: Path) -> None:
     if not target.exists():
         old.replace(target)
         return
+    _discard(old, target)
+
+
+def _discard(path: Path, target: Path) -> None:
+    """Remove what has a name beside the target, by another name, so that under its own it is never half removed."""
     doomed = _half_written(target)
-    old.replace(doomed)  # first, so that what is called old is never half removed
-    _remove(doomed)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    path.replace(doomed)
+    remove(doomed)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -143,7 +164,7 @@ def write_json(target: Path, value: Any, *, indent: int | None = 2) -> None:
 
 
 def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
-    """Make sure that an output folder is empty, or may be emptied.
+    """Make sure that an output folder is there and empty; it stays the same folder, and may be a mount point.
 
     Args:
         folder: Made where it does not exist.
@@ -153,21 +174,30 @@ def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
     Raises:
         OutputError: As `check_output_folder`.
     """
-    check_output_folder(folder, overwrite=overwrite, inputs=inputs)
-    if folder.is_dir() and any(folder.iterdir()):
-        shutil.rmtree(folder)
+    check_output_folder(folder, overwrite=overwrite, inputs=inputs, stays=True)
     folder.mkdir(parents=True, exist_ok=True)
+    for path in list(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return folder
 
 
-def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output folder that holds something and may not be emptied.
+def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = (), stays: bool = False) -> None:
+    """Refuse an output folder that holds something and may not be emptied, or whose place no other one can take.
 
     Nothing is changed, but that an old folder is put back whose place a process was killed in taking (`atomic_folder`).
 
+    Args:
+        folder: It need not exist.
+        overwrite: Whether a folder that holds something may be emptied.
+        inputs: What is read for the output; none of it may lie in the folder.
+        stays: Whether the folder itself is written into, so that it may be a mount point.
+
     Raises:
-        OutputError: The folder holds something and may not be emptied, is a file, or one of the inputs is the
-            folder or lies in it, so that emptying it would delete what is read.
+        OutputError: The folder holds something and may not be emptied, is a file or a mount point, or one of the
+            inputs is the folder or lies in it, so that emptying it would delete what is read.
     """
     place = folder.resolve()
     _settle(place)
@@ -176,6 +206,8 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
             raise OutputError(f"the output {folder} holds what is read ({path.name}): give another folder")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file, not a folder: give another output")
+    if not stays and os.path.ismount(place):
+        raise OutputError(f"{folder} is a mount point, whose place no other folder can take: give a folder in it")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError(
             f"{folder} holds results already, or other files: give another folder, or --overwrite, which empties it"

@@ -26,6 +26,7 @@ _THREAD_LIMITS = (
 """Read by libraries as they are loaded."""
 _SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # who is tried again, and where, is decided in `cohort`
+    "distributed.deploy.lost-worker-timeout": "1 hour",  # who needs more than its 15 s to start again would be given up
     "distributed.worker.memory.target": False,  # no array of a study is Dask's to write to disk
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,

@@ -35,8 +35,8 @@ _DEATHS_BEFORE_BEGINNING = 5
 _OVER_MEMORY = "worker-restart-memory"
 """Dask's topic, under which a nanny names a worker that it stops for holding too much."""
 _CANCELLED_S, _POLL_S = 5.0, 0.02
-_LOOK_S = 30.0
-"""How often to look whether a process of this machine is left: one that dies has another in its place sooner."""
+_LOOK_S, _NONE_LEFT_S = 30.0, 300.0
+"""How often to look whether a process of this machine is left, and how long one that died has to start again."""
 
 
 def each_on_cluster(
@@ -255,7 +255,7 @@ class _Cohort(Generic[Result]):
             return
         now_s = time.monotonic()
         self._none_since_s = now_s if self._none_since_s is None else self._none_since_s
-        if now_s - self._none_since_s >= 2 * _LOOK_S:
+        if now_s - self._none_since_s >= _NONE_LEFT_S:
             raise ProcessError(
                 "no worker process is left, and none could be started again: what is done is kept, start again for the "
                 "rest with fewer --workers, or when this machine has more memory to spare (--resume)"

@@ -1,5 +1,6 @@
 """`zonate prepare`: from studies with labels to a dataset."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
@@ -9,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from zonate.config import Settings
-from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, read_record
+from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, metadata_key, read_record
 from zonate.dataset.entry import Entry
 from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
 from zonate.dataset.importers.identity import source_key
-from zonate.dataset.index import INDEX_NAME, write_index
+from zonate.dataset.index import FORMAT, INDEX_NAME, write_index
 from zonate.dataset.splits import Placed, check_no_leakage
 from zonate.errors import DatasetError, OutputError
-from zonate.io.files import claim_output_folder, remove_half_written
+from zonate.io.files import check_output_folder, claim_output_folder, remove_half_written
 from zonate.progress import Progress, silent
 from zonate.settings.data import SplitSettings
 from zonate.verbs.batch import do_cases
@@ -86,7 +87,7 @@ def prepare(
             id.
         LeakageError: Manifests put a patient on two sides of the split; or, where there is no fold, the split puts a
             made case on another side than a patient that it was made from.
-        OutputError: The output holds something else, or cases that this call does not name.
+        OutputError: The output holds what is read, something else, or cases that this call does not name.
     """
     crew = Workers.of(workers)
     sources, left_out = _sources(
@@ -164,18 +165,38 @@ def _check_test_sets(sources: Items[Source], settings: SplitSettings) -> None:
 
 def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
     """Make the output ready for a first call or for resuming."""
+    begun = _is_begun(output)
+    inputs = dict.fromkeys(path for case in sources for path in _inputs(case))
+    check_output_folder(output, overwrite=overwrite or begun, inputs=inputs, stays=True)
+    if overwrite or not begun:
+        claim_output_folder(output, overwrite=overwrite)
     cases = output / CASES_FOLDER
-    if overwrite or not (cases.is_dir() or (output / INDEX_NAME).is_file()):
-        claim_output_folder(output, overwrite=overwrite, inputs=[path for case in sources for path in _inputs(case)])
     cases.mkdir(exist_ok=True)
-    visible = {folder.name for folder in cases.iterdir() if not folder.name.startswith(".")}
-    strangers = sorted(visible - {case.case_id for case in sources})
+    strangers = sorted(_cases_in(output) - {case.case_id for case in sources})
     if strangers:
         raise OutputError(
             f"{output} holds cases that this call does not name ({', '.join(strangers[:5])}"
             f"{', …' if len(strangers) > 5 else ''}): name their manifests too, give another folder, or --overwrite"
         )
     remove_half_written(cases, {case.case_id for case in sources})
+
+
+def _is_begun(output: Path) -> bool:
+    """Whether a dataset lies there that `prepare` has begun: by its index or, without a sound one, by its cases."""
+    index, cases = output / INDEX_NAME, _cases_in(output)
+    whole = all((output / metadata_key(case_id)).is_file() for case_id in cases)
+    if not index.is_file():
+        return (output / CASES_FOLDER).is_dir() and whole
+    try:
+        about = json.loads(index.read_bytes())
+    except ValueError:
+        return bool(cases) and whole
+    return isinstance(about, dict) and about.get("format") == FORMAT
+
+
+def _cases_in(output: Path) -> set[str]:
+    cases = output / CASES_FOLDER
+    return {path.name for path in cases.iterdir() if not path.name.startswith(".")} if cases.is_dir() else set()
 
 
 def _inputs(case: Source) -> list[Path]:
