@@ -13,6 +13,9 @@ import psutil
 from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+_TAKEN = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT
+"""Signals that torchrun handles from its first launch on."""
+
 
 def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """What the function of a module returns in each process, by rank."""
@@ -29,7 +32,12 @@ def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any)
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
-        results = elastic_launch(config, function)(*arguments)
+        handlers = {number: signal.getsignal(number) for number in _TAKEN}
+        try:
+            results = elastic_launch(config, function)(*arguments)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return [results[rank] for rank in range(number)]
 
 
@@ -37,13 +45,14 @@ def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any)
 def started(
     command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A command whose stderr can be read; nothing that it has started is left when the block ends."""
+    """A command whose stderr can be read; if it still runs when the block ends, it and what it started are killed."""
     environment = {**environment, "PYTHONFAULTHANDLER": "1"}
     with subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
-            _signal(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                _signal(process.pid, signal.SIGKILL)
 
 
 def stderr_at_the_end(process: "subprocess.Popen[str]", limit_s: float = 300.0) -> str:

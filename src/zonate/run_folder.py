@@ -201,13 +201,13 @@ def _check_no_epoch_done(run: Path, began_with: Settings) -> None:
     metrics = run / METRICS_NAME
     epochs = len(_lines(metrics))
     if epochs > 1:
-        found = f"{METRICS_NAME} tells of {epochs} epochs"
+        found = f"its {METRICS_NAME} tells of {epochs} epochs"
     elif (run / BEST_NAME).is_file() and (epochs == began_with.training.epochs or not metrics.is_file()):
-        found = f"{BEST_NAME} is that of a run that had ended"
+        found = f"{BEST_NAME} may be that of a run that had ended"
     else:
         return
     raise OutputError(
-        f"the run {run} cannot go on: its {found}, but {LAST_NAME} is missing. Put it back, give another folder, or "
+        f"the run {run} cannot go on: {found}, but {LAST_NAME} is missing. Put it back, give another folder, or "
         "begin anew with --overwrite, which empties this one"
     )
 

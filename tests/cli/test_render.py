@@ -72,7 +72,7 @@ def test_what_was_left_is_grouped_by_its_reason(shown: list[str]) -> None:
 
 def test_a_dataset_without_outliers_needs_no_table(shown: list[str]) -> None:
     render.show_checked(CheckResult(Path("out"), (CheckedCase("a", "A", "train", (), {}),), ()))
-    assert shown == ["0 of 1 cases stand out"]
+    assert shown == ["of 1 case 0 stand out"]
 
 
 def test_a_terminal_shows_a_bar_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,5 +162,5 @@ def test_a_check_changes_nothing_that_is_not_ours(tmp_path: Path, monkeypatch: p
     (tmp_path / ".out").mkdir()
     monkeypatch.chdir(tmp_path / ".out")
     for folder in (Path(), Path("/"), tmp_path / "file" / "out", tmp_path / "out"):
-        check_output_folder(folder, overwrite=True)
+        check_output_folder(folder, overwrite=True, stays=True)
     assert held(tmp_path) == [".out", "file"]

@@ -1,7 +1,6 @@
 """A cohort as a department has one: many studies, some of them broken, a call that is interrupted, and a second one."""
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import OutputSettings, PredictionSettings
-from zonate.verbs.cohort import _token_in
+from zonate.verbs.cohort import _here, _token_in
 from zonate.zones import ALL_ZONE_CODES
 
 STUDIES = 40
@@ -98,8 +97,8 @@ def test_the_token_of_a_process_that_was_killed_is_removed_and_that_of_another_o
     with subprocess.Popen([sys.executable, "-c", ""]) as killed:
         killed.wait()
     owners = {
-        "killed": f"{platform.node()} {killed.pid}",
-        "alive": f"{platform.node()} {os.getpid()}",
+        "killed": f"{_here()} {killed.pid}",
+        "alive": f"{_here()} {os.getpid()}",
         "elsewhere": f"another-machine {killed.pid}",
         "unknown": "",
     }

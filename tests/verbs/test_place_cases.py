@@ -57,8 +57,7 @@ def test_cases_that_change_sides_are_counted(tmp_path: Path) -> None:
     assert place_cases(cases, SETTINGS.split, before)[1] == []
     moved = [cases[0], *(case(tmp_path, name, f"P{name}", "test", level=i) for i, name in enumerate("bc", start=2))]
     assert place_cases(moved, SETTINGS.split, before)[1] == [
-        "2 cases stand on another side than before: a model trained on the earlier split may have seen those that test "
-        "now"
+        "2 cases on another side than before: a model trained on the earlier split may have seen those that test now"
     ]
     assert sides_of(tmp_path / "nowhere") == {}
 

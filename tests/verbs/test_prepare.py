@@ -423,6 +423,17 @@ def test_a_dataset_that_was_harmed_is_mended(tmp_path: Path, harm: str) -> None:
     assert all_files(tmp_path / "out") == before
 
 
+def test_a_dataset_without_an_index_is_mended_though_a_case_is_damaged(tmp_path: Path) -> None:
+    """As a kill leaves it while the case is prepared again: the index goes first."""
+    manifest = write_cohort(tmp_path / "in", 2)
+    prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    before = all_files(tmp_path / "out")
+    (tmp_path / "out" / "dataset.json").unlink()
+    (tmp_path / "out" / "cases" / "c1" / "zarr.json").unlink()
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).skipped == ("c2",)
+    assert all_files(tmp_path / "out") == before
+
+
 def test_a_dataset_of_other_cases_is_not_lost_by_mistake(tmp_path: Path) -> None:
     manifest = write_cohort(tmp_path / "in", 2)
     prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)

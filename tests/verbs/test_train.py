@@ -281,7 +281,7 @@ def test_the_model_of_a_run_of_one_epoch_is_not_taken_for_a_beginning(
     with pytest.raises(OutputError) as raised:
         train(dataset, run, TINY, resume=True)
     assert str(raised.value) == (
-        f"the run {run} cannot go on: its best.safetensors is that of a run that had ended, but last.safetensors is "
+        f"the run {run} cannot go on: best.safetensors may be that of a run that had ended, but last.safetensors is "
         "missing. Put it back, give another folder, or begin anew with --overwrite, which empties this one"
     )
     assert _written(run) == written

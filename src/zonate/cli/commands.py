@@ -22,8 +22,10 @@ def main() -> None:
 
 def _run() -> None:
     render.quiet_libraries()
+    # Of several processes torchrun ends the others by SIGTERM: unwinding would wait for those that are gone.
+    unwound = nullcontext() if processes.is_one_of_several() else unwound_by_signals()
     try:
-        with nullcontext() if processes.is_one_of_several() else unwound_by_signals():
+        with unwound:
             app()
     except ProcessError as error:
         processes.leave(error)

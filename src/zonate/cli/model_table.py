@@ -61,4 +61,4 @@ def _calibrated(calibration: Mapping[str, Any] | None) -> str:
 
     if calibration is None:
         return "no"
-    return f"on {calibration['n_results']} results of {calibrated_on(calibration)}"
+    return f"on {counted(calibration['n_results'], 'result')} of {calibrated_on(calibration)}"

@@ -22,6 +22,7 @@ from zonate.cli.app import (
     cache_of,
 )
 from zonate.cli.processes import is_first, must_launch, shown_by_the_first, told_once_a_machine
+from zonate.counted import counted
 
 ModelArgument = Annotated[Path, typer.Argument(help="Run folder, model file, or `shipped`: the weights that ship.")]
 
@@ -154,10 +155,7 @@ def calibrate(
             overwrite=overwrite,
             progress=progress,
         )
-    render.console.print(
-        f"calibrated on {result.n_results} results of {result.n_patients} patients: {result.model}",
-        markup=False,
-        soft_wrap=True,
-    )
+    results = f"{counted(result.n_results, 'result')} of {counted(result.n_patients, 'patient')}"
+    render.console.print(f"calibrated on {results}: {result.model}", markup=False, soft_wrap=True)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)

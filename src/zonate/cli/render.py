@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from zonate.counted import counted
 from zonate.progress import Progress
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ def show_taken(result: "PrepareResult") -> None:
 
 def show_checked(result: "CheckResult") -> None:
     """The cases that stand out, with what was found about each."""
-    console.print(f"{len(result.outliers)} of {len(result.cases)} cases stand out", highlight=False)
+    console.print(f"of {counted(len(result.cases), 'case')} {len(result.outliers)} stand out", highlight=False)
     if not result.outliers:
         return
     table = Table(title="Look at these", title_justify="left")

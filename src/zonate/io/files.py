@@ -177,10 +177,11 @@ def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
     check_output_folder(folder, overwrite=overwrite, inputs=inputs, stays=True)
     folder.mkdir(parents=True, exist_ok=True)
     for path in list(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+        doomed = path.replace(_half_written(path))  # so that under its own name nothing is ever half removed
+        if doomed.is_dir() and not doomed.is_symlink():
+            shutil.rmtree(doomed)
         else:
-            path.unlink()
+            doomed.unlink()
     return folder
 
 

@@ -103,9 +103,9 @@ def _calibrated(model: Model) -> list[str]:
         "",
         "## Calibration",
         "",
-        f"On {about['n_results']} results of {calibrated_on(about)}, worse copies among them, by {about['samples']} "
-        f"samples. A gland whose expected Dice is below {model.calibration.doubtful_below:.2f} "
-        "makes a result doubtful.",
+        f"On {counted(about['n_results'], 'result')} of {calibrated_on(about)}, worse copies among them, by "
+        f"{counted(about['samples'], 'sample')}. A gland whose expected Dice is below "
+        f"{model.calibration.doubtful_below:.2f} makes a result doubtful.",
     ]
 
 

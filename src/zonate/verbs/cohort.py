@@ -67,7 +67,7 @@ def _token_in(output: Path | None) -> Iterator[Path | None]:
         if _is_abandoned(left):
             left.unlink(missing_ok=True)
     token = output.absolute() / f".zonate-{uuid4().hex[:8]}.token"
-    write_text(token, f"{platform.node()} {os.getpid()}")
+    write_text(token, f"{_here()} {os.getpid()}")
     try:
         yield token
     finally:
@@ -78,9 +78,15 @@ def _is_abandoned(token: Path) -> bool:
     """Whether it is of a process of this machine that is no more: another process may be writing into the output."""
     try:
         machine, _, process = token.read_text(encoding="utf-8").rpartition(" ")
-        return machine == platform.node() and not psutil.pid_exists(int(process))
+        return machine == _here() and not psutil.pid_exists(int(process))
     except (OSError, ValueError):  # it is gone meanwhile, or not ours
         return False
+
+
+def _here() -> str:
+    """This machine and, in a container, which of its processes are seen."""
+    seen = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {seen.readlink() if seen.is_symlink() else ''}"
 
 
 @dataclass

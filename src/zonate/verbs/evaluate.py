@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, cast, get_args
 
+from zonate.counted import counted
 from zonate.dataset.entry import Entry
 from zonate.dataset.slices import restore_slices
 from zonate.dataset.storage import Cache
@@ -240,5 +241,6 @@ def _draw_boxplots(
         }
         for measure in measure_names(tolerance_mm)
     }
-    title = f"Split {summary.split}: {summary.n_cases} cases of {summary.n_patients} patients"
+    counts = f"{counted(summary.n_cases, 'case')} of {counted(summary.n_patients, 'patient')}"
+    title = f"Split {summary.split}: {counts}"
     draw_boxplots(file, values, title=title, note=f"Data: {', '.join(sorted({entry.dataset for entry in measured}))}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
+from zonate.counted import counted
 from zonate.dataset.cases import CaseRecord
 from zonate.dataset.entry import Entry, PlacedRecord
 from zonate.dataset.importers import Source
@@ -123,6 +124,6 @@ def _moved(placed: Items[PlacedRecord], before: Mapping[str, str]) -> list[str]:
     if not moved:
         return []
     return [
-        f"{len(moved)} cases stand on another side than before: a model trained on the earlier split may have seen "
-        "those that test now"
+        f"{counted(len(moved), 'case')} on another side than before: a model trained on the earlier split may have "
+        "seen those that test now"
     ]

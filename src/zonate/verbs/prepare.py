@@ -170,6 +170,7 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
     check_output_folder(output, overwrite=overwrite or begun, inputs=inputs, stays=True)
     if overwrite or not begun:
         claim_output_folder(output, overwrite=overwrite)
+    remove_half_written(output, {CASES_FOLDER})
     cases = output / CASES_FOLDER
     cases.mkdir(exist_ok=True)
     strangers = sorted(_cases_in(output) - {case.case_id for case in sources})
@@ -184,14 +185,17 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
 def _is_begun(output: Path) -> bool:
     """Whether a dataset lies there that `prepare` has begun: by its index or, without a sound one, by its cases."""
     index, cases = output / INDEX_NAME, _cases_in(output)
-    whole = all((output / metadata_key(case_id)).is_file() for case_id in cases)
     if not index.is_file():
-        return (output / CASES_FOLDER).is_dir() and whole
+        return (output / CASES_FOLDER).is_dir() and (not cases or _holds_a_case(output, cases))
     try:
         about = json.loads(index.read_bytes())
     except ValueError:
-        return bool(cases) and whole
+        return _holds_a_case(output, cases)
     return isinstance(about, dict) and about.get("format") == FORMAT
+
+
+def _holds_a_case(output: Path, cases: set[str]) -> bool:
+    return any((output / metadata_key(case_id)).is_file() for case_id in cases)
 
 
 def _cases_in(output: Path) -> set[str]:

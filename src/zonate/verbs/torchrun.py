@@ -26,6 +26,9 @@ from zonate.networks.precision import usable_precision
 from zonate.run_folder import how_to_go_on
 from zonate.verbs.own_place import LOST, OURS, Place, own_place
 
+_LAUNCHER = "ZONATE_LAUNCHER"
+"""The variable that tells a process who has started it."""
+
 
 @contextmanager
 def joined(asked: Literal["32-true", "bf16-mixed"], devices: int | None, nodes: int | None) -> Iterator[Fabric]:
@@ -78,8 +81,8 @@ def _leave() -> None:
 
 
 def _end_with_the_launcher() -> None:
-    """One that is killed ends nobody: they would learn on, beside those who resume the run."""
-    launcher = os.getppid()
+    """One that is killed ends nobody: they would learn on, beside those who resume the run. Windows does not tell."""
+    launcher = int(os.environ[_LAUNCHER])
     while os.getppid() == launcher:
         time.sleep(1)
     os._exit(LOST)
@@ -163,12 +166,15 @@ def launch(arguments: Sequence[str], devices: int, run: Path) -> int:
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
+        os.environ[_LAUNCHER] = str(os.getpid())
         try:
             elastic_launch(config, sys.executable)("-P", "-m", "zonate", *arguments)  # -P: import nothing from here
         except ChildFailedError as error:
             return exit_code({rank: failure.exitcode for rank, failure in error.failures.items()}, devices, run)
         except SignalException as stopped:
             return 128 + int(stopped.sigval)
+        finally:
+            del os.environ[_LAUNCHER]
     return 0
 
 

@@ -63,9 +63,10 @@ def train(
         init: A model file or run folder, or `shipped`, whose weights are the beginning; the model then tells apart what
             that one does, and counts as having learnt from its data, too. A run that is resumed needs the same one, to
             answer for its data, and goes on from its own weights.
-        resume: Go on where the run stopped; a run that never finished an epoch begins anew. `training.epochs` may
-            differ: the learning rate then follows its schedule over the new number, so that it may jump up. After 120
-            epochs of `zonate` it is all but 0; prolonged to 160, the run goes on at 2.9e-4.
+        resume: Go on where the run stopped; a run that never finished an epoch begins anew; one of a single epoch whose
+            checkpoint is missing may have ended, and is refused. `training.epochs` may differ: the learning rate then
+            follows its schedule over the new number, so that it may jump up. After 120 epochs of `zonate` it is all but
+            0; prolonged to 160, the run goes on at 2.9e-4.
         overwrite: Whether a folder that holds something may be emptied.
         devices: Processes a machine that there should be; None: as many as there are.
         nodes: Machines that there should be; None: as many as there are.

@@ -27,4 +27,7 @@ def unwound_by_signals() -> Iterator[None]:
 
 
 def _end(number: int, _frame: object) -> None:
+    for one in _ENDING:  # a closed terminal sends it twice: what is being removed must not be left half removed
+        if signal.getsignal(one) is _end:
+            signal.signal(one, signal.SIG_IGN)
     sys.exit(128 + number)
