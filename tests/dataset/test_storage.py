@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Never
+from typing import IO, Any, Never
 
 import fsspec
 import numpy as np
@@ -157,6 +157,26 @@ def test_the_cache_is_bounded_and_says_once_that_it_is_small(
     assert [record.message for record in caplog.records] == [
         f"the cache of 0.0 GB is smaller than what is read of {in_memory}: what is removed from it is fetched again"
     ]
+
+
+def test_a_file_that_is_removed_while_it_is_opened_is_not_left_there_empty(
+    tmp_path: Path, in_memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, key = CachedFiles(in_memory, Cache(tmp_path / "cache")), "cases/c0/images/c.0.0.0.0"
+    with files.open(key) as file:
+        whole = file.read()
+    opened = Path.open
+
+    def removed_at_once(path: Path, mode: str) -> IO[Any]:
+        file = opened(path, mode)
+        path.unlink()
+        return file
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", removed_at_once)
+        with files.open(key) as file:
+            assert file.read() == whole
+    assert not (files.folder / key).exists()
 
 
 def test_what_was_fetched_just_now_stays_whatever_the_clock_says(

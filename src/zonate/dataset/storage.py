@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import re
 import threading
 import time
@@ -161,7 +162,7 @@ class CachedFiles:
                 self._fetch(key)
                 continue
             with suppress(OSError):
-                target.touch()  # the time of its last use
+                os.utime(target)  # the time of its last use; where another thread has removed it, none is made
             return file
         raise DatasetError(
             f"{target} vanishes as soon as it is fetched: the cache {self._cache.folder} is too small for the "

@@ -82,7 +82,7 @@ def _leave() -> None:
 
 def _end_with_the_launcher() -> None:
     """One that is killed ends nobody: they would learn on, beside those who resume the run. Windows does not tell."""
-    launcher = int(os.environ[_LAUNCHER])
+    launcher = int(os.environ.get(_LAUNCHER, os.getppid()))  # torchrun's own, given the run's id by hand
     while os.getppid() == launcher:
         time.sleep(1)
     os._exit(LOST)
