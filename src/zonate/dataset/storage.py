@@ -18,6 +18,7 @@ from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.io.files import atomic_path, is_half_written
 
 _LOCKS = 64
+_TRIES = 10
 _LOG = logging.getLogger(__name__)
 
 DEFAULT_CACHE_BYTES = 100 * 10**9
@@ -155,7 +156,7 @@ class CachedFiles:
     def open(self, key: str) -> BinaryIO:
         """See `Storage`."""
         target = self.folder / key
-        for _ in range(3):  # another process may remove it between the two steps
+        for _ in range(_TRIES):  # others may remove it between the two steps
             try:
                 file = target.open("rb")
             except FileNotFoundError:
