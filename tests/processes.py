@@ -32,12 +32,12 @@ def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any)
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
-        handlers = {number: signal.getsignal(number) for number in _TAKEN}
+        handlers = {taken: signal.getsignal(taken) for taken in _TAKEN}
         try:
             results = elastic_launch(config, function)(*arguments)
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            for taken, handler in handlers.items():
+                signal.signal(taken, handler)
     return [results[rank] for rank in range(number)]
 
 
