@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.distributed.launcher.api import elastic_launch
+
+from zonate.verbs.torchrun import on_this_machine
 
 _TAKEN = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT
 """Signals that torchrun handles from its first launch on."""
@@ -21,20 +22,9 @@ def run_in_processes(number: int, function: Callable[..., Any], *arguments: Any)
     """What the function of a module returns in each process, by rank."""
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     with TemporaryDirectory() as logs:
-        config = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=number,
-            run_id="test",
-            rdzv_backend="c10d",
-            rdzv_endpoint="127.0.0.1:0",
-            local_addr="127.0.0.1",
-            max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=logs),
-        )
         handlers = {taken: signal.getsignal(taken) for taken in _TAKEN}
         try:
-            results = elastic_launch(config, function)(*arguments)
+            results = elastic_launch(on_this_machine(number, "test", logs), function)(*arguments)
         finally:
             for taken, handler in handlers.items():
                 signal.signal(taken, handler)

@@ -71,16 +71,22 @@ def ending_at_once() -> Iterator[None]:
     Beside threads of gloo or NCCL that may crash, or wait for them for ever (pytorch/pytorch#179291, #190489), and
     whoever started the processes would be told of that instead of the error.
     """
+    if not is_one_of_several():
+        yield
+        return
     try:
         yield
-    except BaseException as error:
-        if not is_one_of_several() or (isinstance(error, SystemExit) and not error.code):
+        return
+    except SystemExit as ended:
+        if not ended.code:
             raise
-        if not isinstance(error, SystemExit):
-            traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else SOME_FAILED)
+        code = ended.code if isinstance(ended.code, int) else SOME_FAILED
+    except BaseException:  # noqa: BLE001  # Ctrl-C, too
+        traceback.print_exc()
+        code = SOME_FAILED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _let_the_other_tell(code: int) -> NoReturn:

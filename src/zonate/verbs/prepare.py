@@ -167,9 +167,10 @@ def _claim(output: Path, sources: Items[Source], overwrite: bool) -> None:
     """Make the output ready for a first call or for resuming."""
     begun = _is_begun(output)
     inputs = dict.fromkeys(path for case in sources for path in _inputs(case))
-    check_output_folder(output, overwrite=overwrite or begun, inputs=inputs, stays=True)
     if overwrite or not begun:
-        claim_output_folder(output, overwrite=overwrite)
+        claim_output_folder(output, overwrite=overwrite, inputs=inputs)
+    else:
+        check_output_folder(output, overwrite=True, inputs=inputs, stays=True)
     remove_half_written(output, {CASES_FOLDER})
     cases = output / CASES_FOLDER
     cases.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -25,6 +25,9 @@ from zonate.errors import ConfigError, ProcessError
 from zonate.networks.precision import usable_precision
 from zonate.run_folder import how_to_go_on
 from zonate.verbs.own_place import LOST, OURS, Place, own_place
+
+if TYPE_CHECKING:
+    from torch.distributed.launcher.api import LaunchConfig
 
 _LAUNCHER = "ZONATE_LAUNCHER"
 """The variable that tells a process who has started it."""
@@ -147,25 +150,15 @@ def launch(arguments: Sequence[str], devices: int, run: Path) -> int:
         ConfigError: The machine has fewer GPUs.
         ProcessError: A process died.
     """
-    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    from torch.distributed.launcher.api import elastic_launch
 
     check_gpus(devices)
     # What it says of processes that end is said here, once.
     logging.getLogger("torch.distributed").handlers = [logging.NullHandler()]
     with TemporaryDirectory(prefix="zonate-") as logs:  # of torchrun, which would leave one behind
-        config = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=devices,
-            run_id=OURS,
-            rdzv_backend="c10d",
-            rdzv_endpoint="127.0.0.1:0",
-            local_addr="127.0.0.1",
-            max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=logs),
-        )
+        config = on_this_machine(devices, OURS, logs)
         os.environ[_LAUNCHER] = str(os.getpid())
         try:
             elastic_launch(config, sys.executable)("-P", "-m", "zonate", *arguments)  # -P: import nothing from here
@@ -176,6 +169,30 @@ def launch(arguments: Sequence[str], devices: int, run: Path) -> int:
         finally:
             del os.environ[_LAUNCHER]
     return 0
+
+
+def on_this_machine(number: int, run_id: str, logs: str) -> "LaunchConfig":
+    """How torchrun starts processes that meet on this machine alone, none of them a second time.
+
+    Args:
+        number: How many.
+        run_id: Of torchrun.
+        logs: A folder for what torchrun writes.
+    """
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
+    from torch.distributed.launcher.api import LaunchConfig
+
+    return LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=number,
+        run_id=run_id,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=logs),
+    )
 
 
 def exit_code(codes: Mapping[int, int], devices: int, run: Path) -> int:
