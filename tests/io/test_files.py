@@ -207,6 +207,15 @@ def test_a_mount_point_is_emptied_and_stays(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "theirs" / "kept").exists()
 
 
+def test_a_fresh_volume_is_empty(tmp_path: Path) -> None:
+    kept = tmp_path / "lost+found"
+    kept.mkdir()
+    claim_output_folder(tmp_path, overwrite=False)
+    (tmp_path / "zones.json").touch()
+    claim_output_folder(tmp_path, overwrite=True)
+    assert list(tmp_path.iterdir()) == [kept]
+
+
 def test_what_killed_processes_have_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (".zonate-0123abcd.one", ".zonate-0123abcd.other", "one"):
         (tmp_path / name).mkdir()

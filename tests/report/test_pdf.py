@@ -105,3 +105,9 @@ def test_more_warnings_than_a_page_holds_are_all_written() -> None:
     shown = text_of(render_pdf(compose(case(), warned, ABOUT_MODEL, created=CREATED)))
     assert all(f"Warningnumber{n}ofalonglist." in shown for n in range(120))
     assert [f"page{n}of5" in shown for n in range(1, 6)] == [True] * 5
+
+
+def test_the_longest_name_of_a_structure_takes_one_line() -> None:
+    unvalidated = compose(case(), replace(zones(), not_validated=("AFS",)), ABOUT_MODEL, created=CREATED)
+    lines = opened(render_pdf(unvalidated)).pages[0].extract_text().splitlines()
+    assert any("Anterior stroma (AFS), not validated" in line for line in lines)

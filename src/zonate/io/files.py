@@ -89,6 +89,11 @@ def _take(target: Path, folder: Path) -> None:
         raise
 
 
+def _contents(folder: Path) -> list[Path]:
+    """What lies in a folder, but for what the file system of a fresh volume keeps there for itself."""
+    return [path for path in folder.iterdir() if path.name != "lost+found"]
+
+
 def is_half_written(path: Path) -> bool:
     """Whether a name is one that a file or folder has only while it is written, or removed."""
     return _HALF_WRITTEN.match(path.name) is not None
@@ -176,7 +181,7 @@ def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
     """
     check_output_folder(folder, overwrite=overwrite, inputs=inputs, stays=True)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in list(folder.iterdir()):
+    for path in _contents(folder):
         doomed = path.replace(_half_written(path))  # so that under its own name nothing is ever half removed
         if doomed.is_dir() and not doomed.is_symlink():
             shutil.rmtree(doomed)
@@ -209,7 +214,7 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
         raise OutputError(f"{folder} is a file, not a folder: give another output")
     if not stays and os.path.ismount(place):
         raise OutputError(f"{folder} is a mount point, whose place no other folder can take: give a folder in it")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    if folder.is_dir() and _contents(folder) and not overwrite:
         raise OutputError(
             f"{folder} holds results already, or other files: give another folder, or --overwrite, which empties it"
         )

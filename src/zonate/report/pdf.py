@@ -99,7 +99,7 @@ def _story(content: Content) -> Parts:
     yield from _warnings(content)
     yield from _key_figures(content)
     yield KeepTogether([_heading(f"Zones on {content.zones_on_t2w.title}"), *_zones_on_t2w(content)])
-    volumes = _table(content.volumes, _WIDTH, 0.3 * _WIDTH)
+    volumes = _table(content.volumes, _WIDTH, 0.31 * _WIDTH)
     yield KeepTogether([_heading("Volumes and measurements"), *volumes, *_facts(content.measurements)])
     yield KeepTogether([_heading("Alignment of DWI and ADC"), *_facts(content.alignment)])
     if content.figures:

@@ -48,8 +48,7 @@ def cluster_of(workers: Workers) -> Iterator[Client]:
 
     Raises:
         ConfigError: No scheduler answers at the address.
-        ProcessError: Processes of this machine do not start in time.
-        RuntimeError: No process can be started.
+        ProcessError: Processes of this machine cannot be started, or not in time.
     """
     with _existing(workers.scheduler) if workers.scheduler is not None else _of_processes(workers) as client:
         yield client
@@ -116,7 +115,7 @@ def _started(number: int, memory_gib: float | None) -> LocalCluster:
             "too much else to do: ask for fewer --workers, or start again when it has room"
         ) from None
     except RuntimeError as error:
-        raise RuntimeError(
+        raise ProcessError(
             "no process can be started to work on several cases at a time: a script that asks for that needs "
             '`if __name__ == "__main__":` around its own calls; or ask for one worker'
         ) from error

@@ -43,10 +43,9 @@ def each_case(
         A case id, and what its task returned, or why it failed.
 
     Raises:
-        RuntimeError: No process can be started.
         ConfigError: No scheduler answers.
-        ProcessError: The cluster is gone, or its workers cannot run Zonate; or processes of this machine do not start,
-            or none is left.
+        ProcessError: The cluster is gone, or its workers cannot run Zonate; or processes of this machine cannot be
+            started, or none is left.
     """
     if not tasks:
         return
