@@ -2,10 +2,13 @@
 
     python -m benchmarks.trace DATASET [--recipes zonate pix2pix] [--steps 12] [-o benchmarks/trace.md]
 
-DATASET is a prepared one. The first steps do not count. The trace of the first recipe is drawn in docs/pictures.
+DATASET is a prepared one. The first steps do not count. The trace of the first recipe is drawn in docs/pictures. It
+shows threads, hence a CPU that learns. What a GPU waits for is shown by its own trace: `python -m benchmarks.gpu
+--parts idle`.
 """
 
 import argparse
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +22,6 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.machine import circumstances
-from benchmarks.speed.rates import wait
 from zonate.config import Settings, load_recipe
 from zonate.dataset.loader import READERS, Batch, SliceLoader
 from zonate.dataset.store import Dataset
@@ -84,7 +86,7 @@ class _Watched(SliceLoader):
 
 
 def traced(dataset: Dataset, settings: Settings, steps: int) -> Trace:
-    """Train for some steps, as `zonate train` does, and keep what was done when.
+    """Train for some steps on the CPU, as `zonate train` does, and keep what was done when.
 
     Args:
         dataset: Prepared.
@@ -106,10 +108,9 @@ def traced(dataset: Dataset, settings: Settings, steps: int) -> Trace:
             batch = next(batches)
         with trace.of(AUGMENTING):
             batch = augmented(batch, settings, device, (settings.training.seed, 1, number))
-            wait(device.type)
         with trace.of(LEARNING):
+            learner.begin_step(number / (settings.training.epochs * len(loader)))
             learner.step(batch)
-            wait(device.type)
     return trace.since(begin_s)
 
 
@@ -179,6 +180,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     parser.add_argument("--picture", type=Path, default=PICTURE)
     given = parser.parse_args()
+    if torch.cuda.is_available():
+        sys.exit("on a GPU, `python -m benchmarks.gpu --parts idle` shows how long it waits; hide it to trace the CPU")
     about = circumstances(torch.get_num_threads())  # before any file changes
     dataset = Dataset.open(given.dataset)
     settings = {name: load_recipe(name) for name in given.recipes}

@@ -10,11 +10,21 @@ from benchmarks.accuracy.compare import Difference
 from benchmarks.accuracy.figures import EVALUATION
 from zonate.metrics import mean_interval
 
-FEW_PATIENTS = "A bootstrap interval over few patients is too narrow: of four it holds the mean in about 80 of 100."
+FEW_PATIENTS = (
+    "A bootstrap interval over few patients is too narrow: with four, one of 95 % holds the true mean about 80 % of the"
+    " time."
+)
 
 
-def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True) -> str:
-    """The mean over patients, with its interval where asked for; and how many had no figure, where some had none."""
+def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True, sign: str = "") -> str:
+    """The mean over patients, with its interval where asked for; and how many had no figure, where some had none.
+
+    Args:
+        values: By patient.
+        digits: Behind the point.
+        interval: Whether to give it.
+        sign: "+": what is positive says so.
+    """
     mean = mean_of(values)
     if math.isnan(mean):
         return "–"
@@ -23,7 +33,7 @@ def mean_cell(values: Mapping[str, float], digits: int, *, interval: bool = True
         of_patients, patients = list(values.values()), list(values)
         found = mean_interval(of_patients, patients, samples=EVALUATION.bootstrap_samples, seed=EVALUATION.seed)
     missing = sum(math.isnan(value) for value in values.values())
-    return _with_interval(mean, found, digits) + (f", {missing} without" if missing else "")
+    return _with_interval(mean, found, digits, sign) + (f", {missing} without" if missing else "")
 
 
 def difference_cell(found: Difference, adjusted: float | None, digits: int, *, of: int) -> str:
@@ -72,7 +82,7 @@ def values_of(runs: Sequence[Mapping[str, Any]], key: str) -> str:
 
 
 def conditions(runs: Sequence[Mapping[str, Any]]) -> str:
-    """When, on what and by which code they were made."""
+    """When, on what and by which code they were made; a commit with a plus had changes that were not committed."""
     processes = f"{values_of(runs, 'beside')} at a time, threads of each: {values_of(runs, 'threads')}"
     return f"{values_of(runs, 'date')}; {values_of(runs, 'machine')}, {processes}; commit {values_of(runs, 'commit')}"
 

@@ -1,11 +1,12 @@
 """Models on patients of other sources, which no fold saw: evaluation only, nothing learns from them.
 
     python -m benchmarks.accuracy.external --data DATA [--work WORK] [--methods a,b] [--model shipped|FILE]...
-        [--samples 10]
+        [--samples 10] [--set prediction.background_below=0.7]
 
 PROSTATEx patients against two AI models' zones (PI-CAI), the mean over both; PROMISE12's and one Prostate-3T patient's
 glands. With --work all models that `python -m benchmarks.accuracy` trained, each patient the mean over the folds.
-Patients whom a model was trained or chosen on are left out. Each goes the way of `zonate predict`.
+Patients whom a model was trained or chosen on are left out. Each goes the way of `zonate predict`. With --set, which
+changes how models are used, the section is printed and nothing is kept.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.accuracy.__main__ import write_page
+from benchmarks.accuracy.external_table import external_section
 from benchmarks.accuracy.figures import AI, GLANDS, SAME_SOURCE
 from benchmarks.accuracy.images import Image, read_images
 from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
@@ -58,13 +60,16 @@ class Candidate:
     path: Path
 
 
-def evaluate_external(candidates: Sequence[Candidate], data: Path, samples: int) -> Results:
+def evaluate_external(
+    candidates: Sequence[Candidate], data: Path, samples: int, assignments: Sequence[str] = ()
+) -> Results:
     """Measure models on the patients of SETS.
 
     Args:
         candidates: The models.
         data: Folder of the data sets; a folder that is not there is passed over.
         samples: How many `predict` draws, by which it calls results doubtful; 0: it judges by shape alone.
+        assignments: Settings of the models' use that are changed, such as `prediction.flips=false`.
 
     Raises:
         ModelError: A model cannot be read, or does not say whom it was trained on.
@@ -73,7 +78,7 @@ def evaluate_external(candidates: Sequence[Candidate], data: Path, samples: int)
     rows: list[Mapping[str, str]] = []
     images = {name: list(_images(data, name)) for name in SETS}
     for candidate in candidates:
-        segmenter = Segmenter.load(candidate.path, [f"prediction.samples={samples}"])
+        segmenter = Segmenter.load(candidate.path, [f"prediction.samples={samples}", *assignments])
         known = KnownPatients.of(segmenter.model.provenance)
         cases: list[dict[str, Any]] = []
         for name, of_set in images.items():
@@ -152,6 +157,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", default=[], help=f"a model file, a run folder, or {SHIPPED}")
     parser.add_argument("--samples", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     try:
@@ -160,9 +166,13 @@ def main() -> None:
         candidates += trained_models(given.work, names) if given.work else []
         if not candidates:
             parser.error("there is no model to measure: give --model, or --work of a comparison that has been run")
-        write_results(NAME, evaluate_external(candidates, given.data, given.samples))
+        results = evaluate_external(candidates, given.data, given.samples, given.set)
     except ZonateError as error:
         sys.exit(str(error))
+    if given.set:
+        print("\n".join(external_section(results)))
+        return
+    write_results(NAME, results)
     write_page()
 
 

@@ -20,7 +20,7 @@ def external_section(results: Results) -> list[str]:
         "trained or chosen on is left out. Each patient by the mean over the models of the folds and over the readers.",
     ]
     for name, about, figures in (
-        (AI, "PROSTATEx patients (another scanner) against the zones of two AI models of PI-CAI", FIGURES),
+        (AI, "PROSTATEx patients (another scanner of the same maker) against the zones of two AI models", FIGURES),
         (GLANDS, "patients of PROMISE12 against an expert's gland", _of_gland()),
         (SAME_SOURCE, "a patient of the collection that was learnt from, against an expert's gland", _of_gland()),
     ):
@@ -46,9 +46,14 @@ def _means(results: Results, of: str, figures: tuple[Figure, ...]) -> list[str]:
     return lines
 
 
+def shown_model(results: Results) -> str:
+    """The model that ships, or else the method that would."""
+    return next((name for name in (SHIPPED, OWN) if name in results.names), results.names[0])
+
+
 def _patients(results: Results, figures: tuple[Figure, ...]) -> list[str]:
-    """Each patient by the model that ships, or else by the method that would."""
-    shown = next((name for name in (SHIPPED, OWN) if name in results.names), results.names[0])
+    """Each patient by the model that is shown."""
+    shown = shown_model(results)
     runs = results.runs_of(shown)
     doubtful: dict[str, list[str]] = {}
     for case in (case for run in runs for case in run["cases"]):

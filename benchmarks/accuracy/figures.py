@@ -43,6 +43,12 @@ FIGURES = (
     Figure("gland HD95 mm", "GLAND", "hd95_mm", digits=1, wanted=(6.0, False)),
     Figure("gland volume off by ml", "GLAND", "volume_error_ml", digits=1, absolute=True),
 )
+BIASES = (
+    Figure("gland", "GLAND", "volume_error_ml", digits=1),
+    Figure("central gland", "CENTRAL_GLAND", "volume_error_ml", digits=1),
+    Figure("PZ", "PZ", "volume_error_ml", digits=1),
+)
+"""The result's volume less the reference's, in ml."""
 COMPARED = FIGURES[:4]
 """Those that are tested."""
 AI, GLANDS, SAME_SOURCE = "PI-CAI AI references", "expert glands", "one more of Prostate-3T"

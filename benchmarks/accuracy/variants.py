@@ -145,6 +145,8 @@ GROUPS: Mapping[str, tuple[Variant, ...]] = {
         Variant("one pass", ("prediction.passes=1",), retrained=False),
         Variant("two passes", ("prediction.passes=2",), retrained=False),
         Variant("no clean-up", retrained=False, clean_up="none"),
+        Variant("gland where the background is below 0.5", ("prediction.background_below=0.5",), retrained=False),
+        Variant("gland where the background is below 0.7", ("prediction.background_below=0.7",), retrained=False),
     ),
     "T2W, DWI and ADC (simulated)": (
         Variant(ON_SIMULATED, on=ON_SIMULATED, cases="simulated"),

@@ -35,7 +35,7 @@ from zonate.networks.precision import usable_precision
 from zonate.progress import Progress, silent
 from zonate.run_folder import METRICS_NAME
 from zonate.settings.learning import NetworkSettings
-from zonate.validation import compared_structures, mean_dice, structure_dice
+from zonate.validation import compared_structures, mean_dice, structure_dices
 from zonate.verbs.taught import taught_by
 from zonate.zonemap import ZoneMap
 from zonate.zones import N_ZONES, LabelCode
@@ -165,8 +165,8 @@ def validate(model: VolumetricModel, dataset: Dataset) -> dict[str, float]:
             continue
         p = model.slice_probabilities(slices.images)
         prediction = np.array(model.codes, dtype=np.uint8)[p.argmax(axis=1)]
-        found = {s: structure_dice(slices.labels, prediction, s) for s in compared_structures(entry.codes, model.codes)}
-        dices.append({structure: dice for structure, dice in found.items() if dice is not None})
+        structures = compared_structures(entry.codes, model.codes)
+        dices.append((entry.patient_id, structure_dices(slices.labels, prediction, structures)))
     return mean_dice(dices)
 
 

@@ -3,12 +3,14 @@
     python -m benchmarks.speed STUDY [--t2w-only STUDY] [--repeats 5] [--readers .venv-readers/bin/python]
 
 STUDY is a DICOM study with T2W, DWI and ADC, such as those of `zonate simulate` or of a public collection; the page
-names its matrix and number of slices. With the Python of `make readers`, nnU-Net's predictor is timed on its T2W, too.
-The figures are kept beside the page, in benchmarks/results/speed.json; `--table` makes the page anew from them.
+names its matrix and number of slices. A GPU is left alone: `python -m benchmarks.gpu` is for that. With the Python of
+`make readers`, nnU-Net's predictor is timed on its T2W, too. The figures are kept beside the page, in
+benchmarks/results/speed.json; `--table` makes the page anew from them.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from benchmarks.machine import circumstances
 from benchmarks.speed.prediction import network_floor, rivals, rounding, stages
 from benchmarks.speed.rates import measure_rates
 from benchmarks.speed.table import page
-from benchmarks.speed.training import part_times, step_operations, step_times
+from benchmarks.speed.training import part_times, part_work, step_operations, step_times
 from benchmarks.speed.whole import whole
 from zonate.dataset.slices import slice_case
 from zonate.io.nifti import write_volume
@@ -45,6 +47,8 @@ def main() -> None:
     parser.add_argument("--readers", type=Path, default=None, help="the Python of `make readers`")
     parser.add_argument("--table", action="store_true", help="make the page anew from what is kept")
     given = parser.parse_args()
+    # Here and in the commands that are started: ours would take a GPU by itself, the others would not.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if not given.table:
         if given.study is None:
             parser.error("give a study, or --table")
@@ -59,6 +63,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     slices = slice_case(case, segmenter.settings.slicing)
     rates = measure_rates()
     floors = {name: network_floor(segmenter.model, slices, rates, name) for name in rates.gflop_s}
+    by_stage = stages(given.study, given.repeats)
     found: dict[str, Any] = {
         **circumstances(torch.get_num_threads()),
         "torch": torch.__version__,
@@ -66,12 +71,14 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
         "shape_shw": list(case.t2w.grid.shape),
         "rates": asdict(rates),
         "floors": {name: {"seconds": seconds, "gflop": gflop} for name, (seconds, gflop) in floors.items()},
-        "stages": _timings(stages(given.study, given.repeats)),
+        "stages": _timings(by_stage.timings),
+        "stage_gb": by_stage.gb,
         "rounding": rounding(segmenter.model, slices),
         "network": _timings(rivals(segmenter.model, slices, given.repeats)),
         "commands": commands(given.study, given.t2w_only, given.repeats),
         "step": _timings(step_times(given.repeats)),
         "step_parts": _timings(part_times(given.repeats)),
+        "step_part_work": part_work(),
         "step_gflop": step_operations(),
     }
     if given.readers is not None:

@@ -17,17 +17,19 @@ L1_WEIGHT = 100.0
 
 
 class PlainGenerator(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, base: int = 64) -> None:
         super().__init__()
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         channels = N_IMAGE_CHANNELS
-        for level, width in enumerate((64, 128, 256, 512, 512, 512, 512, 512)):
+        for level, times in enumerate((1, 2, 4, 8, 8, 8, 8, 8)):
+            width = times * base
             layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False)]
             if 0 < level < 7:
                 layers.append(nn.BatchNorm2d(width))
             self.down.append(nn.Sequential(*layers, nn.LeakyReLU(0.2)))
             channels = width
-        for level, width in enumerate((512, 512, 512, 512, 256, 128, 64)):
+        for level, times in enumerate((8, 8, 8, 8, 4, 2, 1)):
+            width = times * base
             layers = [nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width)]
             if level < 3:
                 layers.append(nn.Dropout(0.5))
@@ -47,21 +49,21 @@ class PlainGenerator(nn.Module):
 
 
 class PlainDiscriminator(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, base: int = 64) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(N_IMAGE_CHANNELS + N_LABEL_CHANNELS, 64, 4, 2, 1, bias=False),
+            nn.Conv2d(N_IMAGE_CHANNELS + N_LABEL_CHANNELS, base, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(128),
+            nn.Conv2d(base, 2 * base, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(2 * base),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(128, 256, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(256),
+            nn.Conv2d(2 * base, 4 * base, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(4 * base),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(256, 512, 4, 1, 1, bias=False),
-            nn.BatchNorm2d(512),
+            nn.Conv2d(4 * base, 8 * base, 4, 1, 1, bias=False),
+            nn.BatchNorm2d(8 * base),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(512, 1, 4, 1, 1),
+            nn.Conv2d(8 * base, 1, 4, 1, 1),
         )
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
@@ -72,8 +74,8 @@ class PlainDiscriminator(nn.Module):
 class PlainLoop:
     """Both networks and their optimisers; `step` as a tutorial's inner loop."""
 
-    def __init__(self, device: str = "cpu") -> None:
-        self.generator, self.discriminator = PlainGenerator().to(device), PlainDiscriminator().to(device)
+    def __init__(self, device: str = "cpu", base: int = 64) -> None:
+        self.generator, self.discriminator = PlainGenerator(base).to(device), PlainDiscriminator(base).to(device)
         self.of_generator = Adam(self.generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.of_discriminator = Adam(self.discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.cross_entropy, self.l1 = nn.BCEWithLogitsLoss(), nn.L1Loss()

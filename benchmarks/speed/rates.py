@@ -1,7 +1,8 @@
 """What the machine can do: operations and bytes a second, measured; and the floor that follows for some work."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
@@ -12,8 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from zonate.networks.precision import has_bfloat16
 
-_SIZE = 2048
+_SIZE, _SIZE_ON_GPU = 2048, 8192
+"""Of the matrices: on a GPU a smaller product is over before the next one is asked for."""
+_CALLS_ON_GPU = 20
 _MIB = 256
+_UNCOUNTED, _UNCOUNTED_ON_GPU = 1, 5
+"""Rounds: on a GPU, kernels are chosen or made and graphs recorded in the first ones."""
 
 
 @dataclass(frozen=True)
@@ -55,49 +60,93 @@ def median_and_range(values: Sequence[float]) -> str:
 
 
 def measure_rates(device: str = "cpu") -> Rates:
+    size = _SIZE_ON_GPU if _is_gpu(device) else _SIZE
     gflop_s = {}
     for name in precisions(device):
         dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
-        a = torch.randn(_SIZE, _SIZE, device=device).to(dtype)
-        seconds = best(lambda a=a: a @ a, device)  # type: ignore[misc]
-        gflop_s[name] = 2 * _SIZE**3 / seconds / 1e9
+        a = torch.randn(size, size, device=device).to(dtype)
+        with _products_in("high" if name == "tf32" else "highest"):
+            gflop_s[name] = 2 * size**3 / best(lambda a=a: a @ a, device) / 1e9  # type: ignore[misc]
     source = torch.zeros(_MIB * 2**18, device=device)
     target = torch.empty_like(source)
     return Rates(gflop_s, 2 * source.nbytes / best(lambda: target.copy_(source), device) / 1e9)
 
 
+@contextmanager
+def _products_in(precision: str) -> Iterator[None]:
+    """Let a GPU multiply matrices of float32 as they are (`highest`) or in TF32 (`high`)."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def precisions(device: str = "cpu") -> tuple[str, ...]:
-    """What can be compared: bfloat16 only where the device has it, and does not imitate it."""
-    return ("float32", "bfloat16") if has_bfloat16(torch.device(device)) else ("float32",)
+    """What can be compared: bfloat16 only where the device has it, and does not imitate it; TF32 on a GPU."""
+    of_gpu = ("tf32",) if _is_gpu(device) else ()
+    return ("float32", *of_gpu, *(("bfloat16",) if has_bfloat16(torch.device(device)) else ()))
 
 
 def best(work: Callable[[], Any], device: str = "cpu", repeats: int = 7) -> float:
-    """Seconds of the quickest repeat: what the machine can do, whatever else it did meanwhile."""
-    return min(seconds_of(work, device) for _ in range(repeats + 1))
+    """Seconds of the quickest repeat: what the machine can do, whatever else it did meanwhile.
+
+    On a GPU a repeat is many calls between two of its own events, so that asking for them takes no part in it.
+    """
+    once = _seconds_on_gpu if _is_gpu(device) else seconds_of
+    return min(once(work) for _ in range(repeats + 1))
 
 
-def side_by_side(works: dict[str, Callable[[], Any]], repeats: int, device: str = "cpu") -> dict[str, Timing]:
-    """Time some works in turn, after one round that does not count, so that what disturbs one disturbs all."""
+def _seconds_on_gpu(work: Callable[[], Any]) -> float:
+    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    work()
+    began.record()
+    for _ in range(_CALLS_ON_GPU):
+        work()
+    ended.record()
+    ended.synchronize()
+    return float(began.elapsed_time(ended)) / 1e3 / _CALLS_ON_GPU
+
+
+def side_by_side(
+    works: dict[str, Callable[[], Any]], repeats: int, device: str = "cpu", calls: int = 1
+) -> dict[str, Timing]:
+    """Time some works in turn, after rounds that do not count, so that what disturbs one disturbs all.
+
+    Args:
+        works: By name.
+        repeats: Rounds that count.
+        device: That is waited for before and after each repeat.
+        calls: Of a work in each repeat, one after another; seconds are those of one.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(repeats + 1):
+    uncounted = _UNCOUNTED_ON_GPU if _is_gpu(device) else _UNCOUNTED
+    for number in range(uncounted + repeats):
         for name, work in works.items():
-            took = seconds_of(work, device)
-            if number:
+            took = seconds_of(work, device, calls)
+            if number >= uncounted:
                 seconds[name].append(took)
     return {name: Timing.of(each) for name, each in seconds.items()}
 
 
-def seconds_of(work: Callable[[], Any], device: str = "cpu") -> float:
+def seconds_of(work: Callable[[], Any], device: str = "cpu", calls: int = 1) -> float:
+    """Of one call; of several, their mean."""
     wait(device)
     began = time.perf_counter()
-    work()
+    for _ in range(calls):
+        work()
     wait(device)
-    return time.perf_counter() - began
+    return (time.perf_counter() - began) / calls
 
 
 def wait(device: str) -> None:
-    if device.startswith("cuda"):
+    if _is_gpu(device):
         torch.cuda.synchronize()
+
+
+def _is_gpu(device: str) -> bool:
+    return device.startswith("cuda")
 
 
 def operations(work: Callable[[], Any]) -> float:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.speed.training import PLAIN, TUTORIALS_GFLOP
+from benchmarks.speed.training import PARTS, PLAIN, READING, TUTORIALS_GFLOP
 
 Figures = Mapping[str, Any]
 
 OURS, IN_BFLOAT16 = "zonate", "zonate, bfloat16"
-_PARTS = {
+_COPY = 2
+"""What comes from a file or goes to one is read once and written once."""
+_STAGES = {
     "identify": "headers read, roles settled",
     "read": "pixels read, ADC checked",
     "align": "DWI and ADC onto T2W, by elastix in its own process",
@@ -50,9 +52,18 @@ def _prediction(found: Figures) -> Iterator[str]:
         yield f"| `{name.partition(',')[0]}`{''.join(name.partition(',')[1:])} | {_row(it)} | {it['peak_mib']:.0f} |"
     total = sum(it["median_s"] for it in found["stages"].values())
     yield from ("", "Part by part, in a process that has loaded everything:", "")
-    yield from ("| part | s | quartiles | share | |", "|---|---|---|---|---|")
+    yield from ("| part | s | quartiles | share | floor, s | |", "|---|---|---|---|---|---|")
+    floors = {name: _COPY * gb / found["rates"]["gb_s"] for name, gb in found.get("stage_gb", {}).items()}
+    floors["network"] = found["floors"]["float32"]["seconds"]
     for name, it in found["stages"].items():
-        yield f"| {name} | {_row(it)} | {it['median_s'] / total:.0%} | {_PARTS[name]} |"
+        share = f"{it['median_s'] / total:.0%}"
+        yield f"| {name} | {_row(it)} | {share} | {_seconds(floors.get(name))} | {_STAGES[name]} |"
+    yield ""
+    yield (
+        "The floor of identify, read and write is the copy of what they read from files and write to them; a dash "
+        "where that was not measured. Align and measure have none: what elastix computes depends on when it converges, "
+        "and measuring is many small works, of which none is a product of matrices or a copy."
+    )
 
 
 def _network(found: Figures) -> Iterator[str]:
@@ -93,14 +104,37 @@ def _training(found: Figures) -> Iterator[str]:
     yield (
         "One slice, forward, backward, both optimisers. The plain loop is `benchmarks/speed/plain_pix2pix.py`, with "
         f"{gflop[PLAIN]:.1f} Gflop a step (by hand, {tutorials}); ours computes {gflop['zonate']:.1f}, since one "
-        "judgement of the generated label serves both networks."
+        "judgement of the generated label serves both networks. The floor is that of these operations."
     )
-    yield from ("", "| | s | quartiles | times as fast as the plain loop |", "|---|---|---|---|")
+    yield from ("", "| | s | quartiles | floor, s | times as fast as the plain loop |", "|---|---|---|---|---|")
     for name, it in found["step"].items():
-        yield f"| {name} | {_row(it)} | {plain / it['median_s']:.2f} |"
-    yield from ("", "Ours in float32, by part:", "", "| part | s | quartiles |", "|---|---|---|")
-    for name, it in found["step_parts"].items():
-        yield f"| {name} | {_row(it)} |"
+        rate = found["rates"]["gflop_s"][name.rpartition(", ")[2]]
+        floor = gflop[PLAIN if name == PLAIN else OURS] / rate
+        yield f"| {name} | {_row(it)} | {_seconds(floor)} | {plain / it['median_s']:.2f} |"
+    yield from _parts(found)
+
+
+def _parts(found: Figures) -> Iterator[str]:
+    """Parts that were not measured have dashes, and then there is no whole and no share."""
+    measured, work, rates = found["step_parts"], found.get("step_part_work", {}), found["rates"]
+    whole = sum(measured[part]["median_s"] for part in PARTS) if measured.keys() >= set(PARTS) else None
+    yield from ("", "Ours in float32, by part, none of which is part of another:", "")
+    yield from ("| part | s | quartiles | share | floor, s |", "|---|---|---|---|---|")
+    for part in PARTS:
+        it, to_do = measured.get(part), work.get(part)
+        row = "– | –" if it is None else _row(it)
+        share = "–" if it is None or whole is None else f"{it['median_s'] / whole:.0%}"
+        floor = None
+        if to_do is not None:
+            floor = max(to_do["gflop"] / rates["gflop_s"]["float32"], to_do["gb"] / rates["gb_s"])
+        yield f"| {part} | {row} | {share} | {_seconds(floor)} |"
+    yield f"| together | {_seconds(whole)} | – | {'–' if whole is None else '100%'} | – |"
+    yield ""
+    yield f"`zonate train` does the {READING} beside the rest. A dash stands where nothing was measured."
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.3g}"
 
 
 def _row(it: Figures) -> str:

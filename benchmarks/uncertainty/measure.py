@@ -30,7 +30,7 @@ from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.metrics import structure_metrics
 from zonate.model import Model
 from zonate.plausibility import disqualifying, implausibilities
-from zonate.validation import compared_structures, structure_dice
+from zonate.validation import compared_structures, structure_dices
 from zonate.verbs.calibrate import reader_volumes_ml
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, structure_codes
@@ -86,10 +86,8 @@ def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -
     intervals = intervals_ml(drawn.figures, volumes)
     reference = reader_volumes_ml(slices, entry.codes)
     said = " | ".join(disqualifying(implausibilities(zones, slices)))
-    for structure in compared_structures(entry.codes, model.codes):
-        dice = structure_dice(slices.labels, zones.labels.values, structure)
-        if dice is None:
-            continue
+    structures = compared_structures(entry.codes, model.codes)
+    for structure, dice in structure_dices(slices.labels, zones.labels.values, structures).items():
         low, high = intervals[structure]
         yield {
             "case": entry.case_id,

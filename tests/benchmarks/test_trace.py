@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from benchmarks import trace as trace_module
 from benchmarks.trace import AUGMENTING, LEARNING, READING, WAITING, Span, Trace, page, picture, traced
 from tests.dataset_factory import a_dataset
 from zonate.config import load_recipe
 from zonate.dataset.store import Dataset
+from zonate.learner import Learner
 
 TINY = load_recipe("pix2pix").override(["network.base_channels=4"])
 ABOUT = {"date": "2026-11-30", "machine": "2 cores of X", "threads": 2, "commit": "abc"}
@@ -32,12 +35,22 @@ def test_the_page_says_them() -> None:
     assert "| pix2pix | 1 | 5 | 10.0% | 10.0% | 80.0% | 2 |" in said
 
 
-def test_each_step_waits_augments_and_learns_once(tmp_path: Path) -> None:
+def test_a_gpu_is_not_traced_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("sys.argv", ["trace", "dataset"])
+    with pytest.raises(SystemExit, match=r"benchmarks\.gpu --parts idle"):
+        trace_module.main()
+
+
+def test_each_step_waits_augments_and_learns_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[float] = []
+    monkeypatch.setattr(Learner, "begin_step", lambda _, share: done.append(share))
     dataset = Dataset.open(a_dataset(tmp_path / "set", slices=1))
     trace = traced(dataset, TINY, 3)
     counted = [span.what for span in trace.spans if span.what != READING]
     assert counted == [WAITING, AUGMENTING, LEARNING] * 3
     assert sum(trace.shares().values()) == pytest.approx(1)
+    assert done == [step / (300 * 2) for step in range(5)]  # two of which do not count, of 300 epochs of two steps
     picture(trace, tmp_path / "trace.png", "tiny")
     with Image.open(tmp_path / "trace.png") as drawn:
         assert drawn.width == 990

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, operations, side_by_side
+from benchmarks.speed import rates
+from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, measure_rates, operations, precisions, side_by_side
 
 RATES = Rates({"float32": 100.0, "bfloat16": 400.0}, 50.0)
 
@@ -25,6 +26,46 @@ def test_works_take_turns_and_the_first_round_does_not_count() -> None:
     assert calls == ["a", "b"] * 3
     assert set(found) == {"a", "b"}
     assert found["a"].low_s <= found["a"].median_s <= found["a"].high_s
+
+
+def test_on_a_gpu_five_rounds_do_not_count_and_a_repeat_may_be_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(rates, "wait", waited.append)
+    calls: list[str] = []
+    side_by_side({"a": lambda: calls.append("a")}, repeats=2, device="cuda", calls=3)
+    assert len(calls) == (5 + 2) * 3
+    assert waited == ["cuda"] * 2 * (5 + 2)
+
+
+def test_seconds_are_those_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([10.0, 16.0, 20.0, 26.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    assert side_by_side({"a": lambda: None}, repeats=1, calls=3)["a"].median_s == 2.0
+
+
+def test_a_gpu_multiplies_large_matrices_in_three_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "has_bfloat16", lambda device: device.type == "cuda")
+    assert precisions("cpu") == ("float32",)
+    assert precisions("cuda") == ("float32", "tf32", "bfloat16")
+    sizes: list[tuple[int, ...]] = []
+    multiplied: list[str] = []
+
+    def matrix(*size: int, device: str) -> torch.Tensor:
+        assert device == "cuda"
+        sizes.append(size)
+        return torch.ones(1)
+
+    def in_a_second(*_: object) -> float:
+        multiplied.append(torch.get_float32_matmul_precision())
+        return 1.0
+
+    monkeypatch.setattr(torch, "randn", matrix)
+    monkeypatch.setattr(torch, "zeros", lambda n, **_: torch.empty(n, device="meta"))
+    monkeypatch.setattr(rates, "best", in_a_second)
+    found = measure_rates("cuda")
+    assert sizes == [(8192, 8192)] * 3
+    assert found.gflop_s == dict.fromkeys(("float32", "tf32", "bfloat16"), pytest.approx(2 * 8192**3 / 1e9))
+    assert multiplied == ["highest", "high", "highest", "highest"]
 
 
 def test_a_timing_is_the_median_between_quartiles() -> None:

@@ -1,10 +1,29 @@
+from itertools import count
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
+from benchmarks.speed import training
 from benchmarks.speed.plain_pix2pix import PlainLoop
-from benchmarks.speed.training import PLAIN, TUTORIALS_GFLOP, a_batch, a_learner, step_operations
+from benchmarks.speed.training import (
+    AUGMENTATION,
+    BACKWARD,
+    DISCRIMINATOR,
+    GENERATOR,
+    OPTIMISERS,
+    PARTS,
+    PLAIN,
+    READING,
+    TUTORIALS_GFLOP,
+    a_batch,
+    a_learner,
+    part_seconds,
+    part_work,
+    step_operations,
+)
+from zonate.config import load_recipe
 
 AS_PLAIN = ["network.dropout=0", "network.batch_norm_epsilon=1e-5", "network.batch_norm_momentum=0.1"]
 
@@ -51,3 +70,30 @@ def test_the_plain_loop_computes_what_the_tutorials_compute_and_we_no_more() -> 
     assert found[PLAIN] == pytest.approx(TUTORIALS_GFLOP["PyTorch"], rel=0.05)
     assert found["zonate"] == pytest.approx(TUTORIALS_GFLOP["TensorFlow"], rel=0.05)
     assert found["zonate"] < found[PLAIN]
+
+
+def test_parts_of_a_step_are_disjoint_and_none_of_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = count()
+    monkeypatch.setattr(training, "perf_counter", lambda: float(next(looks)))  # each look takes a second
+    found = part_seconds(load_recipe("pix2pix").override(["network.base_channels=4"]), 2)
+    assert list(found) == list(PARTS)
+    # The discriminator judges twice, both losses go back, both optimisers move; what lies between is the rest.
+    assert {part: seconds for part, seconds in found.items() if part != "losses and the rest"} == {
+        READING: [1.0, 1.0],
+        AUGMENTATION: [1.0, 1.0],
+        GENERATOR: [1.0, 1.0],
+        DISCRIMINATOR: [2.0, 2.0],
+        BACKWARD: [2.0, 2.0],
+        OPTIMISERS: [2.0, 2.0],
+    }
+    assert found["losses and the rest"] == [15.0 - 7.0] * 2  # a step is fourteen looks between two
+
+
+def test_what_the_parts_have_to_do_is_what_the_step_has_to_do() -> None:
+    work = part_work()
+    assert list(work) == [READING, AUGMENTATION, GENERATOR, DISCRIMINATOR, BACKWARD, OPTIMISERS]
+    assert work[GENERATOR]["gflop"] == pytest.approx(2 * 6.12, rel=0.01)  # see TUTORIALS_GFLOP
+    assert work[DISCRIMINATOR]["gflop"] == pytest.approx(2 * 2 * 3.23, rel=0.01)
+    assert sum(each["gflop"] for each in work.values()) == pytest.approx(step_operations()["zonate"])
+    assert work[OPTIMISERS]["gb"] == pytest.approx(7 * 4 * (54.42 + 2.77) / 1e3, rel=0.001)  # parameters in 1e6
+    assert work[READING] == {"gflop": 0.0, "gb": 2 * (3 * 4 + 1) * 256**2 / 1e9}

@@ -1,0 +1,1 @@
+"""What a training takes on a GPU, against the plain loop on the same GPU."""
