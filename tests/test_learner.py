@@ -1,5 +1,6 @@
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -178,14 +179,38 @@ def test_compiled_networks_learn_the_same(settings: Settings, monkeypatch: pytes
     torch.compiler.reset()
 
 
+def test_networks_are_not_compiled_anew_for_the_smaller_last_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zonate.learner.can_compile", lambda _: True)
+    monkeypatch.setattr("zonate.learner.compile_networks", lambda *_: None)
+    monkeypatch.setattr("torch.compiler.cudagraph_mark_step_begin", lambda: None)
+    happened: list[str] = []
+
+    @contextmanager
+    def uncompiled() -> Iterator[None]:
+        happened.append("uncompiled")
+        yield
+
+    monkeypatch.setattr("zonate.learner.uncompiled", uncompiled)
+    whole = _batch(RESIDUAL)
+    half = Batch(whole.images[:1], whole.labels[:1], whole.codes[:1])
+    for compiled in ("false", "true"):
+        learner = _learner(RESIDUAL.override(["training.batch_size=2", f"training.compiled={compiled}"]))
+        for batch in (whole, half, whole):
+            learner.step(batch)
+            happened.append("step")
+    assert happened == ["step"] * 4 + ["uncompiled", "step", "step"]
+
+
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores:UserWarning")  # float32 is what is compared here
 @pytest.mark.skipif(
     not (torch.cuda.is_available() and can_compile(torch.device("cuda"))),
     reason="needs a GPU that PyTorch compiles for",
 )
 @pytest.mark.parametrize("settings", [PIX2PIX, RESIDUAL, JUDGED])
 def test_a_gpu_learns_by_compiled_networks_from_batches_of_two_sizes(settings: Settings) -> None:
-    settings = settings.override(["network.dropout=0", "training.compiled=true"])
+    settings = settings.override(["network.dropout=0", "training.compiled=true", "training.batch_size=2"])
     losses_by = {}
     for device in ("cpu", "cuda"):
         torch.manual_seed(0)
@@ -218,7 +243,9 @@ def test_a_state_taken_up_goes_on_to_the_same_bits(settings: Settings) -> None:
 
 def test_a_state_of_another_network_is_refused() -> None:
     state = _learner(PIX2PIX.override(["network.base_channels=8"])).state()
-    with pytest.raises(ModelError, match="does not fit the networks"):
+    with pytest.raises(
+        ModelError, match=r"does not fit the networks: size mismatch for .*: copying a param with shape"
+    ):
         _learner().load_state(state)
 
 

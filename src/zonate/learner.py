@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 
 import torch
 from lightning_fabric import Fabric
@@ -12,8 +13,9 @@ from zonate import losses
 from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
+from zonate.io.weights import why_unfit
 from zonate.networks.averaging import Average
-from zonate.networks.compiled import can_compile, compile_networks
+from zonate.networks.compiled import can_compile, compile_networks, uncompiled
 from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
 from zonate.networks.factory import make_generator
 from zonate.networks.generator import probabilities
@@ -95,7 +97,10 @@ class Learner:
         Returns:
             As `take_gradients` gives.
         """
-        terms = self.take_gradients(batch)
+        # To compile for the smaller last batch of an epoch takes longer than it will ever save.
+        odd = self._compiled and len(batch.images) != self._settings.training.batch_size
+        with uncompiled() if odd else nullcontext():
+            terms = self.take_gradients(batch)
         for optimiser in self._steppers:
             optimiser.step()
         if self._average is not None:
@@ -246,8 +251,9 @@ class Learner:
             for network, optimiser in self.optimisers.items():
                 _load_adam(optimiser, _below(f"adam.{network}.", tensors))
         except (RuntimeError, ValueError, KeyError, IndexError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"the checkpoint does not fit the networks: {reason}. Train with --overwrite") from None
+            raise ModelError(
+                f"the checkpoint does not fit the networks: {why_unfit(error)}. Train with --overwrite"
+            ) from None
 
 
 def learning_rate(settings: OptimiserSettings, done: float) -> float:

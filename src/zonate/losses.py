@@ -9,7 +9,7 @@ Pixels that nobody annotated are left out of every term.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Literal
 
 import torch
@@ -62,7 +62,7 @@ class Target:
         1 over the number of zones of the pixel's code in each of them, 0 elsewhere and where nothing is annotated;
         one-hot for a full annotation.
         """
-        table = torch.from_numpy(membership()).float()  # (256, K)
+        table = _membership(self.labels.device)
         return _looked_up(table / table.sum(dim=1, keepdim=True).clamp(min=1), self.labels)
 
     @classmethod
@@ -82,9 +82,8 @@ class Target:
             batch_codes: The same of each sample of the whole batch; None: of these.
             total: From a sum over these slices to the sum over the whole batch.
         """
-        table = torch.from_numpy(membership()).float()  # (256, K)
-        labels = labels.long()
-        member = _looked_up(table, labels)  # (B, K, H, W)
+        device, labels = labels.device, labels.long()
+        member = _looked_up(_membership(device), labels)  # (B, K, H, W)
         classes = [told_apart(declared) for declared in codes]
         whole = codes if batch_codes is None else batch_codes
         distinct = sorted({code for declared in whole for code in told_apart(declared)})
@@ -93,9 +92,9 @@ class Target:
             labels=labels,
             member=member.bool(),
             annotated=member.amax(dim=1, keepdim=True),
-            same_class=torch.stack([_same_class(of_sample) for of_sample in classes]).to(labels.device),
-            class_zones=table[distinct].to(labels.device),
-            has_class=has_class.to(labels.device),
+            same_class=torch.stack([_same_class(of_sample, device) for of_sample in classes]),
+            class_zones=_class_zones(tuple(distinct), device),
+            has_class=has_class.to(device, non_blocking=True),
             n_finest=_n_finest(whole),
             total=total,
         )
@@ -197,9 +196,9 @@ def dice(probabilities: Tensor, target: Target) -> Tensor:
         loss and exclusion loss, Medical Image Analysis 2021, for the merged probabilities.
     """
     class_zones, has_class = target.class_zones, target.has_class
-    member = torch.from_numpy(membership()).to(class_zones.device)  # (256, K)
-    outside = member.float() @ (1 - class_zones).T  # (256, C): zones of a code beyond a class
-    within = (outside == 0) & member.any(dim=1, keepdim=True)
+    member = _membership(class_zones.device)  # (256, K)
+    outside = member @ (1 - class_zones).T  # (256, C): zones of a code beyond a class
+    within = (outside == 0) & member.bool().any(dim=1, keepdim=True)
     t = _looked_up(within.float(), target.labels) * has_class[:, :, None, None]  # (B, C, H, W)
     exact = t.amax(dim=1, keepdim=True)  # (B, 1, H, W): where the code lies within one class
     # The mass of a class is that of its zones, which is summed over pixels first: what is left are small matrices.
@@ -213,8 +212,8 @@ def dice(probabilities: Tensor, target: Target) -> Tensor:
 
 
 def _looked_up(table: Tensor, labels: Tensor) -> Tensor:
-    """The rows of a table (256, N) of label codes at labels (B, H, W): (B, N, H, W), on the labels' device."""
-    rows = functional.embedding(labels, table.to(labels.device))  # (B, H, W, N); three times as fast as by an index
+    """The rows of a table (256, N) of label codes at labels (B, H, W): (B, N, H, W)."""
+    rows = functional.embedding(labels, table)  # (B, H, W, N); three times as fast as by an index
     return rows.permute(0, 3, 1, 2).contiguous()
 
 
@@ -226,8 +225,23 @@ def _n_finest(codes: Sequence[Iterable[int]]) -> int:
     return len([signature for signature in signatures if any(signature)])
 
 
+# Tables are kept on each device: to send one there anew would be to wait for what it has to do before.
+
+
+@cache
+def _membership(device: torch.device) -> Tensor:
+    """Which zones (256, K) a label code holds, float32."""
+    return torch.from_numpy(membership()).float().to(device)
+
+
 @lru_cache
-def _same_class(classes: tuple[LabelCode, ...]) -> Tensor:
+def _class_zones(distinct: tuple[LabelCode, ...], device: torch.device) -> Tensor:
+    """The zones (C, K) of classes."""
+    return torch.from_numpy(membership()).float()[list(distinct)].to(device)
+
+
+@lru_cache
+def _same_class(classes: tuple[LabelCode, ...], device: torch.device) -> Tensor:
     """Which zones are not told apart (K, K).
 
     A zone that no code holds is a class of its own: whatever mass it is given is an error.
@@ -237,4 +251,4 @@ def _same_class(classes: tuple[LabelCode, ...]) -> Tensor:
         zones = sorted(ZONES_OF_CODE[code])
         for zone in zones:
             same[zone, zones] = 1.0
-    return same
+    return same.to(device)

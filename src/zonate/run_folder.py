@@ -11,10 +11,11 @@ best.safetensors    the model
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -136,25 +137,53 @@ def how_to_go_on(run: Path) -> str:
     return f"What was learnt until the end of epoch {epoch} is kept in {run / LAST_NAME}: go on with --resume"
 
 
-def write_state(
-    run: Path,
-    settings: Settings,
-    dataset: Dataset,
-    learner: Learner,
-    state: RunState,
-    *,
-    began_from: Mapping[str, Any] | None,
-) -> None:
-    """Write `last.safetensors`: a run goes on from here, and only as one that began where this one did."""
-    about = {
-        "epoch": state.epoch,
-        "best": state.best,
-        "scores": state.scores,
-        "fingerprint": dataset.fingerprint,
-        "began_from": began_from,
-        "settings": settings.model_dump(mode="json"),
-    }
-    write_weights(run / LAST_NAME, learner.state(), about, kind=CHECKPOINT, version=CHECKPOINT_VERSION)
+class StateWriter:
+    """Writes `last.safetensors` while the run goes on: one at a time, each of them whole or not at all.
+
+    A run goes on from there, and only as one that began where this one did. Where the block ends, by an error too,
+    nothing is being written any more.
+    """
+
+    def __init__(
+        self, run: Path, settings: Settings, dataset: Dataset, *, began_from: Mapping[str, Any] | None
+    ) -> None:
+        self._run = run
+        self._origin = {
+            "fingerprint": dataset.fingerprint,
+            "began_from": began_from,
+            "settings": settings.model_dump(mode="json"),
+        }
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def begin(self, learner: Learner, state: RunState) -> None:
+        """Begin to write a state, when the one before is there; the learner may go on at once.
+
+        Raises:
+            Exception: As `wait`.
+        """
+        self.wait()
+        about = {"epoch": state.epoch, "best": state.best, "scores": state.scores, **self._origin}
+        tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in learner.state().items()}
+        self._writing = self._thread.submit(
+            write_weights, self._run / LAST_NAME, tensors, about, kind=CHECKPOINT, version=CHECKPOINT_VERSION
+        )
+
+    def wait(self) -> None:
+        """Wait until what was begun lies there.
+
+        Raises:
+            Exception: It could not be written.
+        """
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
 
 def note_epoch(

@@ -28,6 +28,18 @@ def test_gamma_raises_to_a_power_between_the_darkest_and_the_brightest() -> None
     assert torch.equal(planes.values[1], T2W)
 
 
+def test_what_is_not_asked_for_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = planes_of(T2W, T2W)
+
+    def look(_: Planes) -> torch.Tensor:
+        pytest.fail("the planes were looked at")
+
+    for name in ("lowest", "highest", "mean", "std"):
+        monkeypatch.setattr(Planes, name, look)
+    distort(planes, Draws(0, 1), AugmentationSettings(), spacing_mm=1.0)
+    assert torch.equal(planes.values[0], T2W)
+
+
 def test_gamma_of_a_flat_image_changes_nothing() -> None:
     planes = planes_of(torch.full((2, 2), 3.0))
     apply_gamma(planes, torch.full((1, 3), 0.5))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.dataset.entry import Entry
@@ -41,6 +42,22 @@ def test_an_epoch_visits_each_slice_once_and_the_last_batch_may_be_smaller(datas
     sizes = sorted(int((labels > 0).sum()) for batch in batches for labels in batch.labels)
     stored = sorted(int((dataset.slice(e.case_id, s)[1] > 0).sum()) for e in dataset.split("train") for s in range(3))
     assert sizes == stored
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_batches_are_pinned_where_a_gpu_fetches_them(
+    dataset: Dataset, pinned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def pin_memory(tensor: torch.Tensor) -> torch.Tensor:  # needs a GPU
+        shapes.append(tuple(tensor.shape))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    batches = list(_loader(dataset, batch_size=6, pinned=pinned).epoch(1))
+    assert len(batches) == 1
+    assert shapes == ([(6, 3, 256, 256), (6, 256, 256)] if pinned else [])
 
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(4, [(2, 2), (1, 1)]), (5, [(3, 2), (1, 0)])])

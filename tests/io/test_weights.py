@@ -34,6 +34,13 @@ def test_equal_content_gives_equal_bytes_and_others_may_read_it(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "x.safetensors").stat().st_mode) == 0o666 & ~mask
 
 
+def test_other_threads_go_on_under_their_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the whole process's: a file that another thread makes meanwhile would be anybody's to write."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
+    write_weights(tmp_path / "x.safetensors", TENSORS, {}, **KIND)
+    assert (tmp_path / "x.safetensors").is_file()
+
+
 def test_a_tensor_that_is_a_view_is_written_as_it_looks(tmp_path: Path) -> None:
     write_weights(tmp_path / "x.safetensors", {"t": TENSORS["a"].T}, {}, **KIND)
     assert torch.equal(read_weights(tmp_path / "x.safetensors", **KIND)[0]["t"], TENSORS["a"].T)

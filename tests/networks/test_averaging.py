@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zonate.networks.averaging import Average, averaging_decay
 
@@ -48,6 +51,24 @@ def test_statistics_are_copied() -> None:
     average.follow(network)
     assert average.network.get_buffer("running_mean").item() == 2.0
     assert average.network.get_buffer("num_batches_tracked").item() == 1
+
+
+def test_all_statistics_of_a_type_are_copied_at_once() -> None:
+    network = nn.Sequential(*(nn.BatchNorm2d(1) for _ in range(5)))
+    average = Average(network, 0.999)
+    for number, buffer in enumerate(network.buffers()):
+        buffer.fill_(number)
+    called: list[str] = []
+
+    class Heard(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+            called.append(str(function))
+            return function(*arguments, **(options or {}))
+
+    with Heard():  # type: ignore[no-untyped-call]
+        average.follow(network)
+    assert [name for name in called if "copy" in name] == ["aten._foreach_copy_.default"] * 2
+    assert [int(buffer) for buffer in average.network.buffers()] == list(range(15))
 
 
 def test_it_is_a_network_of_its_own_that_segments_and_does_not_learn() -> None:

@@ -1,12 +1,18 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from zonate.networks.compiled import can_compile, compile_networks
+from zonate.networks.compiled import can_compile, compile_networks, uncompiled
 
 CUDA = torch.device("cuda")
+
+
+class Doubling(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images * 2
 
 
 @pytest.mark.parametrize("judged", [True, False])
@@ -28,5 +34,68 @@ def test_what_pytorch_cannot_compile_for_is_left(
 ) -> None:
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
     monkeypatch.setattr("zonate.networks.compiled.find_spec", lambda _: object() if triton else None)
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/gcc")
     assert can_compile(CUDA) is expected
     assert not can_compile(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "said"),
+    [
+        (None, {"cc"}, None),
+        (None, {"clang"}, None),
+        ("icx", {"icx"}, None),
+        (None, {"g++"}, "none of gcc, clang, cc is there"),
+        ("icx", {"gcc"}, "CC names icx, which is not there"),
+    ],
+)
+def test_nothing_is_compiled_without_a_compiler_of_c_and_that_is_said(
+    named: str | None,
+    there: set[str],
+    said: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr("zonate.networks.compiled.find_spec", lambda _: object())
+    monkeypatch.setattr("shutil.which", lambda name: name if name in there else None)
+    monkeypatch.delenv("CC", raising=False)
+    if named:
+        monkeypatch.setenv("CC", named)
+    assert can_compile(CUDA) is (said is None)
+    assert [record.getMessage() for record in caplog.records] == (
+        [
+            f"the networks are not compiled, which takes a C compiler: {said}. Install one, or name it in the "
+            "environment variable CC"
+        ]
+        if said
+        else []
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # PyTorch's own, as it compiles
+def test_within_uncompiled_nothing_is_compiled_for_another_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.compiler.reset()
+    compiled, made = nn.Module.compile, 0
+
+    def backend(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Callable[..., Any]:
+        nonlocal made
+        made += 1
+        return graph.forward
+
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **_: compiled(self, backend=backend, dynamic=False))
+    network = Doubling()
+    compile_networks(network, None)
+    whole = torch.ones(2, 1, 4, 4)
+    expected = network(whole)
+    assert made == 1
+    with uncompiled():
+        assert torch.equal(network(whole[:1]), expected[:1])
+        assert torch.equal(network(whole), expected)
+    assert made == 1
+    network(whole)
+    assert made == 1
+    network(whole[:1])
+    assert made == 2
+    torch.compiler.reset()

@@ -87,6 +87,18 @@ def test_by_the_statistics_of_the_batch_it_is_the_network_in_training_without_dr
     assert not torch.allclose(found, stored.logits(stored.features(images)), atol=1e-2)
 
 
+@pytest.mark.parametrize("by_batch_statistics", [True, False])
+def test_a_network_that_learnt_in_several_processes_segments_in_one(by_batch_statistics: bool) -> None:
+    """Of the statistics of each batch, SyncBatchNorm would ask processes that have another patient, or none."""
+    network, images = trained("residual", 64)
+    expected = ReadyNetwork(network, CPU, by_batch_statistics=by_batch_statistics)
+    several = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    ready = ReadyNetwork(several, CPU, by_batch_statistics=by_batch_statistics)
+    assert torch.equal(ready.logits(ready.features(images)), expected.logits(expected.features(images)))
+    assert not any(isinstance(part, nn.SyncBatchNorm) for part in ready.module.modules())
+    assert any(isinstance(part, nn.SyncBatchNorm) for part in several.modules())
+
+
 def test_a_network_of_another_library_is_shown_the_slices_themselves() -> None:
     network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5))
     ready = ReadyNetwork(network, CPU, dtype=torch.bfloat16)

@@ -7,7 +7,7 @@ from zonate.augmentation.draws import Draws
 from zonate.augmentation.field_of_view import draw_field, draw_taken, narrow_field, take_away
 from zonate.augmentation.geometry import draw_motion, move
 from zonate.augmentation.intensity import distort
-from zonate.augmentation.planes import N_SEQUENCES, Planes
+from zonate.augmentation.planes import N_SEQUENCES, Planes, sent
 from zonate.augmentation.scanner import degrade
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
@@ -23,8 +23,9 @@ def augment(
     seed: int | tuple[int, ...],
     first: int = 0,
     batch_size: int = 0,
+    device: torch.device | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Augment a batch on the device where it lies, and cut the patches that a network learns from.
+    """Augment a batch on a device, and cut the patches that a network learns from.
 
     A slice's neighbours and its labels move along with it, and images and labels are each interpolated once. With
     every strength 0 the patch is cut out as it is. Quarter turns and flips, which interpolate nothing, belong to
@@ -42,6 +43,7 @@ def augment(
         first: Which one of the whole batch the first slice is. A share of a batch becomes what the whole batch would
             make of it, but for the pixels of added noise, which are drawn anew.
         batch_size: Slices of the whole batch; 0: these are all.
+        device: Where it is done; None: where the batch lies.
 
     Returns:
         Images (B, (2n + 1) · 3, size_px, size_px) float32, 0 where nothing was measured, and labels
@@ -63,7 +65,9 @@ def augment(
     slice_mm = (shape[0] * spacing_mm, shape[1] * spacing_mm)
     field = draw_field(draws, settings, slice_mm=slice_mm, shift_mm=motion.shift_mm)
 
-    planes, labels = move(Planes.of_images(images), labels, motion, spacing_mm=spacing_mm, size_px=size_px)
+    planes = Planes.of_images(images, device)
+    labels = sent(labels, planes.values.device)
+    planes, labels = move(planes, labels, motion, spacing_mm=spacing_mm, size_px=size_px)
     labels = _without_void(planes, labels)
     distort(planes, draws, settings, spacing_mm=spacing_mm)
     degrade(planes, draws, settings, spacing_mm=spacing_mm)
@@ -74,7 +78,7 @@ def augment(
 
 def _without_void(planes: Planes, labels: Tensor) -> Tensor:
     """BACKGROUND for what nobody annotated where the slice's own T2W was not measured."""
-    middle_t2w = (planes.channels == planes.shape[1] // 2 - 1).nonzero().flatten().to(labels.device)
+    middle_t2w = sent((planes.channels == planes.shape[1] // 2 - 1).nonzero().flatten(), labels.device)
     unmeasured = torch.zeros_like(labels, dtype=torch.bool)
-    unmeasured[planes.slices.to(labels.device)[middle_t2w]] = ~planes.measured[middle_t2w]
+    unmeasured[planes.places_of_slices[middle_t2w]] = ~planes.measured[middle_t2w]
     return torch.where(unmeasured & (labels == LabelCode.NOT_ANNOTATED), LabelCode.BACKGROUND, labels)

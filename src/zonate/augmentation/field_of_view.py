@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zonate.augmentation.draws import Draws
-from zonate.augmentation.planes import N_SEQUENCES, Planes
+from zonate.augmentation.planes import N_SEQUENCES, Planes, sent
 from zonate.settings.learning import AugmentationSettings
 from zonate.study import Sequence
 from zonate.zones import LabelCode
@@ -67,13 +67,14 @@ def narrow_field(planes: Planes, labels: Tensor, field: Field, *, spacing_mm: fl
         return labels
     size_px, device = labels.shape[-1], labels.device
     place_mm = (torch.arange(size_px) - (size_px - 1) / 2) * spacing_mm
-    seen = ((place_mm - field.middle_mm[:, :, None]).abs() <= field.side_mm[:, :, None] / 2).to(device)  # (B, 2, size)
+    seen = (place_mm - field.middle_mm[:, :, None]).abs() <= field.side_mm[:, :, None] / 2  # (B, 2, size_px)
+    seen = sent(seen, device)
     hidden = ~(seen[:, 0, :, None] & seen[:, 1, None, :])  # (B, size_px, size_px)
 
     lowest = planes.lowest()
     for dark in (True, False):
         chosen, _ = planes.changed(planes.of_slice(narrowed & (field.dark == dark)), 0)
-        beyond = hidden.index_select(0, planes.slices.to(device)[chosen])  # (Q, size_px, size_px)
+        beyond = hidden.index_select(0, planes.places_of_slices[chosen])  # (Q, size_px, size_px)
         if dark:
             planes.put(chosen, torch.where(beyond, lowest[chosen], planes.take(chosen)))
         else:
@@ -93,5 +94,7 @@ def draw_taken(draws: Draws, settings: AugmentationSettings) -> Tensor:
 
 def take_away(planes: Planes, taken: Tensor) -> None:
     """Take sequences (B, 3) bool away, as if they had not been measured."""
+    if not taken.any():
+        return
     chosen, _ = planes.changed(planes.of_sequence(taken), 0)
     planes.measured.index_fill_(0, chosen, value=False)

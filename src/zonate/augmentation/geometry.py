@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zonate.augmentation.draws import Draws
-from zonate.augmentation.planes import Planes
+from zonate.augmentation.planes import Planes, sent
 from zonate.augmentation.smooth import n_coefficients, smooth_field
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
@@ -95,20 +95,22 @@ def move(planes: Planes, labels: Tensor, motion: Motion, *, spacing_mm: float, s
         return cut, cut_labels
 
     moved = moves.nonzero().flatten()  # (M,)
+    moved_there = sent(moved, device)
     grid = _grid(motion, moved, labels.shape[1:], spacing_mm=spacing_mm, size_px=size_px, device=device)
-    found = functional.grid_sample(labels[moved.to(device), None].float(), grid, mode="nearest", align_corners=False)
-    cut_labels[moved.to(device)] = found[:, 0].to(labels.dtype)  # zeros beyond the slice
+    found = functional.grid_sample(labels[moved_there, None].float(), grid, mode="nearest", align_corners=False)
+    cut_labels[moved_there] = found[:, 0].to(labels.dtype)  # zeros beyond the slice
     inside = (grid[..., 0].abs() <= 1) & (grid[..., 1].abs() <= 1)  # (M, size_px, size_px)
 
     n_planes = torch.bincount(planes.slices, minlength=len(moves))[moved]  # (M,)
     for n in set(n_planes.tolist()) - {0}:
         alike = (n_planes == n).nonzero().flatten()  # slices with as many planes, M' of them
-        mine = torch.isin(planes.slices, moved[alike]).nonzero().flatten().to(device)  # (M' · n,)
-        grid_of_alike = grid.index_select(0, alike.to(device))
-        known = inside.index_select(0, alike.to(device)).repeat_interleave(n, dim=0)
+        mine = sent(torch.isin(planes.slices, moved[alike]).nonzero().flatten(), device)  # (M' · n,)
+        alike_there = sent(alike, device)
+        grid_of_alike = grid.index_select(0, alike_there)
+        known = inside.index_select(0, alike_there).repeat_interleave(n, dim=0)
         cut.values.index_copy_(0, mine, _sampled(planes.values.index_select(0, mine), grid_of_alike))
         measured = planes.measured.index_select(0, mine)
-        if not _all(measured):
+        if measured.is_cuda or not _all(measured):  # to ask a GPU would be to wait for it
             known &= _sampled(measured.float(), grid_of_alike) > _WHOLLY
         cut.measured.index_copy_(0, mine, known)
     return cut, cut_labels
@@ -134,14 +136,14 @@ def _grid(
     motion: Motion, moved: Tensor, shape: torch.Size, *, spacing_mm: float, size_px: int, device: torch.device
 ) -> Tensor:
     """Where each pixel of the patch comes from: (M, size_px, size_px, 2), column then row, -1 to 1 across the slice."""
-    scale, shift = motion.scale[moved].to(device), motion.shift_mm[moved].to(device) / spacing_mm  # (M, 2)
-    rotation = motion.rotation_rad[moved].to(device)
+    scale, shift = sent(motion.scale[moved], device), sent(motion.shift_mm[moved], device) / spacing_mm  # (M, 2)
+    rotation = sent(motion.rotation_rad[moved], device)
     cos, sin = rotation.cos(), rotation.sin()  # (M,)
     down, right = (  # (M, size_px) from the slice's middle, before the shift
         torch.arange(size_px, device=device) + (_first(n, size_px) - (n - 1) / 2) - shift[:, axis, None]
         for axis, n in enumerate(shape)
     )
-    bending = motion.bending_mm[moved].to(device) / spacing_mm
+    bending = sent(motion.bending_mm[moved], device) / spacing_mm
     bend = smooth_field(bending, size_px, _CELL_MM / spacing_mm)  # (M, 2, size_px, size_px)
     grid = torch.empty(len(moved), size_px, size_px, 2, device=device)
     for axis, (by_row, by_column) in enumerate(((cos, sin), (-sin, cos))):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from zonate.augmentation.draws import Draws
-from zonate.augmentation.planes import N_SEQUENCES, Planes
+from zonate.augmentation.planes import N_SEQUENCES, Planes, sent
 from zonate.augmentation.smooth import n_coefficients, smooth_field
 from zonate.settings.learning import AugmentationSettings
 from zonate.study import Sequence
@@ -29,18 +29,22 @@ def distort(planes: Planes, draws: Draws, settings: AugmentationSettings, *, spa
 
     invert(planes, draws.of("inversion").happens(settings.inversion_chance, N_SEQUENCES))
 
-    before = planes.mean(), planes.std()
     gamma = draws.of("gamma")
     drawn = gamma.happens(chance)[:, None]
     exponents = torch.where(drawn, gamma.ratio(settings.gamma, N_SEQUENCES), 1.0)
-    apply_gamma(planes, exponents)
 
     bias = draws.of("bias field")
     drawn = bias.happens(chance)
     strengths = bias.uniform(0, settings.bias_field) * drawn
     n = n_coefficients(size_px, _CELL_MM / spacing_mm)
-    apply_gain(planes, bias.normal(n, n) * strengths[:, None, None], cell_px=_CELL_MM / spacing_mm)
-    restore(planes, *before, (exponents != 1) | (strengths != 0)[:, None])
+    coefficients = bias.normal(n, n) * strengths[:, None, None]
+
+    changed = (exponents != 1) | (strengths != 0)[:, None]  # (B, 3)
+    if changed.any():
+        before = planes.mean(), planes.std()
+        apply_gamma(planes, exponents)
+        apply_gain(planes, coefficients, cell_px=_CELL_MM / spacing_mm)
+        restore(planes, *before, changed)
 
     contrast = draws.of("contrast")
     drawn = contrast.happens(chance)[:, None]
@@ -53,7 +57,9 @@ def distort(planes: Planes, draws: Draws, settings: AugmentationSettings, *, spa
 
 def invert(planes: Planes, inverted: Tensor) -> None:
     """Exchange dark and bright about the mean, where `inverted` (B, 3) bool says so."""
-    flags = planes.of_sequence(inverted).to(planes.values.device)[:, None, None]
+    if not inverted.any():
+        return
+    flags = sent(planes.of_sequence(inverted), planes.values.device)[:, None, None]
     planes.scale(torch.where(flags, -1.0, 1.0), torch.where(flags, 2 * planes.mean(), 0.0))
 
 
@@ -76,25 +82,28 @@ def apply_gain(planes: Planes, coefficients: Tensor, *, cell_px: float) -> None:
     gained = (coefficients != 0).flatten(1).any(dim=1)[:, None] & torch.tensor([s in _GAINED for s in Sequence])
     chosen, _ = planes.changed(planes.of_sequence(gained), 0)
     device = chosen.device
-    gain = smooth_field(coefficients.to(device), planes.values.shape[-1], cell_px).exp_()  # (B, H, W)
+    gain = smooth_field(sent(coefficients, device), planes.values.shape[-1], cell_px).exp_()  # (B, H, W)
     low = planes.lowest()[chosen]
-    gain_of_chosen = gain.index_select(0, planes.slices.to(device)[chosen])
+    gain_of_chosen = gain.index_select(0, planes.places_of_slices[chosen])
     planes.put(chosen, planes.take(chosen).sub_(low).mul_(gain_of_chosen).add_(low))
 
 
 def restore(planes: Planes, mean: Tensor, std: Tensor, changed: Tensor) -> None:
     """Give planes back the mean and standard deviation (P, 1, 1) they had, where `changed` (B, 3) bool says so."""
-    flags = planes.of_sequence(changed).to(mean.device)[:, None, None]
+    flags = sent(planes.of_sequence(changed), mean.device)[:, None, None]
     factor = torch.where(flags, std / planes.std().clamp(min=_TINY), 1.0)
     planes.scale(factor, torch.where(flags, mean - planes.mean() * factor, 0.0))
 
 
 def apply_contrast(planes: Planes, factors: Tensor) -> None:
     """Multiply the distance from the mean by factors (B, 3)."""
-    factor = planes.of_sequence(factors).to(planes.values.device)[:, None, None]
+    if (factors == 1).all():
+        return
+    factor = sent(planes.of_sequence(factors), planes.values.device)[:, None, None]
     planes.scale(factor, planes.mean() * (1 - factor))
 
 
 def apply_brightness(planes: Planes, offsets: Tensor) -> None:
     """Add offsets (B, 3)."""
-    planes.values += planes.of_sequence(offsets).to(planes.values.device)[:, None, None]
+    if offsets.any():
+        planes.values += sent(planes.of_sequence(offsets), planes.values.device)[:, None, None]

@@ -1,6 +1,7 @@
 """The images of a batch without what is absent: a plane for each slice, neighbour and sequence that was measured."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,8 +31,13 @@ class Planes:
     shape: tuple[int, int]
 
     @classmethod
-    def of_images(cls, images: Tensor) -> "Planes":
-        """Take the planes out of a batch (B, C, H, W) float32, which is NaN where nothing was measured."""
+    def of_images(cls, images: Tensor, device: torch.device | None = None) -> "Planes":
+        """Take the planes out of a batch.
+
+        Args:
+            images: (B, C, H, W) float32, NaN where nothing was measured. What is absent is found out where they lie.
+            device: Of the planes; None: the images' own.
+        """
         n_slices, n_channels = images.shape[:2]
         planes = images.flatten(0, 1)  # (B · C, H, W)
         gappy = planes.flatten(1).sum(dim=1).isnan()
@@ -39,7 +45,8 @@ class Planes:
         unsure = (gappy & _empty(planes[:, ::8, ::8])).nonzero().flatten()
         absent = unsure[_empty(planes.index_select(0, unsure))]
         places = torch.ones_like(gappy).index_fill(0, absent, value=False).nonzero().flatten()
-        values = planes.index_select(0, places)
+        there = images.device if device is None else device
+        values = sent(planes, there).index_select(0, sent(places, there))
         if bool(gappy[places].any()):
             measured = ~values.isnan()
             _extend(values.nan_to_num_(nan=0.0), measured)
@@ -74,7 +81,7 @@ class Planes:
         """
         chosen = (parameters != neutral).nonzero().flatten()
         device = self.values.device
-        return chosen.to(device), parameters[chosen].to(device)[:, None, None]
+        return sent(chosen, device), sent(parameters[chosen], device)[:, None, None]
 
     def take(self, chosen: Tensor) -> Tensor:
         """A copy (Q, H, W) of the values of the planes of these indices (Q,)."""
@@ -107,10 +114,20 @@ class Planes:
         squares = (self.values - self.mean()).square_().flatten(1).mean(dim=1)
         return self._to_planes(self._beside_neighbours(squares).nanmean(dim=1)).sqrt()
 
-    @property
+    @cached_property
+    def places_of_slices(self) -> Tensor:
+        """(P,) `slices`, on the planes' device."""
+        return sent(self.slices, self.values.device)
+
+    @cached_property
     def _places(self) -> Tensor:
-        """(P,) in the batch of channels (B · C)."""
-        return (self.slices * self.shape[1] + self.channels).to(self.values.device)
+        """(P,) in the batch of channels (B · C), on the planes' device."""
+        return sent(self.slices * self.shape[1] + self.channels, self.values.device)
+
+    @cached_property
+    def _places_of_sequences(self) -> Tensor:
+        """(P,) in the batch of sequences (B · 3), on the planes' device."""
+        return sent(self.slices * N_SEQUENCES + self.channels % N_SEQUENCES, self.values.device)
 
     def _beside_neighbours(self, of_planes: Tensor) -> Tensor:
         """From (P,) to (B, 2n + 1, 3), NaN for what is absent."""
@@ -120,8 +137,12 @@ class Planes:
 
     def _to_planes(self, of_sequences: Tensor) -> Tensor:
         """From (B, 3) to (P, 1, 1), on the planes' device."""
-        places = self.slices * N_SEQUENCES + self.channels % N_SEQUENCES
-        return of_sequences.flatten()[places.to(of_sequences.device)][:, None, None]
+        return of_sequences.flatten()[self._places_of_sequences][:, None, None]
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device, without waiting for what that has to do before."""
+    return tensor.to(device, non_blocking=True)
 
 
 def _extend(values: Tensor, measured: Tensor) -> None:
@@ -132,7 +153,11 @@ def _extend(values: Tensor, measured: Tensor) -> None:
         first, last = held.argmax(dim=1), n - 1 - held.flip(1).argmax(dim=1)  # (P,)
         place = torch.arange(n, device=values.device)
         nearest = place.clamp(first[:, None], last[:, None])  # (P, N)
-        for end, margin in ((first, slice(0, int(first.max()))), (last, slice(int(last.min()) + 1, n))):
+        if values.is_cuda:  # to ask how wide the margins are would be to wait for it
+            margins = (slice(0, n), slice(0, n))
+        else:
+            margins = (slice(0, int(first.max())), slice(int(last.min()) + 1, n))
+        for end, margin in zip((first, last), margins, strict=True):
             beyond = (nearest[:, margin] == end[:, None]) & (place[margin] != end[:, None])  # (P, margin)
             strip = values.narrow(axis, margin.start, margin.stop - margin.start)
             edge = values.take_along_dim(end[:, None, None], dim=axis)  # (P, 1, W) or (P, H, 1)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zonate.augmentation.draws import Draw, Draws
-from zonate.augmentation.planes import N_SEQUENCES, Planes
+from zonate.augmentation.planes import N_SEQUENCES, Planes, sent
 from zonate.settings.learning import AugmentationSettings
 
 _MARGIN_PX = 16  # mirrored around: the transform takes opposite sides for neighbours
@@ -55,12 +55,12 @@ def filter_frequencies(
         spacing_mm: Of the planes' pixels.
     """
     changed = (sigma_mm != 0) | (pixel_mm > spacing_mm).any(dim=-1) | (cut_off != 0)[:, None]  # (B, 3)
-    chosen, _ = planes.changed(planes.of_sequence(changed), 0)
-    if not len(chosen):
+    of_chosen = planes.of_sequence(changed).nonzero().flatten()  # (Q,)
+    if not len(of_chosen):
         return
-    of_chosen = chosen.cpu()
+    chosen = sent(of_chosen, planes.values.device)
     sigma, pixel, share = (
-        of_planes[of_chosen].to(chosen.device)
+        sent(of_planes[of_chosen], chosen.device)
         for of_planes in (planes.of_sequence(sigma_mm), planes.of_sequence(pixel_mm), planes.of_slice(cut_off))
     )
     size = planes.values.shape[1:]
@@ -70,7 +70,7 @@ def filter_frequencies(
     spectrum = torch.fft.rfft2(values)  # (Q, height, width // 2 + 1)
     along = (torch.fft.fftfreq(height, spacing_mm), torch.fft.rfftfreq(width, spacing_mm))
     rows, columns = (
-        _passed(f.abs().to(chosen.device), sigma, pixel[:, axis], share, spacing_mm) for axis, f in enumerate(along)
+        _passed(sent(f.abs(), chosen.device), sigma, pixel[:, axis], share, spacing_mm) for axis, f in enumerate(along)
     )
     spectrum *= rows[:, :, None]
     spectrum *= columns[:, None, :]
@@ -81,8 +81,11 @@ def filter_frequencies(
 def add_noise(planes: Planes, sigma: Tensor, noise: Draw) -> None:
     """Add Gaussian noise of standard deviation sigma (B, 3), other in every plane."""
     chosen, strength = planes.changed(planes.of_sequence(sigma), 0)
-    drawn = torch.randn((len(chosen), *planes.values.shape[1:]), generator=noise.own)
-    planes.put(chosen, planes.take(chosen).add_(drawn.to(chosen.device) * strength))
+    if not len(chosen):
+        return
+    shape = (len(chosen), *planes.values.shape[1:])
+    drawn = torch.randn(shape, generator=noise.own, pin_memory=chosen.is_cuda)
+    planes.put(chosen, planes.take(chosen).add_(sent(drawn, chosen.device) * strength))
 
 
 def _passed(frequency: Tensor, sigma_mm: Tensor, pixel_mm: Tensor, share: Tensor, spacing_mm: float) -> Tensor:

@@ -1,6 +1,7 @@
 """Smooth random fields over a patch: cubic B-splines through a coarse grid of random coefficients."""
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -27,11 +28,12 @@ def smooth_field(coefficients: Tensor, size_px: int, cell_px: float) -> Tensor:
 
     Source: Rueckert et al., Nonrigid registration using free-form deformations, IEEE TMI 1999.
     """
-    basis = _basis(size_px, cell_px).to(coefficients.device)  # (size_px, N)
+    basis = _basis(size_px, cell_px, coefficients.device)  # (size_px, N)
     return basis @ coefficients @ basis.T / _SPLINE_VARIANCE
 
 
-def _basis(size_px: int, cell_px: float) -> Tensor:
+@lru_cache
+def _basis(size_px: int, cell_px: float, device: torch.device) -> Tensor:
     """The weight (size_px, N) of each coefficient at each pixel along an axis; the weights of a pixel sum to 1."""
     place = torch.arange(size_px, dtype=torch.float64) / cell_px
     first = place.floor().long()
@@ -41,4 +43,4 @@ def _basis(size_px: int, cell_px: float) -> Tensor:
         dim=1,
     )  # (size_px, 4)
     basis = torch.zeros(size_px, n_coefficients(size_px, cell_px), dtype=torch.float64)
-    return basis.scatter_(1, first[:, None] + torch.arange(4), weights / 6).float()
+    return basis.scatter_(1, first[:, None] + torch.arange(4), weights / 6).float().to(device)

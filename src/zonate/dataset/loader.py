@@ -79,6 +79,7 @@ class SliceLoader:
         rank: int = 0,
         processes: int = 1,
         readers: int = READERS,
+        pinned: bool = False,
     ) -> None:
         self._dataset = dataset
         self._places = [(entry, s) for entry in entries for s in range(entry.slices)]
@@ -90,6 +91,7 @@ class SliceLoader:
         self._neighbours = neighbours
         self._rank, self._processes = rank, processes
         self._readers = readers
+        self._pinned = pinned
         self._of_region: dict[str, Statistics] = {}
         held = [entry.slice_codes[s] if entry.slice_codes else () for entry, s in self._places]
         weigh = {"every": None, "gland": gland_chances, "balanced": chances}[sampling]
@@ -104,6 +106,7 @@ class SliceLoader:
         *,
         rank: int = 0,
         processes: int = 1,
+        pinned: bool = False,
     ) -> Self:
         """The training cases of a dataset, as the settings of a training say.
 
@@ -113,6 +116,7 @@ class SliceLoader:
             channels: Those of T2W, DWI and ADC that are known.
             rank: Which of the processes this is, from 0.
             processes: That share the batches.
+            pinned: Whether batches are to lie where a GPU fetches them by itself, while the processor goes on.
         """
         return cls(
             dataset,
@@ -126,6 +130,7 @@ class SliceLoader:
             neighbours=settings.network.neighbours,
             rank=rank,
             processes=processes,
+            pinned=pinned,
         )
 
     def __len__(self) -> int:
@@ -169,7 +174,10 @@ class SliceLoader:
             labels.append(torch.from_numpy(label))
             codes.append(entry.codes)
         batch_codes = tuple(self._places[index][0].codes for index in chunk[:, 0].tolist())
-        return Batch(torch.stack(images), torch.stack(labels), tuple(codes), batch_codes, mine.start, share)
+        stacked = torch.stack(images), torch.stack(labels)
+        if self._pinned:
+            stacked = stacked[0].pin_memory(), stacked[1].pin_memory()
+        return Batch(*stacked, tuple(codes), batch_codes, mine.start, share)
 
     def _with_neighbours(self, entry: Entry, s: int, place: tuple[int, int, int]) -> npt.NDArray[np.float32]:
         """Slice s and those around it (2n + 1, 3, H, W), now and then from twice as far; each is read once."""

@@ -1,18 +1,24 @@
 """Named tensors with a description in one safetensors file: what models and checkpoints are stored as."""
 
 import json
-import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from zonate.config import misfits
 from zonate.errors import ModelError
 from zonate.io.files import atomic_path
+
+_LONGEST_REASON = 300
+"""Characters: PyTorch names every weight that is missing, in one line."""
 
 
 def write_weights(
@@ -30,9 +36,11 @@ def write_weights(
     text = json.dumps({**about, "format_version": version}, sort_keys=True, allow_nan=False)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
+        temporary.touch()
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         # One entry of metadata: the order of several is not fixed.
         save_file(plain, temporary, {kind: text})
-        temporary.chmod(0o666 & ~_umask())  # safetensors makes it readable to its owner alone
+        temporary.chmod(mode)  # safetensors makes it readable to its owner alone
 
 
 def read_weights(path: Path, *, kind: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -53,6 +61,17 @@ def read_about(path: Path, *, kind: str, version: int) -> dict[str, Any]:
     """
     with _opened(path, kind, version) as (_, about):
         return about
+
+
+def why_unfit(error: Exception) -> str:
+    """Why what a file holds does not fit, from the error that said so: the line of its text that tells."""
+    if isinstance(error, ValidationError):
+        return misfits(error)
+    if isinstance(error, KeyError):
+        return f"{error} is missing or unknown"
+    lines = str(error).splitlines() or [type(error).__name__]
+    told = lines[1] if len(lines) > 1 else lines[0]  # PyTorch's first line names nothing but the class of the network
+    return shorten(told, _LONGEST_REASON, placeholder=" …").rstrip(".")
 
 
 @contextmanager
@@ -77,9 +96,3 @@ def _opened(path: Path, kind: str, version: int) -> Iterator[tuple[Any, dict[str
         raise ModelError(
             f"{path} cannot be read as a {kind}: it is damaged or another file ({type(error).__name__}: {error})"
         ) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -40,8 +40,10 @@ class Average:
             list(learning.parameters()),
             1 - averaging_decay(self._decay, self.steps),
         )
-        for mine, its in zip(self.network.buffers(), learning.buffers(), strict=True):
-            mine.copy_(its)
+        pairs = list(zip(self.network.buffers(), learning.buffers(), strict=True))
+        for dtype in {mine.dtype for mine, _ in pairs}:  # a GPU copies all of one type at once
+            alike = [pair for pair in pairs if pair[0].dtype == dtype]
+            torch._foreach_copy_([mine for mine, _ in alike], [its for _, its in alike])
         self.steps += 1
 
     def begin_from(self, learning: nn.Module) -> None:

@@ -1,21 +1,47 @@
 """Networks whose kernels are made for them at the first step; they are called as before."""
 
+import logging
+import os
+import shutil
 import warnings
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 
 import torch
 import torch._functorch.config
 from torch import nn
 
+_LOG = logging.getLogger(__name__)
+
 _OLDEST = (7, 0)
 """Compute capability of the GPUs that kernels are made for."""
+_C_COMPILERS = ("gcc", "clang", "cc")
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether kernels can be made for a device: a GPU of 2017 or later, with Triton, PyTorch's compiler for it."""
+    """Whether kernels can be made for a device: a GPU of 2017 or later, with Triton, PyTorch's compiler for it.
+
+    Triton needs a compiler of C: it is said where that alone is missing.
+    """
     if device.type != "cuda" or find_spec("triton") is None:
         return False
-    return torch.cuda.get_device_capability(device) >= _OLDEST
+    if torch.cuda.get_device_capability(device) < _OLDEST:
+        return False
+    named = os.environ.get("CC")
+    if any(shutil.which(name) for name in ([named] if named else _C_COMPILERS)):
+        return True
+    _LOG.warning(
+        "the networks are not compiled, which takes a C compiler: %s. Install one, or name it in the environment "
+        "variable CC",
+        f"CC names {named}, which is not there" if named else f"none of {', '.join(_C_COMPILERS)} is there",
+    )
+    return False
+
+
+def uncompiled() -> AbstractContextManager[None]:
+    """Within it, compiled networks compute as if they were not; nothing is compiled anew for other shapes."""
+    stance: AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def compile_networks(generator: nn.Module, discriminator: nn.Module | None) -> None:

@@ -39,8 +39,8 @@ def check_size(settings: NetworkSettings, size_px: int) -> None:
         if size_px != generator.SIZE_PX:
             raise ConfigError(
                 f"pix2pix takes slices of {generator.SIZE_PX} px, found {size_px} (slicing.size_px or "
-                "training.patch_px): prepare the dataset so and leave training.patch_px unset, or choose "
-                "network.architecture = residual"
+                "training.patch_px): prepare the dataset so and unset training.patch_px (--set "
+                "training.patch_px=none), or choose network.architecture = residual"
             )
         return
     multiple = {

@@ -47,7 +47,9 @@ class ReadyNetwork:
             by_batch_statistics: Whether BatchNorm uses each batch's own statistics, as while learning. Otherwise it is
                 folded into the convolution before it, which changes logits by rounding alone.
         """
-        module = deepcopy(network).eval().requires_grad_(requires_grad=False)
+        module = deepcopy(network)
+        _leave_processes(module)
+        module.eval().requires_grad_(requires_grad=False)
         if by_batch_statistics:
             _normalise_by_batch(module)
         else:
@@ -68,6 +70,17 @@ class ReadyNetwork:
         if isinstance(self.module, Staged):
             return self.module.from_dropout(features)
         return cast("Tensor", self.module(features[0]))
+
+
+def _leave_processes(module: nn.Module) -> None:
+    """Put BatchNorm of one process where that of several stands, whose batches each would wait for all the others."""
+    for part in list(module.modules()):
+        for name, norm in list(part.named_children()):
+            if isinstance(norm, nn.SyncBatchNorm):
+                how = norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+                alone = nn.BatchNorm2d(norm.num_features, *how, device="meta")
+                alone.load_state_dict(norm.state_dict(), assign=True)
+                part.add_module(name, alone)
 
 
 def _fold_batch_norm(module: nn.Module) -> None:

@@ -3,8 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from zonate.model import BEST_NAME, Model
 from zonate.pictures.training import draw_validation
 from zonate.processes import Processes
 from zonate.progress import Progress, silent, stage
-from zonate.run_folder import RunState, note_epoch, write_state
+from zonate.run_folder import RunState, StateWriter, note_epoch
 from zonate.validation import Validated, mean_dice, validate
 from zonate.verbs.taught import Taught
 
@@ -80,18 +80,24 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
     training = run.settings.training
     processes = run.processes
     loader = SliceLoader.of(
-        run.dataset, run.settings, run.taught.channels, rank=processes.rank, processes=processes.number
+        *(run.dataset, run.settings, run.taught.channels),
+        rank=processes.rank,
+        processes=processes.number,
+        pinned=run.learner.device.type == "cuda",
     )
     if processes.first:
         stage(_begun(run, start, len(loader)))
         if not run.dataset.split("validation"):
             _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
     best, scores = start.best, start.scores
-    with _board(run, start) as board:
+    began_from = run.taught.provenance.get("began_from")
+    writer = StateWriter(run.folder, run.settings, run.dataset, began_from=began_from)
+    with _board(run, start) as board, writer:
         for epoch in range(start.epoch + 1, training.epochs + 1):
             began = time.perf_counter()
             _seed_epoch(training.seed, epoch, run.processes.rank)
-            means = _go_through(run, loader, epoch, scores, progress)
+            with _quickest_convolutions(run.learner.device):
+                means = _go_through(run, loader, epoch, scores, progress)
             run.processes.agree(partial(_check_finite, means, epoch))
             run.learner.share_buffers()
 
@@ -106,7 +112,22 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
                 best = score if better else best
             seconds = time.perf_counter() - began
             state = RunState(epoch, best, scores)
-            run.processes.agree(partial(_keep, run, board, state, means, measured, seconds, better=better))
+            run.processes.agree(partial(_keep, run, board, writer, state, means, measured, seconds, better=better))
+        run.processes.agree(writer.wait)
+
+
+@contextmanager
+def _quickest_convolutions(device: torch.device) -> Iterator[None]:
+    """Let a GPU measure by which of its ways it convolves the quickest, once for each shape.
+
+    Which one that is, and with it the last bits, may differ from run to run.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _begun(run: Run, start: RunState, steps: int) -> str:
@@ -161,14 +182,15 @@ def _now_s() -> float:
 def augmented(batch: Batch, settings: Settings, device: torch.device, seed: tuple[int, ...]) -> Batch:
     """A batch as it is learnt from, on the device: images (B, (2n + 1) · 3, H, W), 0 where nothing was measured."""
     images, labels = augment(
-        batch.images.to(device),
-        batch.labels.to(device),
+        batch.images,
+        batch.labels,
         settings.augmentation,
         spacing_mm=settings.slicing.spacing_mm,
         size_px=settings.training.patch_px or settings.slicing.size_px,
         seed=seed,
         first=batch.first,
         batch_size=batch.size,
+        device=device,
     )
     return replace(batch, images=images, labels=labels)
 
@@ -180,17 +202,17 @@ def _seed_epoch(seed: int, epoch: int, rank: int) -> None:
 
 
 def _validate(run: Run, pictures: Path | None, epoch: int) -> dict[str, float]:
-    """Mean Dice by structure over the validation patients; pictures of the first few where asked for.
+    """Mean Dice by structure over the validation patients; pictures of the first few cases where asked for.
 
-    The patients are dealt out to the processes.
+    The cases are dealt out to the processes.
     """
     rank, number = run.processes.rank, run.processes.number
     n_pictures = 0 if pictures is None else len(range(rank, _N_PICTURES, number))
 
-    def measure() -> list[dict[str, float]]:
+    def measure() -> list[tuple[str, dict[str, float]]]:
         model, dices = run.model(), []
         for case in validate(model, run.dataset, run.dataset.split("validation")[rank::number]):
-            dices.append(case.dice)
+            dices.append((case.patient_id, case.dice))
             if pictures is not None and len(dices) <= n_pictures:
                 _draw(pictures / f"epoch-{epoch:04d}-{case.case_id}.png", case, model, epoch)
         return dices
@@ -210,6 +232,7 @@ def _draw(file: Path, case: Validated, model: Model, epoch: int) -> None:
 def _keep(
     run: Run,
     board: SummaryWriter | None,
+    writer: StateWriter,
     state: RunState,
     losses: Mapping[str, float],
     dice: Mapping[str, float],
@@ -220,12 +243,12 @@ def _keep(
     """Write what an epoch leaves behind, where there is a board."""
     if board is None:
         return
+    writer.wait()  # for the epoch before: a run that goes on after it finds nothing of a later one than the next
     if better:
         run.model().save(run.folder / BEST_NAME)
     note_epoch(run.folder, board, state.epoch, losses, dice, seconds, run.learner.learning_rate)
     # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
-    began_from = run.taught.provenance.get("began_from")
-    write_state(run.folder, run.settings, run.dataset, run.learner, state, began_from=began_from)
+    writer.begin(run.learner, state)
 
 
 def _check_finite(losses: Mapping[str, float], epoch: int) -> None:
