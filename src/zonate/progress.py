@@ -27,6 +27,17 @@ def stage(name: str) -> None:
 
 
 @contextmanager
+def naming_stages(case_id: str) -> Iterator[None]:
+    """Have what `stage` says in this thread while the block runs begin with the case that it is of."""
+    hears = _hears.get()
+    if hears is None:
+        yield
+        return
+    with hearing_stages(lambda name: hears(f"{case_id}: {name}")):
+        yield
+
+
+@contextmanager
 def hearing_stages(hears: Callable[[str], None]) -> Iterator[None]:
     """Hear what `stage` says in this thread while the block runs; other threads and processes are not heard."""
     before = _hears.set(hears)

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,9 @@ from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import OutputSettings, PredictionSettings
-from zonate.verbs.cohort import _here, _token_in
+from zonate.verbs.cohort import _Case, _Cohort, _here, _token_in, each_on_cluster
+from zonate.verbs.set_aside import SetAside
+from zonate.verbs.workers import Workers
 from zonate.zones import ALL_ZONE_CODES
 
 STUDIES = 40
@@ -111,3 +115,24 @@ def test_the_token_of_a_process_that_was_killed_is_removed_and_that_of_another_o
         assert is_half_written(own)
         assert set(tmp_path.iterdir()) == {own, tokens["alive"], tokens["elsewhere"], tokens["unknown"]}
     assert not own.exists()
+
+
+def test_what_a_study_may_hold_is_settled_before_the_workers_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    free_gib = iter([6.0])  # asked for once
+    monkeypatch.setattr("zonate.verbs.workers.usable_memory_gib", lambda: next(free_gib))
+    started: list[Workers] = []
+
+    def cluster_of(workers: Workers) -> AbstractContextManager[None]:
+        started.append(workers)
+        return nullcontext()
+
+    def outcomes(cohort: _Cohort[None], *_: object) -> Iterator[tuple[str, SetAside]]:
+        case = _Case[None]("P1", task=lambda: None, inputs=(), worker="tcp://1")
+        cohort._holds_too_much({"worker": "tcp://1"})
+        yield "P1", SetAside(cohort._why_it_died(case))
+
+    monkeypatch.setattr("zonate.verbs.cohort.cluster_of", cluster_of)
+    monkeypatch.setattr(_Cohort, "outcomes", outcomes)
+    why = "case P1: it needs more memory than 3 GiB may hold, and was stopped twice (--memory-gib, or fewer --workers)"
+    assert list(each_on_cluster({}, Workers(2), None, {})) == [("P1", SetAside(why))]
+    assert started == [Workers(2, memory_gib=3.0)]

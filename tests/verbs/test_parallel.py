@@ -18,6 +18,7 @@ import SimpleITK as sitk
 from distributed import LocalCluster, get_worker
 
 from zonate.errors import ConfigError, CorruptSeriesError, ProcessError
+from zonate.progress import hearing_stages, stage
 from zonate.verbs.cluster import _started
 from zonate.verbs.parallel import each_case
 from zonate.verbs.set_aside import SetAside
@@ -40,6 +41,12 @@ def square(number: int) -> int:
     if number == 4:
         raise UnpicklableError("Doe", "John")
     return number**2
+
+
+def align_and_segment() -> str:
+    stage("aligning")
+    stage("segmenting")
+    return "done"
 
 
 def tell_place(places: Path) -> str:
@@ -119,6 +126,17 @@ def test_each_task_is_done_and_what_fails_is_set_aside(
         ]
     )
     assert "header value" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_begun_of_a_case_is_told_here_by_its_name_until_it_has_ended(number: int) -> None:
+    told: list[str] = []
+    with hearing_stages(told.append):
+        for case_id, outcome in each_case({"P1": align_and_segment, "P2": align_and_segment}, Workers(number)):
+            assert outcome == "done"
+            told.append(case_id)
+    assert [said for said in told if "P1" in said] == ["P1: aligning", "P1: segmenting", "P1"]
+    assert [said for said in told if "P2" in said] == ["P2: aligning", "P2: segmenting", "P2"]
 
 
 def test_one_worker_is_this_process_and_keeps_the_order() -> None:

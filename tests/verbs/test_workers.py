@@ -7,18 +7,18 @@ from zonate.verbs.workers import Workers
 
 
 @pytest.mark.parametrize(
-    ("number", "cases", "expected"), [(3, 10, 3), (3, 2, 2), (1, 10, 1), (0, 10, 6), (0, 2, 2), (5, 0, 1)]
+    ("number", "cases", "expected"), [(3, 10, 3), (3, 2, 2), (1, 10, 1), (0, 10, 2), (0, 2, 2), (5, 0, 1)]
 )
 def test_how_many_at_a_time(monkeypatch: pytest.MonkeyPatch, number: int, cases: int, expected: int) -> None:
     monkeypatch.setattr(workers, "usable_cores", lambda: 16)
-    monkeypatch.setattr(workers, "usable_memory_gib", lambda: 10.0)  # six times 1.5 GiB
+    monkeypatch.setattr(workers, "usable_memory_gib", lambda: 10.0)  # two and a half times 4 GiB
     assert Workers(number).fitted(cases).number == expected
 
 
 def test_what_a_study_may_hold_says_how_many_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "usable_cores", lambda: 16)
     monkeypatch.setattr(workers, "usable_memory_gib", lambda: 10.0)
-    assert Workers(0, memory_gib=4.0).fitted(10).number == 2
+    assert Workers(0, memory_gib=3.0).fitted(10).number == 3
     assert Workers(4).study_memory_gib == 2.5
     assert Workers(4, memory_gib=1.0).study_memory_gib == 1.0
 

@@ -41,13 +41,19 @@ Adc = Annotated[int | None, typer.Option("--adc", help="Series number to use as 
 Resume = Annotated[bool, typer.Option("--resume", help="Skip what is complete, of the same inputs and settings.")]
 Number = Annotated[
     int,
-    typer.Option("-w", "--workers", min=0, help="Studies at a time, a process each; 0: as many as fit the machine."),
+    typer.Option(
+        "-w",
+        "--workers",
+        min=0,
+        help="Studies at a time, a process each; 0: as many as fit the machine, at 4 GiB each.",
+    ),
 ]
 Scheduler = Annotated[
     str | None, typer.Option(help="A Dask cluster that exists, such as tcp://10.0.0.1:8786.", metavar="ADDRESS")
 ]
 MemoryGib = Annotated[
-    float | None, typer.Option(help="What the process of a study may hold, in GiB; none: its share.", metavar="GIB")
+    float | None,
+    typer.Option(help="What the process of a study may hold, in GiB (4: 120 slices); none: its share.", metavar="GIB"),
 ]
 TimeoutS = Annotated[
     float | None, typer.Option(help="How long a study may take, in seconds; none: an hour.", metavar="SECONDS")

@@ -98,7 +98,7 @@ def do_studies(
             that cannot be told, since its study cannot be read, is set aside.
         overwrite: Whether a case folder that holds something may be replaced.
         resume: Whether cases that are complete are skipped.
-        progress: Told after each study, and what is begun of the one in hand where studies are done in this process.
+        progress: Told after each study, and what is begun of those in hand.
         inputs: What is read besides the studies.
         check: Raises where a case folder may not be written to for another reason.
     """
@@ -147,18 +147,17 @@ def do_cases(
         output: The folder that the tasks write into.
         folders_in: The folder of the cases' own folders.
         inputs: What is read of each case.
-        progress: Told at the beginning and after each case, and what is begun of the one in hand where cases are done
-            in this process.
+        progress: Told at the beginning and after each case, and what is begun of those in hand.
         before: How many cases of the batch had ended before.
     """
-    total, names, crew = before + len(tasks), list(tasks), workers.fitted(len(tasks))
+    total, crew = before + len(tasks), workers.fitted(len(tasks))
     if crew.scheduler is None:
         _log.info("%d cases, %d at a time", len(tasks), crew.number)
     progress(before, total, "")
     found: dict[str, Result | SetAside] = {}
 
     def tell_stage(stage: str) -> None:
-        progress(before + len(found), total, f"{names[len(found)]}: {stage}")
+        progress(before + len(found), total, stage)
 
     try:
         with (

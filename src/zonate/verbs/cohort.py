@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from distributed.scheduler import KilledWorker
 
 from zonate.errors import ProcessError, why_set_aside
 from zonate.io.files import write_text
+from zonate.progress import stage
 from zonate.verbs.cluster import cluster_of, restart
 from zonate.verbs.on_worker import Answer, Conditions, work
 from zonate.verbs.set_aside import SetAside, attempt, set_aside
@@ -46,6 +47,8 @@ def each_on_cluster(
     inputs: Mapping[str, Items[Path]],
 ) -> Generator[tuple[str, Result | SetAside], None, None]:
     """As `zonate.verbs.parallel.each_case`, which this is for workers in processes of their own."""
+    if workers.scheduler is None:  # once: what is free changes as soon as they work
+        workers = replace(workers, memory_gib=workers.study_memory_gib)
     with _token_in(output) as token, cluster_of(workers) as client:
         conditions = Conditions(
             topic=f"zonate-{uuid4().hex}",
@@ -134,6 +137,7 @@ class _Cohort(Generic[Result]):
     ) -> Generator[tuple[str, Result | SetAside], None, None]:
         """Do everything, and give each outcome as it comes."""
         self._listen(self._conditions.topic, self._begun)
+        self._listen(self._conditions.stages_topic, self._stage_begun)
         self._listen(_OVER_MEMORY, self._holds_too_much)
         waiting = deque(
             _Case(case_id, task, tuple(path for path in inputs.get(case_id, ()) if path.exists()))
@@ -199,6 +203,10 @@ class _Cohort(Generic[Result]):
         self._stop([case])  # a cluster tries by itself as often as its `allowed-failures` says
         del self._cases[told["key"]]
         return case.case_id, set_aside(case.case_id, _died(case.case_id))
+
+    def _stage_begun(self, told: Mapping[str, Any]) -> None:
+        if case := self._cases.get(told["key"]):
+            stage(f"{case.case_id}: {told['stage']}")
 
     def _holds_too_much(self, told: Mapping[str, Any]) -> None:
         self._over_memory.add(told["worker"])

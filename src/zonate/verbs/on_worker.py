@@ -17,6 +17,7 @@ from distributed import get_worker
 from distributed.utils import sync
 
 from zonate.errors import OutputError, StudyError, ZonateError
+from zonate.progress import hearing_stages
 
 Result = TypeVar("Result")
 
@@ -29,7 +30,7 @@ class Conditions:
     """What a task needs of the worker that it meets.
 
     Attributes:
-        topic: Under which the scheduler tells the client what begins.
+        topic: Under which the scheduler tells the client where a task begins.
         log_level: Of the client's `zonate` logger.
         zonate_version: The client's.
         token: A file that the client has written into the output; None where there is no output.
@@ -41,6 +42,11 @@ class Conditions:
     zonate_version: str
     token: Path | None = None
     inputs: tuple[Path, ...] = ()
+
+    @property
+    def stages_topic(self) -> str:
+        """Under which the scheduler tells the client what is begun of a case."""
+        return f"{self.topic}-stages"
 
     def for_inputs(self, inputs: tuple[Path, ...]) -> Self:
         """The same for a case of which that is seen."""
@@ -86,7 +92,7 @@ class Answer(Generic[Result]):
 
 
 def work(key: str, task: Callable[[], Result], conditions: Conditions) -> Answer[Result]:
-    """Do a task, once it is this one's turn, and bring back what was logged.
+    """Do a task, once it is this one's turn, tell what is begun of it, and bring back what was logged.
 
     Args:
         key: Of the task at the scheduler.
@@ -94,11 +100,16 @@ def work(key: str, task: Callable[[], Result], conditions: Conditions) -> Answer
         conditions: What is to be told to whom.
     """
     worker = get_worker()
+
+    def tell_stage(name: str) -> None:
+        worker.log_event(conditions.stages_topic, {"key": key, "stage": name})
+
     with _ONE_AT_A_TIME, _temporary_files_in(worker.local_directory), _kept_logs(conditions.log_level) as said:
         begun = {"key": key, "worker": worker.address, "place": worker.nanny or worker.address}
         # Waited for: nobody must have to guess whether this task had begun when its worker died.
         sync(worker.loop, worker.scheduler.log_event, topic=conditions.topic, msg=begun)
-        result = task()
+        with hearing_stages(tell_stage):
+            result = task()
     return Answer(result, [said.get() for _ in range(said.qsize())])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import TypeVar
 
+from zonate.progress import naming_stages
 from zonate.verbs.set_aside import SetAside, attempt
 from zonate.verbs.workers import Workers
 
@@ -26,7 +27,8 @@ def each_case(
     With one worker without limits, everything happens in this process and in the order given. With more, a worker does
     one task at a time; tasks and outcomes are pickled. A worker that dies, holds more than it may or takes too long
     ends its own case alone, which is tried once more, on another worker where there is one. What Zonate logs there
-    is logged here, when the case has ended.
+    is logged here, when the case has ended; what is begun of a case (`zonate.progress.stage`) is told here at once, by
+    its name.
 
     Close the generator when it is left early (`contextlib.closing`): the workers are killed then, at once. Remove what
     they have half written (`zonate.io.files.remove_half_written`).
@@ -50,7 +52,10 @@ def each_case(
     if not tasks:
         return
     if workers.here:
-        yield from ((case_id, attempt(case_id, task)) for case_id, task in tasks.items())
+        for case_id, task in tasks.items():
+            with naming_stages(case_id):
+                outcome = attempt(case_id, task)
+            yield case_id, outcome
         return
     from zonate.verbs.cohort import each_on_cluster  # takes half a second, which `--help` has not
 

@@ -6,8 +6,8 @@ from typing import Self
 
 from zonate.verbs.machine import usable_cores, usable_memory_gib
 
-CASE_MEMORY_GIB = 1.5
-"""What a large study takes, from reading to writing."""
+CASE_MEMORY_GIB = 4.0
+"""What a large study takes at most: 120 slices of 384 × 384 pixels take 3 (`benchmarks/costs.md`)."""
 TIMEOUT_S = 3600.0
 """Far longer than any study takes: a study that hangs must not keep a cohort from its end."""
 
