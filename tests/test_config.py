@@ -75,3 +75,28 @@ def test_a_recipe_can_be_a_file(tmp_path: Path) -> None:
         load_recipe(file)
     with pytest.raises(ConfigError, match="there is no recipe"):
         load_recipe(tmp_path / "other.toml")
+
+
+@pytest.mark.parametrize("name", ["split.seed", "training.seed", "prediction.seed", "evaluation.seed"])
+def test_a_negative_seed_is_refused_at_once(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}: Input should be greater than or equal to 0"):
+        Settings().override([f"{name}=-1"])
+
+
+@pytest.mark.parametrize(
+    "name", ["training.patch_px", "split.fold", "alignment.max_error_mm", "augmentation.narrow_field_mm"]
+)
+def test_an_optional_setting_is_unset_by_none(name: str) -> None:
+    section, leaf = name.split(".")
+    given = Settings().override([f"{name}=4"])
+    assert getattr(getattr(given, section), leaf) == 4
+    assert getattr(getattr(given.override([f"{name} = none"]), section), leaf) is None
+
+
+def test_none_is_a_word_where_a_setting_cannot_be_unset() -> None:
+    cleaned = Settings().override(["prediction.clean_up=largest_component"])
+    assert cleaned.override(["prediction.clean_up=none"]).prediction.clean_up == "none"
+    assert Settings().override(["name=none"]).name == "none"
+    for assignment in ("training.epochs=none", "split=none", "training.patch_px=nothing"):
+        with pytest.raises(ConfigError):
+            Settings().override([assignment])

@@ -128,13 +128,26 @@ def test_a_calibration_of_another_sampling_is_not_used_and_that_is_said() -> Non
     )
     cleaned = replace(CALIBRATION, about={"samples": 2, "clean_up": "largest_component"})
     (said,) = judged(Sampler((0, 4), cleaned)).warnings
-    assert said == "the model's calibration was learnt with clean-up largest_component, not none: it is not used"
+    assert said == (
+        "the model's calibration was learnt with prediction.clean_up = largest_component, not none: it is not used"
+    )
     mirrored = replace(CALIBRATION, about={"samples": 2, "flips": True, "passes": 1})
     (said,) = judged(Sampler((0, 4), mirrored)).warnings
     assert said == "the model's calibration was learnt with prediction.flips = True, not False: it is not used"
     twice = replace(CALIBRATION, about={"samples": 2, "flips": False, "passes": 2})
     (said,) = judged(Sampler((0, 4), twice)).warnings
     assert said == "the model's calibration was learnt with prediction.passes = 2, not 1: it is not used"
+    (said,) = judged(
+        Sampler(
+            (0, 4), replace(CALIBRATION, about={"samples": 2}), Settings().override(["prediction.background_below=0.7"])
+        )
+    ).warnings
+    assert said == "the model's calibration was learnt with prediction.background_below = None, not 0.7: it is not used"
+    noisy = Settings().override(["prediction.sampling=true"])
+    for about in ({"samples": 2}, {"samples": 2, "sampling": False}):
+        (said,) = judged(Sampler((0, 4), replace(CALIBRATION, about=about), noisy)).warnings
+        assert said == "the model's calibration was learnt with prediction.sampling = False, not True: it is not used"
+    assert judged(Sampler((0, 4), replace(CALIBRATION, about={"samples": 2, "sampling": True}), noisy)).warnings == ()
 
 
 def test_an_impossible_result_is_doubtful_however_well_its_samples_agree() -> None:

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import nn
 from tests.dataset_factory import COARSE, a_case
 from tests.model_factory import PROVENANCE, SETTINGS, STATISTICS, Fixed, a_model
 from zonate.dataset.slices import slice_case
-from zonate.errors import ModelError
+from zonate.errors import ConfigError, ModelError
 from zonate.geometry import Grid, Volume
 from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
@@ -39,17 +40,38 @@ def test_a_file_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
     a_model().save(file)
     tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
 
-    def refused(**changes: object) -> None:
+    def refused(why: str, **changes: object) -> None:
         write_weights(file, tensors, about | changes, kind=FORMAT, version=FORMAT_VERSION)
-        with pytest.raises(ModelError, match="does not hold together"):
+        with pytest.raises(ModelError) as caught:
             Model.load(file)
+        assert f"{file} does not hold together: {why}" in str(caught.value)
+        assert str(caught.value).endswith(". It is damaged, train or fetch it again")
 
-    refused(codes=["PROSTATE"])
-    refused(settings=about["settings"] | {"unknown": 1})
-    refused(statistics={})
-    refused(settings=about["settings"] | {"network": about["settings"]["network"] | {"base_channels": 8}})
+    refused("'PROSTATE' is missing or unknown", codes=["PROSTATE"])
+    refused("unknown: Extra inputs are not permitted", settings=about["settings"] | {"unknown": 1})
+    refused("'mean' is missing or unknown", statistics={})
+    wider = about["settings"]["network"] | {"base_channels": 8}
+    refused("size mismatch for ", settings=about["settings"] | {"network": wider})
     tensors = {name: value for name, value in tensors.items() if name != "last.bias"}
-    refused()
+    refused('Missing key(s) in state_dict: "last.bias"')
+
+
+def test_a_model_of_a_newer_zonate_asks_for_an_update(tmp_path: Path) -> None:
+    file = tmp_path / "m.safetensors"
+    a_model().save(file)
+    tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
+    newer = about | {"settings": about["settings"] | {"fancy": 1}, "zonate_version": "100.10"}
+    write_weights(file, tensors, newer, kind=FORMAT, version=FORMAT_VERSION)
+    with pytest.raises(ModelError, match=r"fancy: Extra inputs .* by Zonate 100\.10, newer than .*: update Zonate$"):
+        Model.load(file)
+
+
+def test_a_network_whose_library_is_missing_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "m.safetensors"
+    replace(a_model(), settings=SETTINGS.override(["network.architecture=dynunet"])).save(file)
+    monkeypatch.setitem(sys.modules, "monai.networks", None)
+    with pytest.raises(ConfigError, match=r"pip install zonate\[monai\]"):
+        Model.load(file)
 
 
 def test_there_being_no_model_is_said(tmp_path: Path) -> None:
@@ -67,6 +89,18 @@ def test_probabilities_are_summed_over_codes_and_the_largest_sum_wins() -> None:
     assert zones.labels.values[0, 5, 5] == LabelCode.BACKGROUND
     full = replace(model, codes=ALL_ZONE_CODES).segment(slice_case(a_case("c", seed=0), SETTINGS.slicing))
     assert full.labels.values[0, 128, 128] == LabelCode.PZ
+
+
+def test_the_gland_may_be_wherever_the_background_is_improbable() -> None:
+    # The background is likeliest, but the gland is likelier than 0.4; within it PZ is
+    model = replace(a_model(), generator=Fixed([0.9, 0.1, 0, 0, 0], [0.5, 0.3, 0.1, 0.05, 0.05]))
+    slices = slice_case(a_case("c", seed=0), SETTINGS.slicing)
+    for below, bright in ((None, 0), (0.45, 0), (0.55, int(LabelCode.PZ))):
+        said = "none" if below is None else str(below)
+        settings = model.settings.override([f"prediction.background_below={said}"])
+        labels = replace(model, settings=settings).segment(slices).labels.values
+        assert labels[0, 128, 128] == bright
+        assert labels[0, 5, 5] == LabelCode.BACKGROUND
 
 
 def test_zones_lie_on_the_original_grid_with_background_outside_the_slices() -> None:

@@ -10,7 +10,7 @@ from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 from zonate.model import Model
 from zonate.networks.generator import Generator
-from zonate.validation import compared_structures, mean_dice, validate
+from zonate.validation import compared_structures, mean_dice, structure_dice, structure_dices, validate
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4"])
@@ -44,7 +44,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def test_a_perfect_prediction_scores_one_at_the_references_level(dataset: Dataset) -> None:
     labels = dataset.slice("case2", 0)[1]
     (case,) = validate(_model(labels), dataset, dataset.split("validation"))
-    assert case.case_id == "case2"
+    assert (case.case_id, case.patient_id) == ("case2", "patient2")
     assert case.dice == {"PZ": 1.0, "CENTRAL_GLAND": 1.0, "GLAND": 1.0}
     assert np.array_equal(case.prediction.values, case.reference.values)
 
@@ -86,6 +86,21 @@ def test_pixels_that_nobody_annotated_do_not_count(dataset: Dataset, monkeypatch
     assert case.dice == {"PZ": 1.0, "GLAND": 1.0}  # no central gland on either side: it has no Dice
 
 
-def test_the_mean_is_over_the_cases_that_have_a_dice() -> None:
-    assert mean_dice([{"PZ": 0.5, "GLAND": 1.0}, {"PZ": 0.7}]) == pytest.approx({"PZ": 0.6, "GLAND": 1.0})
+def test_the_mean_is_over_the_patients_who_have_a_dice() -> None:
+    found = [("a", {"PZ": 0.5, "GLAND": 1.0}), ("b", {"PZ": 0.7})]
+    assert mean_dice(found) == pytest.approx({"PZ": 0.6, "GLAND": 1.0})
     assert mean_dice([]) == {}
+
+
+def test_a_patient_who_was_read_twice_counts_once() -> None:
+    found = [("a", {"PZ": 0.4}), ("b", {"PZ": 0.9, "TZ": 0.5}), ("a", {"PZ": 0.6})]
+    assert mean_dice(found) == pytest.approx({"PZ": 0.7, "TZ": 0.5})
+
+
+def test_dice_is_that_of_where_the_reference_says() -> None:
+    """PZ: A 3, B 2 of those that are annotated, 2 shared; of the central gland all is elsewhere; no AFS in either."""
+    reference = np.array([[[1, 1, 1, 5, 0, 255, 6]]], dtype=np.uint8)
+    prediction = np.array([[[1, 1, 0, 0, 0, 1, 1]]], dtype=np.uint8)
+    assert structure_dices(reference, prediction, ["PZ", "CENTRAL_GLAND", "AFS"]) == {"PZ": 0.8, "CENTRAL_GLAND": 0.0}
+    assert structure_dice(reference, prediction, "GLAND") == pytest.approx(2 * 3 / (5 + 3))
+    assert structure_dice(reference, prediction, "AFS") is None

@@ -8,10 +8,12 @@ from zonate.zones import (
     ZONES_OF_CODE,
     LabelCode,
     Zone,
+    codes_within,
     drawable,
     drawn_within,
     membership,
     parse_label_codes,
+    straddling_codes,
     structure_codes,
     told_apart,
 )
@@ -93,6 +95,23 @@ def test_which_codes_make_up_a_structure(
     structure: str, codes: tuple[LabelCode, ...], expected: tuple[LabelCode, ...] | None
 ) -> None:
     assert structure_codes(structure, codes) == expected
+
+
+@pytest.mark.parametrize(
+    ("structure", "within", "straddling"),
+    [
+        ("PZ", (PZ,), (WG,)),
+        ("TZ", (TZ,), (CG, WG)),
+        ("CENTRAL_GLAND", (TZ, DPU, AFS, CG), (WG,)),
+        ("GLAND", (PZ, TZ, DPU, AFS, CG, WG), ()),
+    ],
+)
+def test_which_codes_draw_parts_of_a_structure_and_which_leave_it_open(
+    structure: str, within: tuple[LabelCode, ...], straddling: tuple[LabelCode, ...]
+) -> None:
+    assert codes_within(structure, LabelCode) == within
+    assert straddling_codes(structure, LabelCode) == straddling
+    assert codes_within(structure, (BG, NA)) == straddling_codes(structure, (BG, NA)) == ()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence as Items
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import ValidationError, model_validator
 
@@ -23,6 +23,8 @@ from zonate.settings.learning import (
 )
 from zonate.settings.results import EvaluationSettings, OutputSettings, PredictionSettings
 from zonate.settings.section import Section
+
+_UNSET = "none"
 
 
 class Settings(Section):
@@ -55,6 +57,8 @@ class Settings(Section):
     def override(self, assignments: Items[str]) -> Self:
         """Return the tree with values replaced, each given as `section.name=value` in TOML's notation.
 
+        TOML has no word for nothing: `none` unsets a setting that may be unset, such as `training.patch_px`.
+
         Raises:
             ConfigError: An assignment has another form, an unknown name or a value that does not fit.
         """
@@ -62,15 +66,18 @@ class Settings(Section):
         for assignment in assignments:
             name, separator, value = assignment.partition("=")
             *sections, leaf = name.strip().split(".")
-            node = tree
+            node: Any = tree
+            part: Any = self
             for section in sections:
                 node = node.get(section, {}) if isinstance(node, dict) else {}
+                part = getattr(part, section, None)
             if not separator or not isinstance(node, dict) or leaf not in node:
                 raise ConfigError(
                     f"{assignment!r} is not NAME=VALUE with a known NAME such as training.epochs; "
                     "docs/reference/settings.md lists them all"
                 )
-            node[leaf] = _toml_value(value.strip())
+            unset = value.strip() == _UNSET and _may_be_unset(part, leaf)
+            node[leaf] = None if unset else _toml_value(value.strip())
         return self._validated(tree, "the given settings")
 
     @classmethod
@@ -91,8 +98,12 @@ class Settings(Section):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"{source} does not fit the settings: {found}") from None
+            raise ConfigError(f"{source} does not fit the settings: {misfits(error)}") from None
+
+
+def misfits(error: ValidationError) -> str:
+    """Which settings do not fit, each with the reason."""
+    return "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
 
 
 def recipe_names() -> list[str]:
@@ -118,6 +129,11 @@ def load_recipe(recipe: str | Path) -> Settings:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     return Settings.from_toml(text, str(path))
+
+
+def _may_be_unset(section: Any, name: str) -> bool:
+    """Whether a setting of a section takes None."""
+    return isinstance(section, Section) and type(None) in get_args(type(section).model_fields[name].annotation)
 
 
 def _toml_value(text: str) -> object:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.measurements import Uncertainty
-from zonate.measures.calibration import BAD_DICE, JUDGED
+from zonate.measures.calibration import BAD_DICE, CALIBRATED_SETTINGS, JUDGED
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import SampleFigures, agreement, entropy, intervals_ml, sample_figures
 from zonate.model import Model, Segmentation
@@ -18,6 +18,9 @@ LEAST_AGREEMENT = 0.95
 """Without a calibration, a gland whose samples agree with it less than this is doubtful: a rule of thumb that held for
 the two models of `benchmarks/uncertainty.md`. Dropout agrees with itself better than with readers, and how much better
 differs from model to model."""
+
+_UNRECORDED = {"background_below": None, "clean_up": "none", "sampling": False}
+"""What a calibration was learnt with that does not say so."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,16 @@ def _why_not_calibrated(model: Model, samples: int) -> str:
     """Why the calibration that a model carries is not used; empty where it is, or there is none."""
     if model.calibration is None:
         return ""
-    about, how = model.calibration.about, model.settings.prediction
-    learnt, cleaned = int(about.get("samples", samples)), about.get("clean_up", "none")
+    about, used = model.calibration.about, model.settings.prediction.model_dump(mode="json")
+    learnt = int(about.get("samples", samples))
     if 2 * samples < learnt:
         return (
             f"{samples} samples are too few for the model's calibration, which was learnt with {learnt}: it is not used"
         )
-    if how.clean_up != cleaned:
-        return f"the model's calibration was learnt with clean-up {cleaned}, not {how.clean_up}: it is not used"
-    for name in ("flips", "passes"):  # which an older calibration does not know
-        if (now := getattr(how, name)) != about.get(name, now):
-            return (
-                f"the model's calibration was learnt with prediction.{name} = {about[name]}, not {now}: it is not used"
-            )
+    for name in CALIBRATED_SETTINGS:
+        now = used[name]
+        if (then := about.get(name, _UNRECORDED.get(name, now))) != now:
+            return f"the model's calibration was learnt with prediction.{name} = {then}, not {now}: it is not used"
     return ""
 
 

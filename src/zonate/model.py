@@ -1,5 +1,6 @@
 """A trained network that rebuilds itself from its file, and segments."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
 from zonate.geometry import Volume
 from zonate.inference import Inference
-from zonate.io.weights import read_weights, write_weights
+from zonate.io.weights import read_weights, why_unfit, write_weights
 from zonate.measures.calibration import Calibration
 from zonate.measures.clean_up import clean_up
 from zonate.networks.dropout import has_dropout
@@ -60,7 +61,8 @@ class Model:
         """Read a model file, or the best model of a run folder.
 
         Raises:
-            ModelError: There is none, or it is damaged, of another kind or of another format version.
+            ModelError: There is none, or it is damaged, of another kind or format version, or of a newer Zonate.
+            ConfigError: Its network is MONAI's, and MONAI is not installed.
         """
         file = path / BEST_NAME if path.is_dir() else path
         tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
@@ -76,10 +78,7 @@ class Model:
             calibration = None if kept is None else Calibration.from_json(kept)
             return cls(generator.eval(), settings, statistics, codes, about["provenance"], channels, calibration)
         except (AttributeError, KeyError, TypeError, ValueError, ValidationError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(
-                f"{file} does not hold together: {reason}. It is damaged, train or fetch it again"
-            ) from None
+            raise ModelError(f"{file} does not hold together: {why_unfit(error)}. {_remedy(about)}") from None
 
     def save(self, path: Path) -> None:
         """Write the model as one safetensors file, whole or not at all, with everything else in its metadata."""
@@ -141,6 +140,19 @@ class Model:
         return Inference(self, images, device=device).probabilities()
 
 
+def _remedy(about: Mapping[str, Any]) -> str:
+    """What to do about a model file that does not hold together."""
+    theirs, ours = str(about.get("zonate_version", "")), version("zonate")
+    if _release(theirs) > _release(ours):
+        return f"It was written by Zonate {theirs}, newer than this {ours}: update Zonate"
+    return "It is damaged, train or fetch it again"
+
+
+def _release(number: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: (0, 10, 1) of 0.10.1.dev3."""
+    return tuple(int(part) for part in re.split(r"[^\d.]", number)[0].split(".") if part)
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """A case that a model is segmenting.
@@ -157,7 +169,7 @@ class Segmentation:
 
     def result(self) -> ZoneMap:
         """The zones on the original T2W grid, over the model's `codes`; background outside the slices."""
-        return on_original_grid(self.inference.probabilities(), self.slices, self.model.codes)
+        return self._zones(self.inference.probabilities())
 
     def samples(self, number: int) -> Iterator[ZoneMap]:
         """Segment it again and again, each time by the network thinned by its own dropout.
@@ -186,15 +198,42 @@ class Segmentation:
                 "without samples, or train one with dropout"
             )
         seeds = _seeds(self.model.settings.prediction.seed, number)
-        return (on_original_grid(self.inference.sample(seed), self.slices, self.model.codes) for seed in seeds)
+        return (self._zones(self.inference.sample(seed)) for seed in seeds)
+
+    def _zones(self, maps: npt.NDArray[np.float32]) -> ZoneMap:
+        below = self.model.settings.prediction.background_below
+        return on_original_grid(maps, self.slices, self.model.codes, below)
 
 
-def on_original_grid(maps: npt.NDArray[np.float32], slices: Slices, codes: tuple[LabelCode, ...]) -> ZoneMap:
-    """The likeliest code of each voxel, from maps (S, len(codes), H, W) on the slices' grid; background beyond them."""
+def on_original_grid(
+    maps: npt.NDArray[np.float32], slices: Slices, codes: tuple[LabelCode, ...], background_below: float | None = None
+) -> ZoneMap:
+    """The code of each voxel, from maps (S, len(codes), H, W) on the slices' grid; background beyond them."""
     outside = [float(code == LabelCode.BACKGROUND) for code in codes]
     threads = torch.get_num_threads()
     restored = restore_slices(maps, slices.crop, slices.original, outside, threads=threads)  # (len(codes), S, H, W)
-    return ZoneMap(Volume(_likeliest(restored, codes), slices.original), codes, restored)
+    return ZoneMap(Volume(decided(restored, codes, background_below), slices.original), codes, restored)
+
+
+def decided(
+    maps: npt.NDArray[np.float32], codes: Sequence[LabelCode], background_below: float | None
+) -> npt.NDArray[np.uint8]:
+    """The code of each voxel.
+
+    Args:
+        maps: The probability of each code (len(codes), S, H, W).
+        codes: Theirs.
+        background_below: As `prediction.background_below`; it changes nothing where there is no other code.
+
+    Returns:
+        (S, H, W); of codes that are equally likely the first one.
+    """
+    gland = [number for number, code in enumerate(codes) if code != LabelCode.BACKGROUND]
+    if background_below is None or not gland or len(gland) == len(codes):
+        return _likeliest(maps, codes)
+    labels = _likeliest(maps[gland], [codes[number] for number in gland])
+    labels[maps[list(codes).index(LabelCode.BACKGROUND)] >= background_below] = LabelCode.BACKGROUND
+    return labels
 
 
 def _likeliest(maps: npt.NDArray[np.float32], codes: Sequence[LabelCode]) -> npt.NDArray[np.uint8]:

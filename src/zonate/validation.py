@@ -1,6 +1,7 @@
 """How good a model is on patients that it does not learn from: Dice in 3D, on the slices that the network sees."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,8 +11,16 @@ import numpy.typing as npt
 from zonate.dataset.entry import Entry
 from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
-from zonate.model import Model
-from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable, structure_codes, told_apart
+from zonate.model import Model, decided
+from zonate.zones import (
+    STRUCTURES,
+    LabelCode,
+    codes_within,
+    drawable,
+    straddling_codes,
+    structure_codes,
+    told_apart,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +29,7 @@ class Validated:
 
     Attributes:
         case_id: The case.
+        patient_id: Whose case it is.
         t2w: (S, H, W) on the slices' grid, NaN where nothing was measured.
         reference: Label codes on the same grid.
         prediction: Label codes on the same grid.
@@ -28,6 +38,7 @@ class Validated:
     """
 
     case_id: str
+    patient_id: str
     t2w: Volume
     reference: Volume
     prediction: Volume
@@ -46,21 +57,26 @@ def validate(
         if slices.labels is None:
             continue
         p = model.slice_probabilities(slices.images, device=device)  # (S, len(codes), H, W)
-        prediction = np.array(model.codes, dtype=np.uint8)[p.argmax(axis=1)]  # (S, H, W)
-        dice = {
-            structure: found
-            for structure in compared_structures(entry.codes, model.codes)
-            if (found := structure_dice(slices.labels, prediction, structure)) is not None
-        }
+        prediction = decided(p.swapaxes(0, 1), model.codes, model.settings.prediction.background_below)  # (S, H, W)
+        dice = structure_dices(slices.labels, prediction, compared_structures(entry.codes, model.codes))
         grid = slices.crop.grid
         t2w = Volume(slices.images[:, 0], grid)
-        yield Validated(entry.case_id, t2w, Volume(slices.labels, grid), Volume(prediction, grid), dice)
+        reference = Volume(slices.labels, grid)
+        yield Validated(entry.case_id, entry.patient_id, t2w, reference, Volume(prediction, grid), dice)
 
 
-def mean_dice(dices: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean over the cases in which a structure has a Dice, by structure, in the order of STRUCTURES."""
-    found = {name: [dice[name] for dice in dices if name in dice] for name in STRUCTURES}
-    return {name: fmean(values) for name, values in found.items() if values}
+def mean_dice(dices: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, float]:
+    """The mean Dice by structure, in the order of STRUCTURES, over the patients of whom it has one.
+
+    Args:
+        dices: Of each case its patient and its Dice by structure; a patient of several cases counts once, by their
+            mean.
+    """
+    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for patient_id, dice in dices:
+        for structure, value in dice.items():
+            found[structure][patient_id].append(value)
+    return {name: fmean(map(fmean, found[name].values())) for name in STRUCTURES if name in found}
 
 
 def compared_structures(reference: Sequence[LabelCode], model: Sequence[LabelCode]) -> list[str]:
@@ -72,20 +88,32 @@ def compared_structures(reference: Sequence[LabelCode], model: Sequence[LabelCod
 
 
 def structure_dice(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structure: str) -> float | None:
-    """How well one structure of two label volumes agrees, where the reference says whether the structure is there.
+    """As `structure_dices`, of one structure; None where it has none."""
+    return structure_dices(reference, prediction, [structure]).get(structure)
+
+
+def structure_dices(
+    reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structures: Iterable[str]
+) -> dict[str, float]:
+    """How well structures of two label volumes agree, where the reference says whether a structure is there.
+
+    The voxels are counted once, by what they are in both.
 
     Args:
         reference: Label codes (S, H, W) uint8.
         prediction: The same.
-        structure: A key of STRUCTURES.
+        structures: Keys of STRUCTURES.
 
     Returns:
-        2 |A ∩ B| / (|A| + |B|); None where both are empty.
+        2 |A ∩ B| / (|A| + |B|) of each that is not empty in both.
     """
-    wanted = STRUCTURES[structure]
-    inside = [code for code, zones in ZONES_OF_CODE.items() if zones <= wanted]
-    outside = [code for code, zones in ZONES_OF_CODE.items() if not zones & wanted]
-    a = np.isin(reference, inside)
-    b = np.isin(prediction, inside) & (a | np.isin(reference, outside))
-    total = int(a.sum()) + int(b.sum())
-    return 2 * int((a & b).sum()) / total if total else None
+    pairs = reference.astype(np.uint16).ravel() * 256 + prediction.ravel()
+    counts = np.bincount(pairs, minlength=256 * 256).reshape(256, 256)  # by the reference's code and the prediction's
+    found = {}
+    for structure in structures:
+        inside = list(codes_within(structure, LabelCode))
+        unsure = [*straddling_codes(structure, LabelCode), LabelCode.NOT_ANNOTATED]
+        predicted = counts[:, inside].sum() - counts[np.ix_(unsure, inside)].sum()
+        if total := int(counts[inside].sum() + predicted):
+            found[structure] = 2 * int(counts[np.ix_(inside, inside)].sum()) / total
+    return found

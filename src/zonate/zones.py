@@ -130,7 +130,7 @@ def told_apart(codes: Iterable[int]) -> tuple[LabelCode, ...]:
     Raises:
         LabelError: A set of zones that nothing tells apart has no label code of its own.
     """
-    sets = [ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED]
+    sets = [ZONES_OF_CODE[code] for code in _annotated(codes)]
     classes: dict[tuple[bool, ...], set[Zone]] = {}
     for zone in Zone:
         signature = tuple(zone in zones for zones in sets)
@@ -164,9 +164,21 @@ def structure_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ..
     return chosen if covered == wanted else None
 
 
+def codes_within(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ...]:
+    """Those of the codes that stand for a structure or parts of it and for nothing beyond; they may overlap."""
+    wanted = STRUCTURES[structure]
+    return tuple(code for code in _annotated(codes) if ZONES_OF_CODE[code] <= wanted)
+
+
+def straddling_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ...]:
+    """Those of the codes that stand for zones of a structure and for others: where one is drawn, nobody knows."""
+    wanted = STRUCTURES[structure]
+    return tuple(code for code in _annotated(codes) if (zones := ZONES_OF_CODE[code]) & wanted and not zones <= wanted)
+
+
 def drawn_within(zones: frozenset[Zone], codes: Iterable[int]) -> frozenset[Zone]:
     """Which of some zones are drawn by codes that stand for nothing beyond them; NOT_ANNOTATED draws nothing."""
-    sets = (ZONES_OF_CODE[LabelCode(code)] for code in codes if code != LabelCode.NOT_ANNOTATED)
+    sets = (ZONES_OF_CODE[code] for code in _annotated(codes))
     return frozenset[Zone]().union(*(drawn for drawn in sets if drawn <= zones))
 
 
@@ -182,8 +194,8 @@ def drawable(structure: str, codes: Iterable[int]) -> bool:
         codes: Those that the annotator could have drawn.
     """
     wanted = STRUCTURES[structure]
-    declared = [LabelCode(code) for code in codes if code != LabelCode.NOT_ANNOTATED]
-    straddling = [zones for code in declared if (zones := ZONES_OF_CODE[code]) & wanted and not zones <= wanted]
+    declared = _annotated(codes)
+    straddling = [ZONES_OF_CODE[code] for code in straddling_codes(structure, declared)]
     return all(drawn_within(zones, declared) == zones for zones in (wanted, *(zones - wanted for zones in straddling)))
 
 
@@ -206,3 +218,7 @@ def parse_label_codes(text: str) -> dict[int, LabelCode]:
             )
         table[int(value)] = LabelCode[name]
     return table
+
+
+def _annotated(codes: Iterable[int]) -> list[LabelCode]:
+    return [LabelCode(code) for code in codes if code != LabelCode.NOT_ANNOTATED]

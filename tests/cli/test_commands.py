@@ -158,19 +158,19 @@ def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(
 
 
 def test_what_is_set_has_the_last_word_over_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[Settings] = []
+    called: list[tuple[Settings, list[str]]] = []
 
-    def train(_data: Path, run: Path, settings: Settings, **_named: object) -> Path:
-        called.append(settings)
+    def train(_data: Path, run: Path, settings: Settings, *, by_hand: list[str], **_named: object) -> Path:
+        called.append((settings, by_hand))
         return run
 
     monkeypatch.setattr("zonate.verbs.train.train", train)
     words = ("train", "--data", str(tmp_path), "-o", str(tmp_path / "run"))
-    assert call(monkeypatch, *words, "--fast", "--set", "training.compiled=false") == 0
+    assert call(monkeypatch, *words, "--fast", "--set", "training.compiled = false") == 0
     assert call(monkeypatch, *words) == 0
     assert called == [
-        fast(load_recipe("pix2pix")).override(["training.compiled=false"]),
-        load_recipe("pix2pix"),
+        (fast(load_recipe("pix2pix")).override(["training.compiled=false"]), ["training.compiled"]),
+        (load_recipe("pix2pix"), []),
     ]
 
 

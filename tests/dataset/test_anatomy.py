@@ -141,3 +141,13 @@ def test_simulated_patients_are_as_they_should_be(k: int) -> None:
     t2w = examination.t2w(examination.t2w_grid, np.random.default_rng(k))
     found = examine(examination.labels(), ALL_ZONE_CODES, t2w)
     assert (found.refusals, found.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_volume_too_short_to_move_along_the_patient_is_not_compared_so(slices: int) -> None:
+    grid = Grid((slices, *trees.SHAPE[1:]), AFFINE)
+    middle = slice(4, 4 + slices)
+    labels, image = Volume(trees.zones()[middle], grid), Volume(trees.image()[middle].astype(np.float32), grid)
+    found = examine(labels, ALL_ZONE_CODES, image)
+    assert {name for name in found.figures if name.startswith("fit_")} == {"fit_mirrored_ratio", "fit_shifted_ratio"}
+    assert not any("against its image" in text for text in found.warnings)

@@ -7,7 +7,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from tests.dataset.synthetic import labelled_case, store
-from zonate.dataset.arrays import SliceArray, open_array
+from zonate.dataset.arrays import SliceArray
 from zonate.errors import DatasetError
 
 IMAGES = np.where(np.arange(5 * 3 * 4 * 6) % 7 == 0, np.nan, np.arange(5 * 3 * 4 * 6)).reshape(5, 3, 4, 6).astype("<f4")
@@ -40,24 +40,12 @@ def opened(folder: Path, names: list[str] | None = None) -> SliceArray:
             names.append(name)
         return (folder / name).open("rb")
 
-    return open_array(folder, open_shard, is_local=True)
+    return SliceArray(folder, open_shard)
 
 
 @pytest.mark.parametrize("values", [IMAGES, np.arange(5 * 4 * 6, dtype=np.uint8).reshape(5, 4, 6)])
-@pytest.mark.parametrize(
-    "how",
-    [
-        {},
-        {"shards": None},  # as earlier versions wrote it
-        {"compressors": None},
-        {"chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}}},
-        {"shards": None, "chunks": "whole"},
-    ],
-)
-def test_any_slices_are_what_zarr_reads(tmp_path: Path, values: np.ndarray, how: dict[str, Any]) -> None:
-    if how.get("chunks") == "whole":
-        how = {**how, "chunks": values.shape}
-    array = opened(written(tmp_path / "array", values, **how))
+def test_any_slices_are_what_zarr_reads(tmp_path: Path, values: np.ndarray) -> None:
+    array = opened(written(tmp_path / "array", values))
     by_zarr = zarr.open_array(tmp_path / "array", mode="r")
     for first, last in ((0, 5), (0, 1), (4, 5), (1, 4)):
         found = array.read(first, last)
@@ -89,12 +77,28 @@ def test_a_slice_that_is_not_stored_is_not_background(tmp_path: Path) -> None:
     np.testing.assert_array_equal(array.read(0, 5), images)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"shards": None},  # a file a slice
+        {"shards": None, "chunks": IMAGES.shape},
+        {"compressors": None},
+        {"chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}}},
+    ],
+)
+def test_an_array_of_another_form_is_refused_with_what_to_do(tmp_path: Path, how: dict[str, Any]) -> None:
+    folder = written(tmp_path / "cases" / "a" / "images", IMAGES, **how)
+    with pytest.raises(
+        DatasetError, match=r"a.images is not the one shard that Zonate reads: .*\(`zonate prepare --overwrite`\)"
+    ):
+        opened(folder)
+
+
 def test_slices_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    for how in ({}, {"shards": None}):
-        array = opened(written(tmp_path / str(len(how)), IMAGES, **how))
-        for first, last in ((5, 6), (-1, 1), (3, 3), (4, 7)):
-            with pytest.raises(IndexError, match="the case has 5"):
-                array.read(first, last)
+    array = opened(written(tmp_path / "array", IMAGES))
+    for first, last in ((5, 6), (-1, 1), (3, 3), (4, 7)):
+        with pytest.raises(IndexError, match="the case has 5"):
+            array.read(first, last)
 
 
 @pytest.mark.parametrize("damage", ["shard gone", "index changed", "shard cut", "metadata gone", "metadata cut"])

@@ -12,8 +12,13 @@ from tests.measures.phantom import (
     reordered,
     turned,
 )
-from zonate.geometry import Volume
-from zonate.measures.axes import GlandAxes, gland_axes
+from zonate.case import Case
+from zonate.geometry import Grid, Volume
+from zonate.measures.axes import Gland, GlandAxes, gland_axes
+from zonate.measures.gland import Mask
+from zonate.measures.measure import measure
+from zonate.measures.sector_map import sector_map
+from zonate.zones import ALL_ZONE_CODES
 
 
 def axes_of(labels: Volume) -> GlandAxes:
@@ -85,6 +90,26 @@ def test_a_single_voxel_and_a_single_slice_have_axes() -> None:
 def test_an_empty_gland_has_none() -> None:
     with pytest.raises(ValueError, match="empty gland"):
         gland_axes(np.zeros(BOX_GRID.shape, dtype=np.bool_), BOX_GRID)
+
+
+def test_of_a_gland_axes_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = gland(axial_grid())
+    case = Case("c", labels.with_values(labels.values.astype(np.float32)))
+    expected = measure(case, labels, ALL_ZONE_CODES), sector_map(labels, ALL_ZONE_CODES)
+    calls: list[Grid] = []
+
+    def counted(mask: Mask, grid: Grid) -> GlandAxes:
+        calls.append(grid)
+        return gland_axes(mask, grid)
+
+    monkeypatch.setattr("zonate.measures.axes.gland_axes", counted)
+    found = Gland.find(labels, ALL_ZONE_CODES)
+    measured, sectors = measure(case, labels, ALL_ZONE_CODES, gland=found), sector_map(labels, ALL_ZONE_CODES, found)
+    assert len(calls) == 1
+    assert expected[1] is not None
+    assert sectors is not None
+    assert measured == expected[0]
+    np.testing.assert_array_equal(sectors.values, expected[1].values)
 
 
 def test_what_lies_apart_does_not_move_the_axes() -> None:

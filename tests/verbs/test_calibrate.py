@@ -27,6 +27,7 @@ from zonate.networks.generator import Generator
 from zonate.verbs import calibrate as verb
 from zonate.verbs.calibrate import calibrate, reader_volumes_ml
 from zonate.verbs.segment import Segmenter
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4", "network.init_std=0.2"])
 """Of an untrained network whose zones dropout changes: at the usual 0.02 all its samples are alike."""
@@ -70,6 +71,7 @@ def test_a_model_carries_what_was_learnt(tmp_path: Path, dataset: Path, caplog: 
         "clean_up": "none",
         "flips": False,
         "passes": 1,
+        "sampling": False,
         "copies": 1,
         "dataset_fingerprint": Dataset.open(dataset).fingerprint,
         "licences": ["CC0-1.0"],
@@ -128,6 +130,41 @@ def test_nothing_is_replaced_unasked(tmp_path: Path, dataset: Path) -> None:
     with pytest.raises(OutputError, match="is there already"):
         calibrate(run, dataset, run / BEST_NAME, samples=1, copies=0)
     calibrate(run, dataset, samples=1, copies=0, overwrite=True)
+    notes = tmp_path / "notes.md"
+    notes.write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"notes\.md is there already"):
+        calibrate(run, dataset, tmp_path / "notes.safetensors", samples=1, copies=0)
+    assert notes.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "notes.safetensors").exists()
+    calibrate(run, dataset, tmp_path / "notes.safetensors", samples=1, copies=0, overwrite=True)
+    assert notes.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_the_card_of_a_run_folder_is_ours_to_replace(tmp_path: Path, dataset: Path) -> None:
+    run = a_model(tmp_path / "run")
+    (run / "card.md").write_text("of the training", encoding="utf-8")
+    calibrate(run, dataset, samples=1, copies=0)
+    assert "## Calibration" in (run / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("taken", ["m.safetensors", "m.md"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_the_work(tmp_path: Path, dataset: Path, taken: str) -> None:
+    run = a_model(tmp_path / "run")
+    (tmp_path / taken).mkdir()
+    told: list[str] = []
+    with pytest.raises(OutputError, match=f"{taken} is a folder"):
+        calibrate(
+            *(run, dataset, tmp_path / "m.safetensors"),
+            samples=1,
+            overwrite=True,
+            progress=lambda _done, _of, what: told.append(what),
+        )
+    assert told == []
+
+
+def test_a_model_is_not_called_as_its_card(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(OutputError, match=r"m\.md is called as a card is"):
+        calibrate(a_model(tmp_path / "run"), dataset, tmp_path / "m.md", samples=1, copies=0)
 
 
 def test_patients_that_the_model_was_trained_on_are_refused(tmp_path: Path, dataset: Path) -> None:
@@ -184,6 +221,19 @@ def test_a_reader_who_did_not_draw_everywhere_gives_no_volume() -> None:
     images[0, :, 0, 0] = np.nan  # outside the image nobody can draw
     assert reader_volumes_ml(replace(slices, labels=labels, images=images), COARSE)["GLAND"] == known["GLAND"]
     assert reader_volumes_ml(replace(slices, labels=None), COARSE) == {}
+
+
+def test_what_a_reader_drew_coarsely_beside_finer_zones_counts() -> None:
+    slices = slice_case(a_case("c", seed=0, codes=ALL_ZONE_CODES), SETTINGS.slicing)  # PZ and AFS
+    assert slices.labels is not None
+    labels = slices.labels.copy()
+    labels[0][labels[0] == LabelCode.AFS] = LabelCode.CENTRAL_GLAND
+    found = reader_volumes_ml(replace(slices, labels=labels), (*ALL_ZONE_CODES, LabelCode.CENTRAL_GLAND))
+    voxel_ml = 0.5 * 0.5 * 3 / 1000
+    assert found["GLAND"] == pytest.approx(int((labels > 0).sum()) * voxel_ml)
+    assert found["CENTRAL_GLAND"] == pytest.approx(int((labels > 1).sum()) * voxel_ml)
+    assert found["PZ"] == pytest.approx(int((labels == 1).sum()) * voxel_ml)
+    assert found["AFS"] is None  # there may be more of it in the slice that was drawn coarsely
 
 
 def test_a_model_of_a_fold_is_calibrated_on_the_patients_that_it_left_out(tmp_path: Path) -> None:
@@ -246,6 +296,7 @@ def test_a_model_of_all_patients_is_calibrated_by_what_others_do_on_those_they_l
         "clean_up": "largest_component",
         "flips": False,
         "passes": 1,
+        "sampling": False,
         "copies": 1,
         "dataset_fingerprint": Dataset.open(five).fingerprint,
         "licences": ["CC0-1.0"],

@@ -63,6 +63,9 @@ def test_the_weights_and_the_recipe_of_a_model(tmp_path: Path, monkeypatch: pyte
         assert initial_settings(where) == SETTINGS.model_copy(update={"name": "zonate-tuned"})
     Model(model.generator, initial_settings(file), model.statistics, model.codes, {}).save(file)
     assert initial_settings(file).name == "zonate-tuned"  # once
+    of_a_fold = SETTINGS.override(["split.fold=2"])
+    Model(model.generator, of_a_fold, model.statistics, model.codes, {}).save(file)
+    assert initial_settings(file).split.fold is None  # it is of that model's own training
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,15 @@ from tests.verbs.synthetic import all_files, write_cohort, write_manifest, write
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.store import Dataset
-from zonate.errors import CorruptSeriesError, DatasetError, LeakageError, OutputError
-from zonate.geometry import Volume
+from zonate.errors import CorruptSeriesError, DatasetError, LeakageError, OutputError, StudyError
+from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.load import load_case
 from zonate.study import Sequence
 from zonate.verbs import prepare as module
 from zonate.verbs import prepare_case
 from zonate.verbs.prepare import prepare
+from zonate.verbs.segment import Segmenter
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 
@@ -204,6 +205,40 @@ def test_a_failing_case_is_set_aside_and_the_rest_finished(tmp_path: Path) -> No
     assert "have no place for AFS, which would be learnt as background" in result.failed["less"]
     assert "t2w.nii.gz" in result.failed["broken"]
     assert [entry.case_id for entry in Dataset.open(result.path).entries] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm", "values", "said"),
+    [
+        (
+            (10, 2, 10),
+            (0.5, 3.5, 0.5),
+            "each its own",
+            "the slices of the T2W are coronal (voxels of 0.50 × 3.50 × 0.50",
+        ),
+        ((10, 10, 2), (0.5, 0.5, 3.5), "each its own", "the slices of the T2W are sagittal"),
+        ((257, 2, 2), (0.5, 0.5, 0.5), "each its own", "the T2W has 257 slices"),
+        ((3, 10, 10), (3.0, 0.5, 0.5), "all the same", "every voxel of the T2W has the same value"),
+    ],
+    ids=["coronal", "sagittal", "257 slices", "one value"],
+)
+def test_what_predict_refuses_is_not_learnt_from(
+    tmp_path: Path, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], values: str, said: str
+) -> None:
+    row = write_study(tmp_path, "a", 100.0)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]]) * np.array(spacing_mm)
+    image = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    t2w = Volume(image if values == "each its own" else np.full_like(image, 7), Grid(shape, affine))
+    write_volume(tmp_path / "a" / "t2w.nii.gz", t2w)
+    write_volume(tmp_path / "a" / "zones.nii.gz", t2w.with_values(np.ones(shape, dtype=np.uint8)))
+    manifest = write_manifest(tmp_path / "cases.csv", row)
+    told = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).failed["a"]
+    assert said in told
+    unasked: Any = None  # no model is asked
+    with pytest.raises(StudyError) as refused:
+        Segmenter(unasked, {}, SETTINGS).segment(load_case({Sequence.T2W: tmp_path / "a" / "t2w.nii.gz"}, case_id="a"))
+    assert str(refused.value) == told
 
 
 def test_where_every_case_fails_there_is_no_dataset(tmp_path: Path) -> None:

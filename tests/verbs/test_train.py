@@ -4,6 +4,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from zonate.learner import Learner
 from zonate.model import Model
 from zonate.progress import hearing_stages
 from zonate.run_folder import note_epoch
+from zonate.verbs.epochs import _quickest_convolutions
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 
@@ -166,6 +170,82 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
     torch.manual_seed(99)  # what the resuming process has drawn so far does not matter
     train(dataset, tmp_path / "run", TINY, resume=True)
     _assert_same_result(tmp_path / "run", unbroken)
+
+
+def _saved_by(
+    monkeypatch: pytest.MonkeyPatch, save: Callable[[dict[str, torch.Tensor], Path, dict[str, str]], None]
+) -> None:
+    """Let checkpoints, but not models, be written by another function."""
+
+    def either(tensors: dict[str, torch.Tensor], file: Path, about: dict[str, str]) -> None:
+        (save if "zonate-checkpoint" in about else save_file)(tensors, file, about)
+
+    monkeypatch.setattr(weights, "save_file", either)
+
+
+def test_a_checkpoint_is_written_while_the_next_epoch_goes_on(
+    dataset: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learns = threading.Event()
+
+    def save(tensors: dict[str, torch.Tensor], file: Path, about: dict[str, str]) -> None:
+        assert learns.wait(60), "the next epoch waited for the file"
+        save_file(tensors, file, about)
+
+    def hear(done: int, total: int, text: str) -> None:  # noqa: ARG001
+        if done == 3:  # the first step of the second epoch has changed every weight
+            learns.set()
+
+    _saved_by(monkeypatch, save)
+    train(dataset, tmp_path / "run", TINY, progress=hear)
+    _assert_same_result(tmp_path / "run", unbroken)
+
+
+def test_an_interrupt_waits_for_the_checkpoint_that_is_being_written(
+    dataset: Path, one_epoch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, interrupted = tmp_path / "run", threading.Event()
+
+    def save(tensors: dict[str, torch.Tensor], file: Path, about: dict[str, str]) -> None:
+        assert interrupted.wait(60)
+        time.sleep(0.2)
+        save_file(tensors, file, about)
+
+    def hear(done: int, total: int, text: str) -> None:  # noqa: ARG001
+        if done == 3:
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    _saved_by(monkeypatch, save)
+    with pytest.raises(KeyboardInterrupt):
+        train(dataset, run, TINY, progress=hear)
+    assert {path.name for path in run.iterdir() if path.name.startswith((".", "last"))} == {"last.safetensors"}
+    found, _ = weights.read_weights(run / "last.safetensors", kind="zonate-checkpoint", version=1)
+    expected, _ = weights.read_weights(one_epoch / "last.safetensors", kind="zonate-checkpoint", version=1)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_full_disk_ends_the_run_and_nothing_later_is_kept(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    def save(_: dict[str, torch.Tensor], file: Path, __: dict[str, str]) -> None:
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    _saved_by(monkeypatch, save)
+    with pytest.raises(OSError, match="No space left on device"):
+        train(dataset, tmp_path / "run", TINY.override([f"training.epochs={epochs}"]))
+    assert [line["epoch"] for line in _metrics(tmp_path / "run")] == [1]
+    assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith((".", "last"))]
+
+
+def test_only_a_gpu_measures_how_it_convolves_quickest_and_only_while_it_learns() -> None:
+    for name in ("cuda", "cpu"):
+        with _quickest_convolutions(torch.device(name)):
+            assert torch.backends.cudnn.benchmark is (name == "cuda")
+        assert not torch.backends.cudnn.benchmark
 
 
 SCRIPT = """
@@ -415,6 +495,44 @@ def test_slices_that_the_recipe_does_not_ask_for_are_warned_of(
         "slices of 256 px at 0.5 mm, the recipe pix2pix asks for 256 px at 0.75 mm: it learns from what the dataset "
         "has; `zonate prepare --set slicing.size_px=256 --set slicing.spacing_mm=0.75` makes one that fits"
     ) in caplog.text
+
+
+BY_HAND = [
+    "alignment.method=rigid",
+    "reading.lowest_diffusion_b_value_s_mm2=800",
+    "split.seed=0",  # as the dataset's
+    "training.epochs=1",
+]
+RECIPE = ["split.test_fraction=0.3", "alignment.region_mm=70"]
+
+
+def test_what_was_set_by_hand_and_the_dataset_has_settled_otherwise_is_told_in_one_line(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [assignment.partition("=")[0] for assignment in BY_HAND]
+    train(dataset, tmp_path / "run", TINY.override([*RECIPE, *BY_HAND]), by_hand=names)
+    (told,) = [record.getMessage() for record in caplog.records if "by hand" in record.getMessage()]
+    assert told == (
+        "set by hand, but settled when the dataset was prepared: reading.lowest_diffusion_b_value_s_mm2 is 400.0 there "
+        "and 800.0 here; alignment.method is bspline there and rigid here. It learns from what the dataset has; "
+        "`zonate prepare` takes these settings"
+    )
+
+
+def test_a_recipe_s_own_reading_alignment_and_split_are_passed_over_in_silence(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(dataset, tmp_path / "run", TINY.override([*RECIPE, "training.epochs=1"]), by_hand=["training.epochs"])
+    assert "by hand" not in caplog.text
+
+
+def test_a_fold_among_the_settings_is_refused(dataset: Path, tmp_path: Path) -> None:
+    settings = TINY.override(["split.fold=2"])
+    message = r"split\.fold = 2 .* use --fold 2, or --set split\.fold=none"
+    for fold in (None, 1):
+        with pytest.raises(ConfigError, match=message):
+            train(dataset, tmp_path / "run", settings, fold=fold)
+    assert not (tmp_path / "run").exists()
 
 
 def test_losses_that_are_no_longer_finite_stop_the_run(

@@ -80,6 +80,7 @@ def train(
             devices=devices,
             nodes=nodes,
             cache=cache_of(cache, cache_gb),
+            by_hand=[assignment.partition("=")[0].strip() for assignment in assignments or []],
             progress=progress,
         )
     if is_first():

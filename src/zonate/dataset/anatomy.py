@@ -233,6 +233,8 @@ def _fit(found: _Findings, gland: Mask, image: npt.NDArray[np.float32], spacing_
         ratio = _strength(edges, other) / own
         best[kind] = max(best.get(kind, (0.0, "")), (ratio, name))
     for kind, limit in (("mirrored", BETTER_MIRRORED), ("shifted", BETTER_SHIFTED), ("slices", BETTER_SLICES)):
+        if kind not in best:  # one or two slices move nowhere
+            continue
         ratio, name = best[kind]
         found.figures[f"fit_{kind}_ratio"] = ratio
         if ratio > limit:

@@ -2,19 +2,18 @@
 
 Zarr would read the index of a shard anew for each slice and pass every read through its event loop, which costs
 several times what decompression does (`benchmarks/reading.md`). For arrays of the form that `dataset.cases` writes, the
-index is read once here and a slice is one read of a file; arrays of any other form are left to Zarr.
+index is read once here and a slice is one read of a file; an array of any other form is refused.
 """
 
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
-import zarr
 from numcodecs import Zstd
 
 from zonate.errors import DatasetError
@@ -29,57 +28,40 @@ _INDEX_CODECS = ["bytes", "crc32c"]
 _ZSTD = Zstd()
 
 
-class SliceArray(Protocol):
-    """An array whose first axis is S."""
+class SliceArray:
+    """An array whose first axis is S, in one shard, a slice a chunk.
 
-    def read(self, first: int, last: int) -> npt.NDArray[Any]:
-        """Slices `first` to before `last`.
-
-        Raises:
-            IndexError: They are not all there.
-            DatasetError: What is stored cannot be read.
-        """
-
-
-def open_array(folder: Path, open_shard: Callable[[str], BinaryIO], *, is_local: bool) -> SliceArray:
-    """Open an array of a case.
+    It holds no file open: there may be as many arrays as cases.
 
     Args:
         folder: The array's.
         open_shard: Opens a file of the array by its name, which need not lie in the folder.
-        is_local: Whether all files of the array lie in the folder: another form than one shard is read there alone,
-            since Zarr takes a file that is missing for a slice that was never measured.
 
     Raises:
-        DatasetError: Its metadata cannot be read, its shard is not there or damaged, or it is of another form and not
-            local.
+        DatasetError: Its metadata cannot be read, its shard is not there or damaged, or it is of another form.
     """
-    try:
-        metadata = json.loads((folder / "zarr.json").read_bytes())
-        if _is_one_shard(metadata):
-            return _Shard(folder, metadata, open_shard)
-        if not is_local:
-            raise DatasetError(
-                f"{folder} is not one shard: it was prepared by an earlier version, as a file a slice, which is not "
-                "read from a URL. Prepare the dataset anew (`zonate prepare --overwrite`) and copy it there, or copy "
-                "it to this machine and give its folder"
-            )
-        return _AnyForm(zarr.open_array(folder, mode="r", zarr_format=3))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder) from error
 
-
-class _Shard:
-    """An array in one shard, a slice a chunk. It holds no file open: there may be as many arrays as cases."""
-
-    def __init__(self, folder: Path, metadata: dict[str, Any], open_shard: Callable[[str], BinaryIO]) -> None:
+    def __init__(self, folder: Path, open_shard: Callable[[str], BinaryIO]) -> None:
         self._folder = folder
         self._open_shard = open_shard
+        try:
+            metadata = json.loads((folder / "zarr.json").read_bytes())
+            if not _is_one_shard(metadata):
+                raise DatasetError(
+                    f"{folder} is not the one shard that Zonate reads: another program wrote it, or an earlier "
+                    "version. Prepare the dataset anew (`zonate prepare --overwrite`); if it is read from a URL, copy "
+                    "it there again"
+                )
+            self._read_index(metadata)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _damaged(folder) from error
+
+    def _read_index(self, metadata: dict[str, Any]) -> None:
         self._shape: tuple[int, ...] = tuple(metadata["shape"])
         self._dtype = np.dtype(metadata["data_type"]).newbyteorder("<")
         self._fill = self._dtype.type(metadata["fill_value"])
         self._name = SHARD_SEPARATOR.join(["c", *("0" for _ in self._shape)])
-        with open_shard(self._name) as file:
+        with self._open_shard(self._name) as file:
             n_bytes = 16 * self._shape[0]
             file.seek(-(n_bytes + _CRC_BYTES), 2)
             stored, crc = file.read(n_bytes), file.read()
@@ -88,7 +70,12 @@ class _Shard:
         self._places = np.frombuffer(stored, dtype="<u8").reshape(-1, 2)  # (S, 2): offset and size in bytes
 
     def read(self, first: int, last: int) -> npt.NDArray[Any]:
-        """See `SliceArray`."""
+        """Slices `first` to before `last`.
+
+        Raises:
+            IndexError: They are not all there.
+            DatasetError: What is stored cannot be read.
+        """
         _check_range(first, last, self._shape[0])
         values = np.empty((last - first, *self._shape[1:]), dtype=self._dtype)
         try:
@@ -103,18 +90,6 @@ class _Shard:
         except (OSError, ValueError, RuntimeError) as error:
             raise _damaged(self._folder) from error
         return values
-
-
-class _AnyForm:
-    """An array of another form, such as earlier versions wrote: a file a slice."""
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-
-    def read(self, first: int, last: int) -> npt.NDArray[Any]:
-        """See `SliceArray`."""
-        _check_range(first, last, self._array.shape[0])
-        return np.asarray(self._array[first:last])
 
 
 def _is_one_shard(metadata: dict[str, Any]) -> bool:

@@ -49,12 +49,10 @@ class Storage(Protocol):
     Attributes:
         where: What the user called it, without credentials.
         folder: Where files lie that `ensure` was called for.
-        is_local: Whether all files lie there from the beginning.
     """
 
     where: str
     folder: Path
-    is_local: bool
 
     def ensure(self, key: str, *, anew: bool = False) -> None:
         """Make sure that a small file lies in the folder, if there is such a file at all; `anew`: as it is now."""
@@ -98,8 +96,6 @@ def storage_of(place: Path | str, cache: Cache | None = None) -> Storage:
 class LocalFiles:
     """A folder, see `Storage`."""
 
-    is_local = True
-
     def __init__(self, folder: Path) -> None:
         self.where = str(folder)
         self.folder = folder
@@ -121,8 +117,6 @@ class CachedFiles:
     A shard holds all slices of a case, each of which an epoch visits: it is fetched once, and not slice by slice.
     Small files stay; the pixels are bounded by `Cache.max_bytes`.
     """
-
-    is_local = False
 
     def __init__(self, url: str, cache: Cache) -> None:
         self._url = url.rstrip("/")

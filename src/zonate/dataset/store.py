@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.arrays import SliceArray, open_array
+from zonate.dataset.arrays import SliceArray
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, content_of, metadata_key, read_record
 from zonate.dataset.entry import Entry
 from zonate.dataset.index import INDEX_NAME, Index, read_index
@@ -210,7 +210,7 @@ class Dataset:
         self._storage.ensure(metadata)
         folder = metadata.rpartition("/")[0]
         storage = self._storage
-        return open_array(self.path / folder, lambda file: storage.open(f"{folder}/{file}"), is_local=storage.is_local)
+        return SliceArray(self.path / folder, lambda file: storage.open(f"{folder}/{file}"))
 
     @contextmanager
     def _fetched_anew(self, case_id: str) -> Iterator[None]:

@@ -7,13 +7,15 @@ transverse sections. Everything is mirrored exactly where the gland is, and does
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from zonate.geometry import Affine, Grid
-from zonate.measures.gland import Mask, largest_piece, positions_mm, voxel_chord_mm
+from zonate.geometry import Affine, Grid, Volume
+from zonate.measures.gland import Mask, gland_mask, largest_piece, positions_mm, voxel_chord_mm
+from zonate.zones import LabelCode
 
 ROLL_LIMIT_DEG = 20
 TILT_LIMIT_DEG = 30.0
@@ -53,6 +55,35 @@ class GlandAxes:
         """LPS positions (..., 3) as millimetres from the centre along superior, posterior and left (..., 3)."""
         along: Affine = (positions_mm - self.centre_mm) @ self.directions.T
         return along
+
+
+@dataclass(frozen=True, eq=False)
+class Gland:
+    """A gland, and what is worked out of it once.
+
+    Attributes:
+        mask: (S, H, W), at least one voxel.
+        grid: Where it lies.
+    """
+
+    mask: Mask
+    grid: Grid
+
+    @classmethod
+    def find(cls, labels: Volume, codes: tuple[LabelCode, ...]) -> "Gland | None":
+        """That of a label volume; None where `gland_mask` gives none."""
+        mask = gland_mask(labels, codes)
+        return None if mask is None else cls(mask, labels.grid)
+
+    @cached_property
+    def body(self) -> Mask:
+        """Its largest piece."""
+        return largest_piece(self.mask)
+
+    @cached_property
+    def axes(self) -> GlandAxes:
+        """Along which it is measured and divided."""
+        return gland_axes(self.body, self.grid)
 
 
 def gland_axes(gland: Mask, grid: Grid) -> GlandAxes:

@@ -26,6 +26,8 @@ FALSE_ALARMS, FOUND = 0.05, 0.95
 of its bad ones the share that should be."""
 Factors = tuple[float, float]
 """How far the lower and the upper end of an interval are moved apart; both 1 or more."""
+CALIBRATED_SETTINGS = ("background_below", "clean_up", "flips", "passes", "sampling")
+"""Of `PredictionSettings`, those that a calibration holds for."""
 JUDGED = "GLAND"
 """The structure whose expected Dice makes a case doubtful."""
 COVERAGE = 0.95

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 
-from zonate.geometry import Affine, Grid, Volume
+from zonate.geometry import Affine, Grid
 from zonate.measurements import Ellipsoid
-from zonate.measures.axes import GlandAxes, gland_axes
-from zonate.measures.gland import Mask, gland_mask, largest_piece, positions_mm, voxel_chord_mm
-from zonate.zones import LabelCode
+from zonate.measures.axes import Gland, GlandAxes
+from zonate.measures.gland import Mask, largest_piece, positions_mm, voxel_chord_mm
 
 SECTION_MM = 3.0
 """Thickness of the image that a diameter is measured on, as slices usually are; thicker voxels count whole."""
@@ -17,27 +16,20 @@ _STEP_MM = 1.0
 _TIE_MM = 1e-6
 
 
-def ellipsoid(labels: Volume, codes: tuple[LabelCode, ...]) -> Ellipsoid | None:
+def ellipsoid(gland: Gland) -> Ellipsoid | None:
     """Measure the gland's diameters as a reader does, along its own axes, and the ellipsoid that they span.
 
     Diameters are of the largest piece; planimetry, which the difference is taken from, counts every voxel.
 
-    Args:
-        labels: Label codes (S, H, W) uint8.
-        codes: Those that the annotator or model could have drawn, disjoint.
-
     Returns:
-        None where these codes cannot express the gland, none of it is drawn, or nothing of it lies in the midline.
+        None where nothing of it lies in the midline.
     """
-    gland = gland_mask(labels, codes)
-    if gland is None:
-        return None
-    diameters_mm = measured_diameters_mm(gland, labels.grid, gland_axes(gland, labels.grid))
+    diameters_mm = measured_diameters_mm(gland.body, gland.grid, gland.axes)
     if diameters_mm is None:
         return None
     anterior_posterior_mm, transverse_mm, craniocaudal_mm = diameters_mm
     volume_ml = anterior_posterior_mm * transverse_mm * craniocaudal_mm * math.pi / 6 / 1000
-    planimetry_ml = int(gland.sum()) * labels.grid.voxel_volume_ml
+    planimetry_ml = int(gland.mask.sum()) * gland.grid.voxel_volume_ml
     return Ellipsoid(
         anterior_posterior_mm=anterior_posterior_mm,
         transverse_mm=transverse_mm,

@@ -9,9 +9,9 @@ from zonate.errors import GeometryError
 from zonate.geometry import Volume
 from zonate.measurements import Ellipsoid, Interval, Measurements, PsaDensity
 from zonate.measures.adc import adc_statistics
-from zonate.measures.axes import gland_axes
+from zonate.measures.axes import Gland
 from zonate.measures.ellipsoid import ellipsoid
-from zonate.measures.gland import NO_GLAND, gland_mask
+from zonate.measures.gland import NO_GLAND
 from zonate.measures.psa import check_psa, psa_density
 from zonate.sectors import SECTORS
 from zonate.zonemap import structure_volumes_ml
@@ -28,6 +28,7 @@ def measure(
     labels: Volume,
     codes: tuple[LabelCode, ...],
     *,
+    gland: Gland | None = None,
     psa_ng_ml: float | None = None,
     intervals_ml: Mapping[str, Interval] | None = None,
 ) -> Measurements:
@@ -37,6 +38,7 @@ def measure(
         case: What was segmented.
         labels: Label codes (S, H, W) uint8 on the T2W grid.
         codes: Those that the model can tell apart, disjoint.
+        gland: That of the labels, where it has been found already.
         psa_ng_ml: Serum PSA.
         intervals_ml: Of volumes, by name in STRUCTURES.
 
@@ -57,7 +59,8 @@ def measure(
     volumes = structure_volumes_ml(labels, codes)
     not_given = {f"volume_ml.{name}": _NOT_TOLD_APART for name, volume in volumes.items() if volume is None}
 
-    diameters = ellipsoid(labels, codes)
+    gland = gland or Gland.find(labels, codes)
+    diameters = None if gland is None else ellipsoid(gland)
     if diameters is None:
         not_given["ellipsoid"] = "nothing of the gland lies in its midline" if volumes["GLAND"] else _no_gland(volumes)
     ratio = _pz_tz_ratio(volumes)
@@ -68,7 +71,7 @@ def measure(
     psa = _psa(psa_ng_ml, volumes["GLAND"], (intervals_ml or {}).get("GLAND"))
     if psa is None:
         not_given["psa"] = "no PSA value was given" if psa_ng_ml is None else _no_gland(volumes)
-    remarks = (*_axes_remarks(labels, codes), *_difference_remarks(diameters))
+    remarks = (*(() if gland is None else gland.axes.remarks), *_difference_remarks(diameters))
     return Measurements(volumes, diameters, ratio, adc, psa, not_given | without_adc, remarks)
 
 
@@ -83,11 +86,6 @@ def sector_volumes_ml(sectors: Volume) -> dict[str, float]:
     """
     counts = np.bincount(sectors.values.ravel(), minlength=len(SECTORS) + 1)
     return {sector.abbreviation: int(counts[sector.number]) * sectors.grid.voxel_volume_ml for sector in SECTORS}
-
-
-def _axes_remarks(labels: Volume, codes: tuple[LabelCode, ...]) -> tuple[str, ...]:
-    gland = gland_mask(labels, codes)
-    return () if gland is None else gland_axes(gland, labels.grid).remarks
 
 
 def _difference_remarks(diameters: Ellipsoid | None) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.geometry import Affine, Volume
-from zonate.measures.axes import GlandAxes, gland_axes
-from zonate.measures.gland import NO_GLAND, gland_mask, largest_piece, positions_mm
+from zonate.measures.axes import Gland, GlandAxes
+from zonate.measures.gland import NO_GLAND, gland_mask, positions_mm
 from zonate.sectors import LEVELS, PARTS, SECTORS, SIDES
 from zonate.zones import LabelCode, Zone, structure_codes
 
@@ -17,7 +17,7 @@ _ANTERIOR, _LATERAL, _MEDIAL = 0, 1, 2  # places in PARTS[Zone.PZ]
 Numbers = npt.NDArray[np.intp]
 
 
-def sector_map(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume | None:
+def sector_map(labels: Volume, codes: tuple[LabelCode, ...], gland: Gland | None = None) -> Volume | None:
     """Divide PZ, TZ and AFS into the sectors of PI-RADS v2.1.
 
     The gland's length along its own axis is cut into thirds: base, mid, apex. The midline plane parts right from left.
@@ -27,6 +27,7 @@ def sector_map(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume | None:
     Args:
         labels: Label codes (S, H, W) uint8.
         codes: Those that the annotator or model could have drawn, disjoint.
+        gland: That of the labels, where it has been found already.
 
     Returns:
         Numbers of `SECTORS` on the same grid, uint8, 0 elsewhere: each zone of the three that the codes tell apart is
@@ -38,14 +39,12 @@ def sector_map(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume | None:
         only drawn there; half of the way is how the drawing looks.
     """
     zones = [zone for zone in PARTS if LabelCode(zone) in codes]
-    gland = gland_mask(labels, codes)
+    gland = gland or Gland.find(labels, codes)
     if gland is None or not zones:
         return None
-    axes = gland_axes(gland, labels.grid)
-    body = largest_piece(gland)
-    superior, posterior, left = axes.along_mm(positions_mm(gland, labels.grid)).T  # each (N,)
-    level = _level(superior, axes)
-    in_body = body[gland]
+    superior, posterior, left = gland.axes.along_mm(positions_mm(gland.mask, gland.grid)).T  # each (N,)
+    level = _level(superior, gland.axes)
+    in_body = gland.body[gland.mask]
     behind = posterior >= _middle_of_depth(posterior, level, in_body) - TIE_MM
     on_left = (left >= -TIE_MM).astype(np.intp)
     lateral = np.abs(left) >= _half_way_out(left, level, on_left, in_body) - TIE_MM
@@ -56,12 +55,12 @@ def sector_map(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume | None:
         Zone.AFS: np.zeros(len(level), dtype=np.intp),
     }
     numbers = np.zeros(len(level), dtype=np.uint8)
-    drawn = labels.values[gland]
+    drawn = labels.values[gland.mask]
     for zone in zones:
         here = drawn == zone
         numbers[here] = _numbers(zone)[level[here], part[zone][here], on_left[here]]
     values = np.zeros(labels.values.shape, dtype=np.uint8)
-    values[gland] = numbers
+    values[gland.mask] = numbers
     return labels.with_values(values)
 
 

@@ -12,7 +12,7 @@ from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
 from zonate.metrics.structure import Mask, StructureMetrics, structure_metrics
 from zonate.settings.results import EvaluationSettings
-from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, drawable
+from zonate.zones import STRUCTURES, LabelCode, codes_within, drawable, straddling_codes
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,5 @@ def _summarise_measure(values: list[float], patients: list[str], settings: Evalu
 
 def _structure_mask(labels: Volume, structure: str) -> tuple[Mask, Mask]:
     """Where a structure is, and where the labels say whether it is: both (S, H, W) boolean."""
-    wanted = STRUCTURES[structure]
-    inside = [code for code, zones in ZONES_OF_CODE.items() if zones <= wanted]
-    unsure = [code for code, zones in ZONES_OF_CODE.items() if zones & wanted and not zones <= wanted]
-    return np.isin(labels.values, inside), ~np.isin(labels.values, [*unsure, LabelCode.NOT_ANNOTATED])
+    unsure = [*straddling_codes(structure, LabelCode), LabelCode.NOT_ANNOTATED]
+    return np.isin(labels.values, codes_within(structure, LabelCode)), ~np.isin(labels.values, unsure)

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from zonate.settings.section import Section
+from zonate.settings.section import Section, Seed
 
 
 class ReadingSettings(Section):
@@ -58,7 +58,7 @@ class SplitSettings(Section):
 
     validation_fraction: float = Field(default=0.15, ge=0, lt=1)
     test_fraction: float = Field(default=0.2, ge=0, lt=1)
-    seed: int = 0
+    seed: Seed = 0
     test_sets: tuple[str, ...] = ()
     """Public names of data sets whose patients all test; given one, the other patients train and validate."""
     folds: int = Field(default=5, ge=2)

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from zonate.settings.section import Section
+from zonate.settings.section import Section, Seed
 
 
 class NetworkSettings(Section):
@@ -131,7 +131,7 @@ class TrainingSettings(Section):
     """`every` visits each slice once an epoch. `balanced` draws as many slices, each by first drawing a label code
     and then a slice that holds it, so that small zones and rare kinds of annotation are seen as often as large ones.
     `gland` draws three of four among the slices that hold any of the gland."""
-    seed: int = 0
+    seed: Seed = 0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """As Lightning Fabric names it; bf16-mixed is faster where the hardware knows bfloat16, on a CPU too. Elsewhere it
     is 32-true."""

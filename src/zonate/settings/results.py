@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from zonate.settings.section import Section
+from zonate.settings.section import Section, Seed
 
 
 class PredictionSettings(Section):
@@ -13,7 +13,7 @@ class PredictionSettings(Section):
     batch_size: int = Field(default=8, gt=0)
     sampling: bool = False
     """True turns the original's noise back on: dropout, and statistics of the batch itself (the original: batch 1)."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the noise."""
     samples: int = Field(default=10, ge=0)
     """How many segmentations `predict` draws with the network's dropout on, for intervals and warnings; 0: none."""
@@ -24,6 +24,9 @@ class PredictionSettings(Section):
     precision: Literal["32-true", "bf16-true"] = "32-true"
     """Of the network's arithmetic. bfloat16 is quicker where the processor has it, and moves borders by less than a
     voxel in a hundred (benchmarks/speed.md). Elsewhere it is 32-true."""
+    background_below: float | None = Field(default=None, gt=0, lt=1)
+    """A voxel is gland where the background is less probable than this, of the likeliest code there; none: of the
+    likeliest of all codes. Above 0.5 glands come out larger, for images on which a model finds them too small."""
     clean_up: Literal["none", "largest_component", "largest_component_and_holes"] = "none"
     """What is repaired about a result, and said: pieces apart from the gland's largest are removed, and the holes that
     it encloses within a slice are filled."""
@@ -60,7 +63,7 @@ class EvaluationSettings(Section):
     """Of the normalised surface Dice, whose name carries it."""
     bootstrap_samples: int = Field(default=2000, gt=0)
     """How often the patients are drawn anew for an interval."""
-    seed: int = 0
+    seed: Seed = 0
     """Of those draws."""
     worst_cases: int = Field(default=3, ge=0)
     """How many of the worst cases are drawn."""

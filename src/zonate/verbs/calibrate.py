@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -12,13 +13,21 @@ import numpy as np
 
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.entry import Entry
+from zonate.dataset.labels import drawn_volume_ml
 from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
 from zonate.doubt import draw
-from zonate.errors import DatasetError, ModelError, OutputError, why_set_aside
+from zonate.errors import DatasetError, ModelError, OutputError
 from zonate.geometry import Volume
 from zonate.io.files import write_text
-from zonate.measures.calibration import JUDGED, Calibration, Observed, calibrate_scores, needed_widening
+from zonate.measures.calibration import (
+    CALIBRATED_SETTINGS,
+    JUDGED,
+    Calibration,
+    Observed,
+    calibrate_scores,
+    needed_widening,
+)
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model
@@ -29,8 +38,8 @@ from zonate.validation import structure_dice
 from zonate.verbs.card import card
 from zonate.verbs.fold_models import HeldOut, fold_models, folded
 from zonate.verbs.known_patients import require_unknown
-from zonate.zonemap import structure_volumes_ml
-from zonate.zones import STRUCTURES, LabelCode, drawable, told_apart
+from zonate.verbs.set_aside import SetAside, attempt
+from zonate.zones import STRUCTURES, LabelCode, drawable
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,8 +102,8 @@ def calibrate(
             test patients of their folds; then there is no split.
         samples: How many to draw of each result.
         copies: How many worse copies of each case; they take turns. 0 calibrates on the cases as they are.
-        overwrite: Whether an `output` that is there already may be replaced; in place, whether an earlier calibration
-            may be.
+        overwrite: Whether an `output`, or a card beside it, that is there already may be replaced; in place, whether an
+            earlier calibration may be. The card of a run folder always is.
         progress: Told of each case and of each of its copies.
 
     Raises:
@@ -104,40 +113,32 @@ def calibrate(
         LeakageError: The model was trained on a patient, or the very image, of the split, or one of a fold run on its.
         ModelError: The model cannot be read, has no dropout, or does not say whom it was trained on; or a fold run is
             of no fold, of the fold of another, of another recipe, or did not begin from the same weights.
-        ConfigError: The dataset has no such fold as a fold run left out.
-        OutputError: The output, or a calibration in place, is there already; or what ships would be changed in place.
+        ConfigError: The dataset has no such fold as a fold run left out; or MONAI, whose network it is, is not
+            installed.
+        OutputError: The output, its card, or a calibration in place is there already; one of them is a folder; or what
+            ships would be changed in place.
     """
-    if split is not None and fold_runs:
-        raise ValueError("models of folds are observed on the patients that they left out: give no split beside them")
-    if split not in (None, *get_args(Split)):
-        raise ValueError(f"a model is calibrated on {' or '.join(get_args(Split))} patients, not on {split!r}")
-    if samples < 1 or copies < 0:
-        raise ValueError(f"a calibration needs at least 1 sample and 0 copies, found {samples} and {copies}")
+    _check_arguments(split, fold_runs, samples, copies)
     if output is None and str(model) == SHIPPED:
         raise OutputError("the weights that ship stay as they are: name the file to write with --output")
     file = model_path(model)
     trained, opened = Model.load(file), Dataset.open(dataset)
     written = output or (file / BEST_NAME if file.is_dir() else file)
-    _refuse_overwriting(written, trained, in_place=output is None, overwrite=overwrite)
+    _check_output(written, trained, in_place=output is None, overwrite=overwrite)
     if not trained.can_sample:
         raise ModelError(f"{file} has no dropout (network.dropout is 0), so that there is nothing to calibrate")
     side = "cross-validation" if fold_runs else split or "validation"
     held_out = fold_models(fold_runs, trained, opened) if fold_runs else [_own(trained, opened, cast("Split", side))]
 
     seen = _see(held_out, samples, copies, progress)
-    n_patients = len({one.patient_id for one in seen.observed.get(JUDGED, ())})
-    if not n_patients:
-        reason = f"; the last error: {list(seen.failed.values())[-1]}" if seen.failed else ""
-        raise DatasetError(f"no {side} case shows the gland to model and reader{reason}")
-    if n_patients < FEW_PATIENTS:
-        _LOG.warning("calibrated on %d patients: the expected Dice is rough", n_patients)
+    _check_seen(seen, side)
     about = {
         "split": side,
         **({"fold_models": len(held_out)} if fold_runs else {}),
-        "n_patients": n_patients,
+        "n_patients": seen.n_patients,
         "n_results": len(seen.observed[JUDGED]),
         "samples": samples,
-        **trained.settings.prediction.model_dump(mode="json", include={"clean_up", "flips", "passes"}),
+        **trained.settings.prediction.model_dump(mode="json", include=set(CALIBRATED_SETTINGS)),
         "copies": copies,
         "dataset_fingerprint": (opened if fold_runs else held_out[0].dataset).fingerprint,
         "licences": sorted({entry.licence for entry in seen.entries}),
@@ -146,9 +147,8 @@ def calibrate(
     calibration = calibrate_scores(seen.observed, about)
     calibrated = replace(trained, calibration=calibration)
     calibrated.save(written)
-    beside = written.parent / "card.md" if written.name == BEST_NAME else written.with_suffix(".md")
-    write_text(beside, card(calibrated))
-    return CalibrateResult(written, calibration, n_patients, len(seen.observed[JUDGED]), seen.failed)
+    write_text(_card_beside(written), card(calibrated))
+    return CalibrateResult(written, calibration, seen.n_patients, len(seen.observed[JUDGED]), seen.failed)
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,50 @@ class _Seen:
     observed: Mapping[str, list[Observed]]
     entries: tuple[Entry, ...]
     failed: Mapping[str, str]
+
+    @property
+    def n_patients(self) -> int:
+        """Of how many the gland was seen, by which cases are judged."""
+        return len({one.patient_id for one in self.observed.get(JUDGED, ())})
+
+
+def _check_arguments(split: str | None, fold_runs: Items[Path], samples: int, copies: int) -> None:
+    if split is not None and fold_runs:
+        raise ValueError("models of folds are observed on the patients that they left out: give no split beside them")
+    if split not in (None, *get_args(Split)):
+        raise ValueError(f"a model is calibrated on {' or '.join(get_args(Split))} patients, not on {split!r}")
+    if samples < 1 or copies < 0:
+        raise ValueError(f"a calibration needs at least 1 sample and 0 copies, found {samples} and {copies}")
+
+
+def _check_output(written: Path, model: Model, *, in_place: bool, overwrite: bool) -> None:
+    """Refuse what could not be written in the end, and what would be replaced unasked; a run's card is ours."""
+    card_file = _card_beside(written)
+    if card_file == written:
+        raise OutputError(f"{written} is called as a card is, not as a model: give an output such as NAME.safetensors")
+    for file in (written, card_file):
+        if file.is_dir():
+            raise OutputError(f"{file} is a folder, where a file is to be written: give another output")
+    if overwrite:
+        return
+    if in_place and model.calibration is not None:
+        raise OutputError(f"{written} carries a calibration already: replace it with --overwrite")
+    for file in ([] if in_place else [written]) + ([] if written.name == BEST_NAME else [card_file]):
+        if file.exists():
+            raise OutputError(f"{file} is there already: give another output, or replace it with --overwrite")
+
+
+def _card_beside(model_file: Path) -> Path:
+    return model_file.with_name("card.md") if model_file.name == BEST_NAME else model_file.with_suffix(".md")
+
+
+def _check_seen(seen: _Seen, side: str) -> None:
+    """Refuse to learn from nobody; say where it is learnt from few."""
+    if not seen.n_patients:
+        reason = f"; the last error: {list(seen.failed.values())[-1]}" if seen.failed else ""
+        raise DatasetError(f"no {side} case shows the gland to model and reader{reason}")
+    if seen.n_patients < FEW_PATIENTS:
+        _LOG.warning("calibrated on %d patients: the expected Dice is rough", seen.n_patients)
 
 
 def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
@@ -172,37 +216,31 @@ def _own(model: Model, dataset: Dataset, split: Split) -> HeldOut:
 
 
 def _see(held_out: Items[HeldOut], samples: int, copies: int, progress: Progress) -> _Seen:
-    """Every case once, by the one model that did not learn from it."""
+    """Every case once, as it is and in worse copies, by the one model that did not learn from it."""
     cases = [(of, entry) for of in held_out for entry in of.entries]
-    observed: defaultdict[str, list[Observed]] = defaultdict(list)
-    failed: dict[str, str] = {}
     each = 1 + len(worse_copies(0, copies))
     total = len(cases) * each
+
+    def see(number: int, of: HeldOut, entry: Entry) -> list[tuple[str, Observed]]:
+        slices = of.dataset.slices(entry.case_id)
+        found = []
+        for copy, how in enumerate((AS_IT_IS, *worse_copies(number, copies))):
+            progress(number * each + copy, total, entry.case_id)
+            degraded = degrade(slices, how, seed=number)
+            found += _observe(of.model, entry, degraded, samples, worse=how != AS_IT_IS)
+        return found
+
+    observed: defaultdict[str, list[Observed]] = defaultdict(list)
+    failed: dict[str, str] = {}
     for number, (of, entry) in enumerate(cases):
-        found: list[tuple[str, Observed]] = []
-        try:
-            slices = of.dataset.slices(entry.case_id)
-            for copy, how in enumerate((AS_IT_IS, *worse_copies(number, copies))):
-                progress(number * each + copy, total, entry.case_id)
-                degraded = degrade(slices, how, seed=number)
-                found += _observe(of.model, entry, degraded, samples, worse=how != AS_IT_IS)
-        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
-            failed[entry.case_id] = why_set_aside(entry.case_id, error)
-            _LOG.warning("case %s is set aside: %s", entry.case_id, failed[entry.case_id])
+        found = attempt(entry.case_id, partial(see, number, of, entry))
+        if isinstance(found, SetAside):
+            failed[entry.case_id] = found.reason
             continue
         for structure, one in found:
             observed[structure].append(one)
     progress(total, total, "done")
     return _Seen(observed, tuple(entry for _, entry in cases if entry.case_id not in failed), failed)
-
-
-def _refuse_overwriting(written: Path, model: Model, *, in_place: bool, overwrite: bool) -> None:
-    if overwrite:
-        return
-    if in_place and model.calibration is not None:
-        raise OutputError(f"{written} carries a calibration already: replace it with --overwrite")
-    if not in_place and written.exists():
-        raise OutputError(f"{written} is there already: give another output, or replace it with --overwrite")
 
 
 def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse: bool) -> list[tuple[str, Observed]]:
@@ -236,9 +274,13 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
 
 
 def reader_volumes_ml(slices: Slices, codes: tuple[LabelCode, ...]) -> dict[str, float | None]:
-    """By structure, the volume that was drawn; empty where the image goes on and the annotation does not."""
+    """By structure, the volume that was drawn, as `drawn_volume_ml` counts it.
+
+    Empty where the image goes on and the annotation does not.
+    """
     if slices.labels is None:
         return {}
     if ((slices.labels == LabelCode.NOT_ANNOTATED) & np.isfinite(slices.images[:, 0])).any():
         return {}
-    return structure_volumes_ml(Volume(slices.labels, slices.original), told_apart(codes))
+    labels = Volume(slices.labels, slices.original)
+    return {structure: drawn_volume_ml(labels, structure, codes) for structure in STRUCTURES}

@@ -1,25 +1,24 @@
 """Model against reader against reader, on images that were read more than once: the human ceiling."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 from zonate.dataset.entry import Entry
 from zonate.dataset.store import Dataset
-from zonate.errors import DatasetError, why_set_aside
+from zonate.errors import DatasetError
 from zonate.metrics import Score, score_case, summarise
 from zonate.metrics.tables import csv_text, score_columns, score_row, structure_to_json
 from zonate.model import Model
 from zonate.settings.results import EvaluationSettings
+from zonate.verbs.set_aside import SetAside, attempt
 
 MODEL = "model"
 
 Comparisons = Mapping[tuple[str, str], list[Score]]
 """By who is compared with whom, the scores; the second of the pair is taken as the reference."""
-
-_LOG = logging.getLogger(__name__)
 
 
 def read_more_than_once(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -66,11 +65,9 @@ def compare_readers(
     found: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
     failed: dict[str, str] = {}
     for image, readings in images.items():
-        try:
-            of_image = _compare(model, dataset, image, readings, settings)
-        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this image alone)
-            failed[image] = why_set_aside(image, error)
-            _LOG.warning("image %s is set aside: %s", image, failed[image])
+        of_image = attempt(image, partial(_compare, model, dataset, image, readings, settings), kind="image")
+        if isinstance(of_image, SetAside):
+            failed[image] = of_image.reason
             continue
         for pair, scores in of_image.items():
             if scores:

@@ -161,7 +161,8 @@ def download(
     if not fetch:
         return DownloadResult(chosen, series, kept)
     remove_leftovers(output)
-    missing = [one for one in series if one.uid not in set(kept)]
+    whole = set(kept)
+    missing = [one for one in series if one.uid not in whole]
     _check_space(output, sum(one.size_bytes for one in missing))
     fetched: list[str] = []
     failed: dict[str, str] = {}

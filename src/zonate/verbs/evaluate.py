@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +15,7 @@ from zonate.dataset.entry import Entry
 from zonate.dataset.slices import restore_slices
 from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
-from zonate.errors import DatasetError, why_set_aside
+from zonate.errors import DatasetError
 from zonate.geometry import Volume
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.metrics import Score, StructureSummary, measure_names, score_case, summarise
@@ -29,6 +30,7 @@ from zonate.verbs.compare_readers import compare_readers, comparisons_csv, compa
 from zonate.verbs.fold_models import folded
 from zonate.verbs.known_patients import known_cases, refuse_known
 from zonate.verbs.model_json import model_to_json
+from zonate.verbs.set_aside import SetAside, attempt
 from zonate.zones import LabelCode
 
 _LOG = logging.getLogger(__name__)
@@ -109,64 +111,96 @@ def evaluate(
             image was read twice, or one image_id stands in cases of several patients.
         LeakageError: The split is `test` or `evaluation` and the model was trained or chosen on patients of it.
         ModelError: The model cannot be read, or none ships with this installation.
-        ConfigError: The dataset has no such fold.
+        ConfigError: The dataset has no such fold; or MONAI, whose network it is, is not installed.
         OutputError: The output holds something already.
     """
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
-    model_file = model_path(model)
-    opened = Dataset.open(dataset, cache)
+    model_file, opened = model_path(model), Dataset.open(dataset, cache)
     check_output_folder(output, overwrite=overwrite, inputs=[model_file, opened.path])
     trained = Model.load(model_file)
     settings = settings or trained.settings.evaluation
     opened = folded(opened, trained, fold)
-    entries = tuple(entry for entry in opened.split(cast("Split", split)) if not entry.stands_aside)
-    if not entries:
-        raise DatasetError(f"the dataset {opened.where} has no case in the split {split!r}: choose another")
+    entries = _entries(opened, split)
     seen = _seen_patients(trained, opened, entries, split)
-    if readers and not read_more_than_once(entries):
+    if readers:
+        _check_readers(entries, split)
+
+    measured = _measure_all(trained, opened, entries, settings, progress)
+    if not measured.scores and measured.failed:
+        last = list(measured.failed.values())[-1]
+        raise DatasetError(f"no case of the split {split!r} could be measured; the last error: {last}")
+    images = read_more_than_once(measured.entries) if readers else {}
+    comparisons, apart = compare_readers(trained, opened, images, settings)
+    summary = EvaluationSummary(
+        split,
+        summarise(measured.scores, settings),
+        len(measured.entries),
+        len({entry.patient_id for entry in measured.entries}),
+        {**measured.failed, **apart},
+        output,
+    )
+    about_model = model_to_json(trained, model_file)
+    about = _summary_json(summary, about_model, trained.codes, opened, measured.entries, seen, settings)
+    with atomic_folder(output, overwrite=overwrite) as folder:
+        if readers:
+            about["readers"] = comparisons_json(comparisons, settings)
+            write_text(folder / "readers.csv", comparisons_csv(comparisons, settings))
+        write_json(folder / "summary.json", about)
+        _write_measured(folder, measured, summary, settings)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What came of the cases.
+
+    Attributes:
+        entries: Those that were measured.
+        scores: Of all of them.
+        worst: The worst few.
+        failed: By case, why it was set aside.
+    """
+
+    entries: list[Entry]
+    scores: list[Score]
+    worst: list[_Shown]
+    failed: Mapping[str, str]
+
+
+def _entries(dataset: Dataset, split: str) -> tuple[Entry, ...]:
+    """The cases of a side."""
+    entries = tuple(entry for entry in dataset.split(cast("Split", split)) if not entry.stands_aside)
+    if not entries:
+        raise DatasetError(f"the dataset {dataset.where} has no case in the split {split!r}: choose another")
+    return entries
+
+
+def _check_readers(entries: Iterable[Entry], split: str) -> None:
+    if not read_more_than_once(entries):
         raise DatasetError(
             f"no image of the split {split!r} was read by two readers: choose another split, or say in the manifest's "
             "columns `reader` and `image_id` who read what"
         )
 
+
+def _measure_all(
+    model: Model, dataset: Dataset, entries: Sequence[Entry], settings: EvaluationSettings, progress: Progress
+) -> _Measured:
+    """Every case, but for those that fail."""
     scores: list[Score] = []
     worst: list[_Shown] = []
     failed: dict[str, str] = {}
     for done, entry in enumerate(entries):
         progress(done, len(entries), entry.case_id)
-        try:
-            shown = _measure(trained, opened, entry, settings)
-        except Exception as error:  # noqa: BLE001  (whatever a library raises ends this case alone)
-            failed[entry.case_id] = why_set_aside(entry.case_id, error)
-            _LOG.warning("case %s is set aside: %s", entry.case_id, failed[entry.case_id])
+        shown = attempt(entry.case_id, partial(_measure, model, dataset, entry, settings))
+        if isinstance(shown, SetAside):
+            failed[entry.case_id] = shown.reason
             continue
         scores += shown.scores
         worst = sorted([*worst, shown], key=lambda case: (case.mean_dice, case.case_id))[: settings.worst_cases]
     progress(len(entries), len(entries), "done")
-    if not scores and failed:
-        raise DatasetError(f"no case of the split {split!r} could be measured; the last error: {failed.popitem()[1]}")
-
-    measured = [entry for entry in entries if entry.case_id not in failed]
-    images = read_more_than_once(measured) if readers else {}
-    comparisons, apart = compare_readers(trained, opened, images, settings)
-    failed |= apart
-    summary = EvaluationSummary(
-        split, summarise(scores, settings), len(measured), len({entry.patient_id for entry in measured}), failed, output
-    )
-    with atomic_folder(output, overwrite=overwrite) as folder:
-        write_text(folder / "metrics.csv", scores_csv(scores, settings.surface_tolerance_mm))
-        about_model = model_to_json(trained, model_file)
-        about = _summary_json(summary, about_model, trained.codes, opened, measured, seen, settings)
-        if readers:
-            about["readers"] = comparisons_json(comparisons, settings)
-            write_text(folder / "readers.csv", comparisons_csv(comparisons, settings))
-        write_json(folder / "summary.json", about)
-        _draw_boxplots(folder / "boxplots.png", scores, summary, measured, settings)
-        for rank, case in enumerate(worst, start=1):
-            picture = folder / f"worst-{rank}-{case.case_id}.png"
-            draw_worst(picture, case.t2w, case.reference, case.prediction, case.scores, rank)
-    return summary
+    return _Measured([entry for entry in entries if entry.case_id not in failed], scores, worst, failed)
 
 
 def _seen_patients(model: Model, dataset: Dataset, entries: Iterable[Entry], split: str) -> int | None:
@@ -228,6 +262,17 @@ def _summary_json(
         "structures": {name: structure_to_json(found) for name, found in summary.structures.items()},
         "not_compared": not_compared([entry.codes for entry in measured], codes),
     }
+
+
+def _write_measured(
+    folder: Path, measured: _Measured, summary: EvaluationSummary, settings: EvaluationSettings
+) -> None:
+    """The table of all scores and the pictures."""
+    write_text(folder / "metrics.csv", scores_csv(measured.scores, settings.surface_tolerance_mm))
+    _draw_boxplots(folder / "boxplots.png", measured.scores, summary, measured.entries, settings)
+    for rank, case in enumerate(measured.worst, start=1):
+        picture = folder / f"worst-{rank}-{case.case_id}.png"
+        draw_worst(picture, case.t2w, case.reference, case.prediction, case.scores, rank)
 
 
 def _draw_boxplots(

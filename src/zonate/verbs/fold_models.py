@@ -47,7 +47,7 @@ def fold_models(runs: Items[Path], of: Model, dataset: Dataset) -> list[HeldOut]
     Raises:
         ModelError: A model cannot be read, was not trained on a fold, or by another recipe or from other weights, does
             not say whom it was trained on, or left out the same fold as another.
-        ConfigError: The dataset has no such fold as one left out.
+        ConfigError: The dataset has no such fold as one left out; or MONAI, whose network one is, is not installed.
         DatasetError: No case lies in a fold that one left out.
         LeakageError: One was trained or chosen on a patient, or the very image, of that fold.
     """

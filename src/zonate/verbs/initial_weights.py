@@ -52,7 +52,7 @@ def initial_weights(path: Path | str, settings: Settings) -> Beginning:
 
     Raises:
         ModelError: The model cannot be read.
-        ConfigError: It has another network, or sees a case in another way.
+        ConfigError: It has another network, or sees a case in another way; or its network's library is not installed.
     """
     file = _file(path)
     model = Model.load(file)
@@ -64,11 +64,19 @@ def initial_weights(path: Path | str, settings: Settings) -> Beginning:
 def initial_settings(path: Path | str) -> Settings:
     """The recipe of a model, for a training that begins from its weights; the name says that it is another model.
 
+    The fold that was left out of its own training is no part of it.
+
     Raises:
         ModelError: The model cannot be read.
+        ConfigError: Its network is MONAI's, and MONAI is not installed.
     """
     settings = Model.load(_file(path)).settings
-    return settings.model_copy(update={"name": settings.name.removesuffix(_TUNED) + _TUNED})
+    return settings.model_copy(
+        update={
+            "name": settings.name.removesuffix(_TUNED) + _TUNED,
+            "split": settings.split.model_copy(update={"fold": None}),
+        }
+    )
 
 
 def joined_provenance(own: Mapping[str, Any], of_init: Mapping[str, Any]) -> dict[str, Any]:

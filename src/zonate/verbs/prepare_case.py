@@ -18,6 +18,7 @@ from zonate.dataset.slices import slice_case
 from zonate.errors import DatasetError, GeometryError, LabelError, StudyError
 from zonate.load import load_case
 from zonate.study import Sequence
+from zonate.suitability import refuse_unsuitable
 from zonate.zones import GLAND, LabelCode, drawn_within, told_apart
 
 
@@ -34,12 +35,13 @@ def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord
         LabelError: There are no labels, their codes cannot be learnt from, they hold a value that was not declared, or
             they lie as no prostate does.
         GeometryError: The labels do not lie on the T2W grid.
-        StudyError: A file cannot be read.
+        StudyError: A file cannot be read, or the T2W is one that `predict` refuses for another reason than few slices.
     """
     _check_files(source)
     _check_codes(source)
     key = source_key(source, settings)
     case, lost = _load(source, settings)
+    refuse_unsuitable(case, least_slices=1)
     reference, notes = read_annotation(source, case.t2w.grid)
     anatomy = examine(reference, source.codes, case.t2w)
     if anatomy.refusals and settings.checking.anatomy == "refuse":

@@ -14,6 +14,7 @@ from zonate.dataset.slices import Slices, slice_case
 from zonate.doubt import with_uncertainty
 from zonate.errors import ConfigError, StudyError
 from zonate.io.roles import is_of_absence
+from zonate.measures.axes import Gland
 from zonate.measures.clean_up import clean_up
 from zonate.measures.measure import measure
 from zonate.measures.sector_map import sector_map
@@ -55,7 +56,8 @@ class Segmenter:
 
         Raises:
             ModelError: The model cannot be read.
-            ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+            ConfigError: A setting is unknown, does not fit, or is part of what was trained; or MONAI, whose network it
+                is, is not installed.
         """
         trained = Model.load(path)
         about = model_to_json(trained, path)
@@ -94,10 +96,12 @@ class Segmenter:
         zones = self._sampled(zones, segmentation, impossible)
         uncertainty = zones.uncertainty
         stage("measuring")
+        gland = Gland.find(zones.labels, zones.codes)
         measured = measure(
             case,
             zones.labels,
             zones.codes,
+            gland=gland,
             psa_ng_ml=psa_ng_ml,
             intervals_ml=None if uncertainty is None else uncertainty.interval_ml,
         )
@@ -105,7 +109,7 @@ class Segmenter:
             zones,
             case_id=case.case_id,
             measurements=measured,
-            sectors=sector_map(zones.labels, zones.codes),
+            sectors=sector_map(zones.labels, zones.codes, gland),
             not_validated=not_validated(self.model.provenance, zones.codes),
             doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
             warnings=(*self._seen(case), *warnings, *cleaned, *measured.remarks, *zones.warnings),

@@ -23,15 +23,15 @@ class SetAside:
     reason: str
 
 
-def attempt(case_id: str, task: Callable[[], Result]) -> Result | SetAside:
-    """What the task of a case returns, or why it failed; the reason is logged."""
+def attempt(case_id: str, task: Callable[[], Result], *, kind: str = "case") -> Result | SetAside:
+    """What the task of a case, or of something of another kind, returns, or why it failed; the reason is logged."""
     try:
         return task()
     except Exception as error:  # noqa: BLE001  (whatever a native library raises ends this case alone)
-        return set_aside(case_id, why_set_aside(case_id, error))
+        return set_aside(case_id, why_set_aside(case_id, error), kind=kind)
 
 
-def set_aside(case_id: str, reason: str) -> SetAside:
+def set_aside(case_id: str, reason: str, *, kind: str = "case") -> SetAside:
     """A case that failed for that reason, which is logged."""
-    _log.warning("case %s is set aside: %s", case_id, reason)
+    _log.warning("%s %s is set aside: %s", kind, case_id, reason)
     return SetAside(reason)

@@ -19,10 +19,11 @@ def write_surfaces(folder: Path, zones: ZoneMap, settings: OutputSettings) -> di
     if not settings.surfaces:
         return left_out("surfaces", "surfaces")
     missing = {}
+    volumes_ml = zones.volumes_ml()
     for structure in STRUCTURES:
         unproven = "not-validated-" if structure in zones.not_validated else ""
         file = folder / f"{'doubtful-' if zones.doubt else ''}{unproven}{structure.lower()}.stl"
-        volume_ml = zones.volumes_ml()[structure]
+        volume_ml = volumes_ml[structure]
         if volume_ml:
             write_surface(file, zones.labels, structure_codes(structure, zones.codes) or ())
         elif volume_ml is not None:

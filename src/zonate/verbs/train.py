@@ -1,6 +1,7 @@
 """Train a model by a recipe, and resume it where it was stopped."""
 
 import logging
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from zonate.config import Settings
 from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
+from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import ConfigError
 from zonate.io.files import write_text
 from zonate.learner import Learner
@@ -40,6 +42,7 @@ def train(
     devices: int | None = None,
     nodes: int | None = None,
     cache: Cache | None = None,
+    by_hand: Items[str] = (),
     progress: Progress = silent,
 ) -> Path:
     """Learn from the training patients of a dataset; keep the model that serves the validation patients best.
@@ -56,7 +59,7 @@ def train(
 
     Args:
         dataset: What `prepare` wrote, by its folder or a URL, see `Dataset.open`. How it was read, aligned, sliced and
-            split replaces those sections of the settings.
+            split replaces those sections of the settings; a `split.fold` of its own is refused.
         run: Folder of the run.
         settings: Such as `load_recipe` gives.
         fold: The fold of cross-validation, from 0, that is left out for testing; None: the dataset's own split.
@@ -71,6 +74,8 @@ def train(
         devices: Processes a machine that there should be; None: as many as there are.
         nodes: Machines that there should be; None: as many as there are.
         cache: Where files of a URL are kept on this machine.
+        by_hand: Names of settings that a person gave, such as `alignment.method`: where the dataset has replaced one by
+            another value, a warning says so.
         progress: Told of each step, in the first process, with the losses as they were within the last second and the
             last validation Dice.
 
@@ -100,7 +105,7 @@ def train(
                 begun = Run(run, plan.dataset, plan.settings, plan.taught, learner, processes)
                 start = _begin(begun, plan.beginning, resume=resume, overwrite=overwrite)
                 if processes.first:  # of a run that is refused nothing else need be known
-                    _warn(settings, plan.dataset, plan.taught, plan.beginning)
+                    _warn(settings, by_hand, plan)
                 learn(begun, start, progress if processes.first else silent)
     return run / BEST_NAME
 
@@ -121,6 +126,11 @@ def _planned(opened: Dataset, asked: Settings, fold: int | None, init: Path | st
         opened = opened.folded(fold)
     taught = taught_by(opened)
     settings = _resolve(asked, opened)
+    if asked.split.fold not in (None, settings.split.fold):
+        raise ConfigError(
+            f"split.fold = {asked.split.fold} divides patients when a dataset is prepared, and not here: use --fold "
+            f"{asked.split.fold}, or --set split.fold=none for the dataset's own split"
+        )
     if settings.training.batch_size < processes:
         raise ConfigError(
             f"batches of {settings.training.batch_size} cannot be shared by {processes} processes, since each needs a "
@@ -160,8 +170,9 @@ def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bo
     return start
 
 
-def _warn(asked: Settings, dataset: Dataset, taught: Taught, beginning: Beginning | None) -> None:
+def _warn(asked: Settings, by_hand: Items[str], plan: _Plan) -> None:
     """Say what is allowed and may not be what was meant: other slices, terms of use, patients that are known."""
+    dataset, beginning = plan.dataset, plan.beginning
     if dataset.slicing != asked.slicing:
         _LOG.warning(
             "the dataset has slices of %d px at %g mm, the recipe %s asks for %d px at %g mm: it learns from what the "
@@ -169,7 +180,18 @@ def _warn(asked: Settings, dataset: Dataset, taught: Taught, beginning: Beginnin
             *(dataset.slicing.size_px, dataset.slicing.spacing_mm, asked.name),
             *(asked.slicing.size_px, asked.slicing.spacing_mm) * 2,
         )
-    terms = terms_of_use(taught.provenance)
+    replaced = {
+        name: values
+        for name, values in differing_settings(plan.settings, asked).items()
+        if not name.startswith("slicing.") and any(f"{name}.".startswith(f"{given}.") for given in by_hand)
+    }
+    if replaced:
+        _LOG.warning(
+            "set by hand, but settled when the dataset was prepared: %s. It learns from what the dataset has; `zonate "
+            "prepare` takes these settings",
+            in_words(replaced),
+        )
+    terms = terms_of_use(plan.taught.provenance)
     if terms is not None:
         _LOG.warning("%s", terms)
     if beginning is None:
