@@ -14,6 +14,7 @@ from benchmarks.accuracy.external_table import of_set
 from benchmarks.accuracy.figures import AI, BIASES, FIGURES, GLANDS, LEAST_DICE, Figure
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, read_longest, read_results
+from benchmarks.weights.failures import N_WORST, worst_patients
 from zonate.io.files import write_text
 from zonate.shipped import SHIPPED
 from zonate.verbs.info import shipped_model
@@ -199,14 +200,20 @@ def _failures(results: Results) -> list[str]:
         f"{_how_large(results)}. Doubt is about the gland alone; where PZ is expected to agree badly, a warning says "
         "so.",
         "",
-        f"The gland's Dice lay below {LEAST_DICE} in {found}. The worst three, by the mean Dice of gland, central "
-        "gland and PZ: the reference above, the result below.",
+        f"The gland's Dice lay below {LEAST_DICE} in {found}. The worst, by the mean Dice of gland, central gland and "
+        f"PZ: {_worst_cases(results)}; the reference above, the result below.",
         "",
         "![The worst patients of the cross-validation](pictures/model-card-failures.png)",
         "",
         "*Images: Prostate-3T (Litjens et al., The Cancer Imaging Archive 2015), zones: NCI-ISBI 2013 (Bloch et al., "
         "The Cancer Imaging Archive 2015), CC BY 3.0. Rendered by Zonate.*",
     ]
+
+
+def _worst_cases(results: Results) -> str:
+    """Whom the picture shows, by the names that it bears."""
+    cases = {row["patient_id"]: row["case_id"] for row in results.rows}
+    return ", ".join(f"{cases[patient]} ({patient})" for patient in worst_patients(results)[:N_WORST])
 
 
 def _how_large(results: Results) -> str:

@@ -246,7 +246,13 @@ def test_processes_that_none_is_left_of_are_told(tmp_path: Path, monkeypatch: py
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
     """A cluster that somebody else has started."""
-    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=logging.CRITICAL) as it:
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=2,
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else 8787, which another run of the tests may have
+        silence_logs=logging.CRITICAL,
+    ) as it:
         yield it
 
 

@@ -79,6 +79,7 @@ def test_failures_are_counted_and_named() -> None:
         "others."
     ) in text
     assert "The gland's Dice lay below 0.75 in 2 of 3 patients (p0, p1)." in text
+    assert "gland and PZ: p0 (p0), p1 (p1), p2 (p2); the reference above" in text.replace("\n", " ")
     good = card(ABOUT, some_results(), Results([], []), DAY)
     assert "The gland's Dice lay below 0.75 in none of the 7 patients." in good
 
