@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from zonate.errors import GeometryError
-from zonate.geometry import Crop, Grid, Volume, box_about, from_canonical, to_canonical
+from zonate.geometry import Crop, Grid, Volume, at_right_angles, box_about, from_canonical, skew_mm, to_canonical
 
 CANONICAL_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # columns: S up, H back, W left
 ALL_48 = [(order, signs) for order in permutations(range(3)) for signs in product((1.0, -1.0), repeat=3)]
@@ -224,3 +224,22 @@ def test_the_box_about_a_mask_is_the_least_one() -> None:
     mask[1, 2, 3] = mask[1, 4, 0] = True
     assert box_about(mask) == (slice(1, 2), slice(2, 5), slice(0, 4))
     assert box_about(mask[1]) == (slice(2, 5), slice(0, 4))
+
+
+def test_axes_are_brought_to_right_angles_about_the_first_voxel() -> None:
+    """0.1 mm aside a slice, and rows that miss 90° to the columns by 0.02 rad."""
+    affine = np.eye(4)
+    affine[:3, 0] = (0.1, 0.0, 3.0)
+    affine[:3, 1] = (0.5 * np.sin(0.02), 0.5 * np.cos(0.02), 0.0)
+    affine[:3, 2] = (0.4, 0.0, 0.0)
+    affine[:3, 3] = (5.0, 6.0, 7.0)
+    grid = Grid((4, 10, 20), affine, "1.2")
+    squared = at_right_angles(grid)
+    half = [np.sin(0.01), np.cos(0.01)]
+    np.testing.assert_allclose(squared.affine[:3, 0], (0, 0, 3.0), atol=1e-12)
+    np.testing.assert_allclose(squared.affine[:3, 1], (0.5 * half[0], 0.5 * half[1], 0), atol=1e-12)
+    np.testing.assert_allclose(squared.affine[:3, 2], (0.4 * half[1], -0.4 * half[0], 0), atol=1e-12)
+    np.testing.assert_allclose(squared.affine[:3, 3], (5.0, 6.0, 7.0))
+    assert squared.frame_of_reference == "1.2"
+    assert skew_mm(grid) == pytest.approx(np.hypot(0.3 + 9 * 0.005, 19 * 0.004), rel=1e-3)
+    assert at_right_angles(squared) is squared

@@ -75,6 +75,13 @@ class TestClassic:
         assert abs(value(found.adc) - 1000) < 2
         assert any("fitted from b-values 50, 400, 800" in warning for warning in found.warnings)
 
+    def test_a_map_fitted_from_high_b_values_is_said_to_be_low(self, tmp_path: Path) -> None:
+        found = acquire(factory.write(tmp_path, factory.t2w(4), factory.trace(6, (0.0, 1400.0))))
+        assert found.warnings[0].endswith(
+            "the ADC map was fitted from b-values 0, 1400: b 1400 is above 1000 s/mm², where the signal falls more "
+            "slowly, so that ADC comes out lower (by a tenth to a quarter)"
+        )
+
     def test_t2w_alone(self, tmp_path: Path) -> None:
         found = acquire(factory.write(tmp_path, factory.t2w(4)))
         assert (found.dwi, found.adc, found.lowest_b, found.dwi_b_value_s_mm2) == (None, None, None, None)
@@ -254,6 +261,20 @@ class TestVolumes:
         with pytest.raises(MissingSeriesError, match="volume files, which have no series numbers"):
             acquire(self.write(tmp_path, t2w=self.volume(5)), overrides={T2W: 4})
 
+    def test_rounded_axes_are_put_at_right_angles_and_sheared_ones_refused(self, tmp_path: Path) -> None:
+        affine = np.array(
+            [[0.1, 0, 0.5, -1.5], [0, 0.5, 0, -2.0], [3.0, 0, 0, 10.0], [0, 0, 0, 1]]
+        )  # 0.1 aside a slice
+        values = np.random.default_rng(0).normal(100, 10, (5, 8, 6)).astype(np.float32)
+        write_volume(tmp_path / "t2w.mha", Volume(values, Grid(values.shape, affine)))
+        grid = acquire(tmp_path).t2w.grid
+        np.testing.assert_allclose(grid.direction[:, 0], (0.0, 0.0, 1.0), atol=1e-12)
+        np.testing.assert_allclose(grid.spacing_mm, (3.0, 0.5, 0.5))
+        affine[0, 0] = 0.3
+        write_volume(tmp_path / "t2w.mha", Volume(values, Grid(values.shape, affine)))
+        with pytest.raises(CorruptSeriesError, match=r"the axes of t2w\.mha are not at right angles: .* 1\.2 mm off"):
+            acquire(tmp_path)
+
 
 class TestCase:
     @pytest.fixture(autouse=True)
@@ -321,7 +342,8 @@ class TestRealStudies:
         assert fitted is not None
         bright = read.dwi.values > 60  # below, the trace images are rounded too coarsely to fit
         assert bright.sum() > 500
-        assert np.median(np.abs(fitted.values - read.adc.values)[bright]) < 20  # of 930
+        assert np.isfinite(fitted.values[bright]).mean() > 0.98
+        assert np.nanmedian(np.abs(fitted.values - read.adc.values)[bright]) < 20  # of 930
 
     @pytest.mark.parametrize("name", ["ProstateX-0002", "ProstateX-0004"])
     def test_t2w_alone_is_valid(self, shared_data: Path, name: str) -> None:

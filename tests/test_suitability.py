@@ -45,6 +45,10 @@ def test_too_few_slices_are_refused(slices: int, said: str) -> None:
         refuse_unsuitable(case((slices, 5, 6), (3, 0.5, 0.5)))
 
 
+def test_as_few_slices_as_the_caller_takes_pass() -> None:
+    refuse_unsuitable(case((1, 5, 6), (3, 0.5, 0.5)), least_slices=1)
+
+
 def test_more_slices_than_any_prostate_needs_are_refused() -> None:
     with pytest.raises(StudyError, match="the T2W has 512 slices, and no examination of a prostate has more than 256"):
         refuse_unsuitable(case((512, 5, 6), (0.5, 0.5, 0.5)))

@@ -19,6 +19,9 @@ Shape3 = tuple[int, int, int]
 
 SAME_GRID_TOLERANCE_MM = 1e-3
 """Two grids are one where no corner lies further apart than this."""
+MOST_SKEW_MM = 0.5
+"""Axes that miss their right angles by more than this at a corner are sheared, which is no matter of rounding."""
+_AS_GOOD_AS_SQUARE_MM = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +88,11 @@ class Grid:
 
     def same_as(self, other: Self, tolerance_mm: float = SAME_GRID_TOLERANCE_MM) -> bool:
         """Whether the two have the same shape and no corner further apart than the tolerance."""
-        if self.shape != other.shape:
-            return False
-        return bool(np.linalg.norm(self.corners_mm() - other.corners_mm(), axis=1).max() <= tolerance_mm)
+        return self.shape == other.shape and self.apart_mm(other) <= tolerance_mm
+
+    def apart_mm(self, other: Self) -> float:
+        """The largest distance between a corner and the other's same corner in mm."""
+        return float(np.linalg.norm(self.corners_mm() - other.corners_mm(), axis=1).max())
 
     def same_frame_as(self, other: Self) -> bool:
         """Whether positions can be compared: the same frame of reference, or one of them unknown."""
@@ -115,6 +120,29 @@ class Volume:
     def with_values(self, values: npt.NDArray[Any]) -> "Volume":
         """Other values on the same grid."""
         return replace(self, values=values)
+
+
+def at_right_angles(grid: Grid) -> Grid:
+    """The grid with its axes at right angles, which rounded headers miss: the only kind that a NIfTI holds.
+
+    The first voxel, the planes of the slices and the distance between them stay. Rows and columns are turned by half
+    each of what they lack; slices follow each other along the normal. A grid at right angles is given back as it is.
+    """
+    slices, down, across = grid.affine[:3, :3].T
+    _, down_mm, across_mm = grid.spacing_mm
+    between, beside = down / down_mm + across / across_mm, down / down_mm - across / across_mm
+    between, beside = between / np.linalg.norm(between), beside / np.linalg.norm(beside)
+    down, across = (between + beside) / np.sqrt(2), (between - beside) / np.sqrt(2)
+    normal = np.cross(across, down)
+    affine = grid.affine.copy()
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = normal * (normal @ slices), down * down_mm, across * across_mm
+    squared = replace(grid, affine=affine)
+    return grid if squared.apart_mm(grid) < _AS_GOOD_AS_SQUARE_MM else squared
+
+
+def skew_mm(grid: Grid) -> float:
+    """How far a corner moves when the axes are brought to right angles, in mm."""
+    return at_right_angles(grid).apart_mm(grid)
 
 
 def to_canonical(volume: Volume) -> Volume:

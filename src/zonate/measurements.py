@@ -33,7 +33,7 @@ class Ellipsoid:
 
 @dataclass(frozen=True)
 class AdcStatistics:
-    """ADC over the voxels of a structure that lie in the ADC map's field of view.
+    """ADC over the voxels of a structure in which the map has a value above 0, which is what was measured.
 
     Attributes:
         mean_1e_6_mm2_s: Mean.

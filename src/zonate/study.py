@@ -7,6 +7,9 @@ from pathlib import Path
 
 from zonate.geometry import Volume
 
+LEAST_SLICES = 3
+"""Fewer are no volume: no diameter along the patient and no volume can be measured."""
+
 
 class Sequence(IntEnum):
     """The three roles; the value is the channel of every tensor."""

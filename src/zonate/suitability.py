@@ -6,9 +6,8 @@ from zonate.case import Case
 from zonate.counted import counted
 from zonate.errors import StudyError
 from zonate.geometry import Grid, to_canonical
+from zonate.study import LEAST_SLICES
 
-LEAST_SLICES = 3
-"""Fewer are no volume: no diameter along the patient and no volume can be measured."""
 MOST_SLICES = 256
 """More are no examination of a prostate, whose thinnest slices are half a millimetre, and would not fit in memory."""
 _ANISOTROPY = 1.5
@@ -16,12 +15,15 @@ _ANISOTROPY = 1.5
 _PLANES = ("axial", "coronal", "sagittal")  # by the canonical axis that slices are stacked along: S, H, W
 
 
-def refuse_unsuitable(case: Case) -> None:
+def refuse_unsuitable(case: Case, *, least_slices: int = LEAST_SLICES) -> None:
     """Refuse a case whose T2W is no axial volume, or shows nothing.
 
+    Args:
+        case: As it was read.
+        least_slices: Fewer are refused; labelled slices can be learnt from however few they are.
+
     Raises:
-        StudyError: It has fewer than three slices or more than 256, its slices are coronal or sagittal, or no two
-            voxels differ.
+        StudyError: It has fewer slices or more than 256, its slices are coronal or sagittal, or no two voxels differ.
     """
     grid = to_canonical(case.t2w).grid
     plane = acquisition_plane(grid)
@@ -29,17 +31,17 @@ def refuse_unsuitable(case: Case) -> None:
         spacing = " × ".join(f"{mm:.2f}" for mm in grid.spacing_mm)
         raise StudyError(
             f"case {case.case_id}: the slices of the T2W are {plane} (voxels of {spacing} mm from feet to head, front "
-            "to back and side to side): give an axial T2W series (--t2w NUMBER)"
+            "to back and side to side): give an axial T2W series (where a study is given, by --t2w NUMBER)"
         )
-    if grid.shape[0] < LEAST_SLICES:
+    if grid.shape[0] < least_slices:
         raise StudyError(
-            f"case {case.case_id}: the T2W has {counted(grid.shape[0], 'slice')}, and fewer than {LEAST_SLICES} are no "
+            f"case {case.case_id}: the T2W has {counted(grid.shape[0], 'slice')}, and fewer than {least_slices} are no "
             "volume: give the whole axial series"
         )
     if grid.shape[0] > MOST_SLICES:
         raise StudyError(
             f"case {case.case_id}: the T2W has {grid.shape[0]} slices, and no examination of a prostate has more than "
-            f"{MOST_SLICES}: give the axial T2W series alone (--t2w NUMBER)"
+            f"{MOST_SLICES}: give the axial T2W series alone (where a study is given, by --t2w NUMBER)"
         )
     measured = case.t2w.values[np.isfinite(case.t2w.values)]
     if measured.size == 0 or float(measured.min()) == float(measured.max()):

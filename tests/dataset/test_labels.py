@@ -3,7 +3,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from zonate.dataset.labels import combine, gland_volume_ml, map_labels, place_labels
+from zonate.dataset.labels import combine, drawn_volume_ml, gland_volume_ml, map_labels, place_labels
 from zonate.errors import GeometryError, LabelError
 from zonate.geometry import Grid, Volume
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -51,6 +51,18 @@ def test_rounding_is_forgiven_and_the_t2w_grid_is_kept() -> None:
     placed = place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), axial(), "a")
     np.testing.assert_array_equal(placed.volume.grid.affine, axial().affine)
     assert placed.notes == ()
+
+
+def test_a_label_file_with_the_rounding_that_the_t2w_is_freed_of_is_taken() -> None:
+    """NRRD holds 0.1 mm aside a slice, as the headers have it; a shear of 0.6 mm is no rounding."""
+    grid = axial((4, 3, 4))
+    affine = grid.affine.copy()
+    affine[1, 0] += 0.1
+    placed = place_labels(Volume(np.full((4, 3, 4), 7, np.uint8), Grid((4, 3, 4), affine)), grid, "a")
+    assert placed.volume.grid is grid
+    affine[1, 0] += 0.1
+    with pytest.raises(GeometryError, match=r"case a: .* a corner is 0\.60 mm off"):
+        place_labels(Volume(np.full((4, 3, 4), 7, np.uint8), Grid((4, 3, 4), affine)), grid, "a")
 
 
 def test_fewer_slices_are_put_where_they_belong() -> None:
@@ -144,3 +156,29 @@ def test_the_gland_is_counted_where_it_can_be(
     grid = Grid((1, 2, 3), np.diag([10.0, 10.0, 10.0, 1.0]))
     reference = Volume(np.array(values, dtype=np.uint8).reshape(1, 2, 3), grid)
     assert gland_volume_ml(reference, codes) == pytest.approx(expected)
+
+
+MIXED = (*ALL_ZONE_CODES, CG, WG)
+
+
+@pytest.mark.parametrize(
+    ("structure", "values", "codes", "expected"),
+    [
+        ("GLAND", [0, 1, 2, 3, 4, 5], MIXED, 5.0),  # coarse where the annotator was unsure
+        ("CENTRAL_GLAND", [0, 1, 2, 3, 4, 5], MIXED, 4.0),
+        ("PZ", [0, 1, 2, 3, 4, 5], MIXED, 1.0),
+        ("TZ", [0, 1, 2, 3, 4, 5], MIXED, None),  # there may be more of it where the central gland is drawn
+        ("TZ", [0, 1, 2, 3, 4, 0], MIXED, 1.0),
+        ("PZ", [0, 1, 2, 6, 4, 5], MIXED, None),
+        ("CENTRAL_GLAND", [0, 1, 6, 6, 0, 0], (BG, PZ, WG), None),
+        ("TZ", [0, 1, 5, 0, 0, 0], (BG, PZ, CG), None),
+        ("PZ", [0, 1, 255, 0, 0, 0], (BG, PZ, CG), 1.0),
+        ("PZ", [0, 5, 0, 0, 0, 0], (BG, PZ, CG), 0.0),
+    ],
+)
+def test_a_structure_is_counted_by_every_code_that_draws_a_part_of_it(
+    structure: str, values: list[int], codes: tuple[LabelCode, ...], expected: float | None
+) -> None:
+    grid = Grid((1, 2, 3), np.diag([10.0, 10.0, 10.0, 1.0]))
+    labels = Volume(np.array(values, dtype=np.uint8).reshape(1, 2, 3), grid)
+    assert drawn_volume_ml(labels, structure, codes) == pytest.approx(expected)

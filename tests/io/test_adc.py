@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zonate.errors import CorruptSeriesError
-from zonate.io.adc import fit_adc, fitted_b_values, in_micrometres
+from zonate.io.adc import bias_of, fit_adc, fitted_b_values, in_micrometres
 
 
 def signals(adc: float, b_values: list[float], s0: float = 1000.0) -> dict[float, npt.NDArray[np.float32]]:
@@ -19,14 +19,14 @@ def test_two_points_by_hand() -> None:
     np.testing.assert_allclose(fitted, 866.434, atol=1e-3)
 
 
-@given(adc=st.floats(0, 3500), s0=st.floats(10, 4000))
+@given(adc=st.floats(1, 3500), s0=st.floats(10, 4000))
 def test_a_mono_exponential_gives_itself(adc: float, s0: float) -> None:
     np.testing.assert_allclose(fit_adc(signals(adc, [50, 400, 800], s0)), adc, atol=0.5)
 
 
 def test_degenerate_signals() -> None:
     rising = {0.0: np.array([[[10.0, 0.0, -1.0]]], np.float32), 500.0: np.array([[[20.0, 5.0, 5.0]]], np.float32)}
-    np.testing.assert_array_equal(fit_adc(rising), [[[0.0, np.nan, np.nan]]])
+    np.testing.assert_array_equal(fit_adc(rising), [[[np.nan, np.nan, np.nan]]])
     with pytest.raises(ValueError, match="at least two"):
         fit_adc(signals(1000, [50]))
 
@@ -38,10 +38,22 @@ def test_degenerate_signals() -> None:
         ((50, 400, 800, 1400), (50, 400, 800)),
         ((0, 800), (0, 800)),
         ((0, 1400), (0, 1400)),
+        ((0, 500, 1400), (0, 500)),
+        ((0, 30, 800, 2000), (0, 30, 800)),
+        ((0, 100, 2000), (0, 100, 2000)),
+        ((50, 100, 2000), (50, 100, 2000)),
+        ((0, 100, 300), (100, 300)),
     ],
 )
 def test_which_b_values_are_fitted(b_values: tuple[float, ...], used: tuple[float, ...]) -> None:
     assert fitted_b_values(b_values) == used
+
+
+def test_a_fit_from_above_b_1000_says_that_it_is_low() -> None:
+    assert bias_of((0, 50, 1000)) == ""
+    assert bias_of((0, 1400)).startswith(
+        ": b 1400 is above 1000 s/mm², where the signal falls more slowly, so that ADC"
+    )
 
 
 @pytest.mark.parametrize(("value", "factor"), [(1200.0, 1.0), (1.2, 1e3), (0.0012, 1e6)])

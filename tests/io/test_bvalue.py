@@ -38,6 +38,27 @@ def test_inside_the_diffusion_sequence_of_a_frame() -> None:
     assert b_value_s_mm2(frame) == 700
 
 
+def test_a_frame_without_direction_is_of_b_0_if_it_has_no_value() -> None:
+    item, frame, shared = Dataset(), Dataset(), Dataset()
+    item.DiffusionDirectionality = "NONE"
+    frame.MRDiffusionSequence = Items([item])
+    factory.put_b_value(shared, 600.0, "description")
+    assert b_value_s_mm2(shared, frame) == 0
+    item.DiffusionBValue = 5.0
+    assert b_value_s_mm2(shared, frame) == 5
+    del item.DiffusionBValue
+    item.DiffusionDirectionality = "ISOTROPIC"
+    assert b_value_s_mm2(shared, frame) == 600
+
+
+def test_a_frames_own_group_comes_before_the_shared_one() -> None:
+    own, shared = Dataset(), Dataset()
+    factory.put_b_value(own, 50.0, "standard")
+    factory.put_b_value(shared, 700.0, "standard")
+    assert b_value_s_mm2(Dataset(), own, shared) == 50
+    assert b_value_s_mm2(Dataset(), Dataset(), shared) == 700
+
+
 @pytest.mark.parametrize("value", [b"800 ", b"800", b"800\0", b"800\\x"])
 def test_siemens_raw_bytes(value: bytes) -> None:
     assert b_value_s_mm2(private(0x0019, "SIEMENS MR HEADER", 0x0C, "UN", value)) == 800
@@ -87,6 +108,9 @@ def test_sequence_name(name: str, b: float | None) -> None:
     dataset = Dataset()
     dataset.SequenceName = name
     assert b_value_s_mm2(dataset) == b
+    pulse = Dataset()
+    pulse.PulseSequenceName = name
+    assert b_value_s_mm2(pulse) == b
 
 
 @pytest.mark.parametrize(

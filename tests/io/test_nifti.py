@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zonate.errors import AmbiguousSeriesError, StudyError
+from zonate.errors import AmbiguousSeriesError, GeometryError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.itk import to_itk
 from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_files, volume_shape, write_volume
@@ -117,6 +117,28 @@ def test_affine_holds_on_rereading(tmp_path: Path, angle: float, origin: tuple[f
     written = volume(angle=angle, origin_mm=origin)
     write_volume(tmp_path / "v.nii.gz", written)
     np.testing.assert_allclose(read_volume(tmp_path / "v.nii.gz").grid.affine, written.grid.affine, atol=2e-5)
+
+
+def sheared(mm: float) -> Volume:
+    """Ten slices, each so far aside of the one before."""
+    affine = np.array([[mm, 0, 0.5, -1.5], [0, 0.5, 0, -2.0], [3.0, 0, 0, 10.0], [0, 0, 0, 1]])
+    return Volume(np.arange(160, dtype=np.uint8).reshape(10, 4, 4), Grid((10, 4, 4), affine))
+
+
+def test_what_nifti_cannot_hold_is_not_written_as_nifti(tmp_path: Path) -> None:
+    for name in ("a.mha", "a.nrrd"):
+        write_volume(tmp_path / name, sheared(0.3))
+        assert read_volume(tmp_path / name).grid.same_as(sheared(0.3).grid)
+    for name in ("a.nii", "a.nii.gz"):
+        with pytest.raises(GeometryError, match=rf"^{name} cannot be written: .* a corner .* would be 2\.7\d mm off"):
+            write_volume(tmp_path / name, sheared(0.3))
+        assert not (tmp_path / name).exists()
+
+
+def test_rounding_is_written_at_right_angles(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_volume(tmp_path / "a.nii", sheared(0.004))
+    assert 0.01 < read_volume(tmp_path / "a.nii").grid.apart_mm(sheared(0.004).grid) < 0.05
+    assert capfd.readouterr().err == ""  # ITK warns where it coerces
 
 
 def test_four_dimensions_are_refused(tmp_path: Path) -> None:

@@ -56,9 +56,32 @@ class TestT2W:
         assert numbers(choose(tmp_path / "number", factory.t2w(6), factory.t2w(10))) == {T2W: 10}
 
     def test_one_that_is_aimed_at_the_prostate_comes_before_one_of_the_pelvis(self, tmp_path: Path) -> None:
-        pelvis = factory.t2w(9, slices=12, spacing_mm=(5.0, 60.0, 60.0), time="130000")
+        pelvis = factory.t2w(9, slices=6, spacing_mm=(5.0, 60.0, 60.0), time="130000")
         assert numbers(choose(tmp_path, factory.t2w(4), pelvis)) == {T2W: 4}
         assert numbers(choose(tmp_path / "alone", pelvis)) == {T2W: 9}
+
+    def test_diffusion_that_says_spin_echo_is_not_taken_for_it(self, tmp_path: Path) -> None:
+        """Philips: the b-values are series of their own, and nothing but their headers says diffusion."""
+        philips = {"vendor": "philips", "scanning": "SE", "image_type": ("ORIGINAL", "PRIMARY", "M_SE"), "slices": 7}
+        found = choose(
+            tmp_path,
+            factory.t2w(4, slices=7),
+            factory.trace(6, (0.0,), description="DWI low", **philips),
+            factory.trace(7, (1500.0,), description="DWI high", **philips),
+        )
+        assert numbers(found) == {T2W: 4, DWI: 7}
+
+    def test_a_demoted_one_is_used_and_told_where_there_is_no_other(self, tmp_path: Path) -> None:
+        found = choose(tmp_path, factory.t2w(4, extra={"ScanOptions": "FS"}))
+        assert numbers(found) == {T2W: 4}
+        assert found.warnings == [
+            "series 4, which is T2W for want of another, is with fat suppression: look at the zones"
+        ]
+
+    def test_one_that_is_given_is_taken_whatever_it_is(self, tmp_path: Path) -> None:
+        suppressed = factory.t2w(4, extra={"ScanOptions": "FS"})
+        found = choose(tmp_path, suppressed, factory.t2w(5), overrides={T2W: 4})
+        assert (numbers(found), found.reasons[0], found.warnings) == ({T2W: 4}, "given by the user", [])
 
     def test_nothing_decides(self, tmp_path: Path) -> None:
         with pytest.raises(AmbiguousSeriesError, match="give the T2W by its series number"):
@@ -134,6 +157,27 @@ class TestPairs:
         found = choose(tmp_path, factory.t2w(4), factory.trace(6, (0.0, 50.0, 800.0)))
         assert numbers(found) == {T2W: 4, DWI: 6, ADC: 6}
         assert found.roles[ADC].derived == "fitted from b-values 50, 800"
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({}, True),
+            ({"description": "eADC"}, False),
+            ({"image_type": ("ORIGINAL", "PRIMARY")}, False),
+            ({"origin_mm": (0.0, 0.0, 50.0)}, False),
+        ],
+    )
+    def test_a_derived_series_on_the_planes_of_the_dwi_may_be_the_map(
+        self, tmp_path: Path, change: dict[str, object], told: bool
+    ) -> None:
+        settings = {"description": "D_map", "image_type": ("DERIVED", "SECONDARY"), "b_values": (None,), **change}
+        found = choose(tmp_path, factory.t2w(4), factory.trace(6), factory.adc(7, **settings))
+        warning = (
+            "series 7 is derived and lies on the planes of the DWI (series 6), but nothing says that it is an ADC map: "
+            "if it is one, give it by its number as ADC"
+        )
+        assert found.warnings == ([warning] if told else [])
+        assert choose(tmp_path, factory.adc(9), overrides={ADC: 9}).warnings == []
 
     def test_one_b_value_gives_no_map(self, tmp_path: Path) -> None:
         assert numbers(choose(tmp_path, factory.t2w(4), factory.trace(6, (800.0,)))) == {T2W: 4, DWI: 6}
@@ -226,6 +270,19 @@ class TestFaults:
             with pytest.raises(CorruptSeriesError, match=f"case X: series {number}, which is {role}.*x{number}/i00"):
                 choose(tmp_path)
             file.write_bytes(kept)
+
+    def test_a_late_start_is_refused_unless_the_user_gives_the_series(self, tmp_path: Path) -> None:
+        for s in range(5):
+            factory.save(factory.classic(factory.t2w(4), s, None, s + 2), tmp_path / f"i{s}")
+        late = "file i0 is the first of the series and has instance number 2: a slice is missing"
+        with pytest.raises(CorruptSeriesError, match=f"{late}.*give it by its number as T2W to use it as it is"):
+            choose(tmp_path)
+        found = choose(tmp_path, overrides={T2W: 4})
+        assert numbers(found) == {T2W: 4}
+        assert found.warnings == [f"series 4, which is T2W, is used as it is given, but {late}"]
+        (tmp_path / "i2").unlink()
+        with pytest.raises(CorruptSeriesError, match="1 slice is missing between"):
+            choose(tmp_path, overrides={T2W: 4})
 
     def test_in_a_series_without_one_it_is_a_warning(self, tmp_path: Path) -> None:
         factory.write(tmp_path, factory.calculated(8))

@@ -1,6 +1,8 @@
 """What a series is, by its headers alone: every trap of real studies."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,10 @@ from zonate.io.dicom import scan
 from zonate.io.series import Kind, SeriesHeaders, series_of
 
 ADC_WORDS = ("DERIVED", "PRIMARY", "DIFFUSION", "ADC")
+TSE_DWI = factory.trace(
+    b_values=(1000.0,), vendor="standard", description="dw_tse", image_type=("ORIGINAL", "PRIMARY", "M_SE"),
+    scanning="SE", echo_time_ms=75.0,
+)  # fmt: skip
 
 
 def only(tmp_path: Path, plan: factory.Plan) -> SeriesHeaders:
@@ -38,7 +44,19 @@ def only(tmp_path: Path, plan: factory.Plan) -> SeriesHeaders:
         (factory.calculated(b_value=1600.0), Kind.CALCULATED, (1600,)),
         (factory.calculated(description="x", extra={"SequenceName": "*ep_b50_800"}), Kind.CALCULATED, (1000,)),
         (factory.calculated(description="", image_type=("DERIVED", "CALC_BVALUE")), Kind.CALCULATED, (1000,)),
+        # a b-value above 0 is diffusion whatever the sequence says that it is
+        (TSE_DWI, Kind.TRACE, (1000,)),
+        (replace(TSE_DWI, vendor="philips", description="DWI high", b_values=(1500.0,)), Kind.TRACE, (1500,)),
+        (replace(TSE_DWI, vendor="sequence_name"), Kind.TRACE, (1000,)),
+        (replace(TSE_DWI, b_values=(0.0,), extra={"PulseSequenceName": "DwiSE"}), Kind.TRACE, (0,)),
+        (replace(TSE_DWI, b_values=(None,), extra={"PulseSequenceName": "*ep_b800t"}), Kind.TRACE, (800,)),
+        (factory.adc(image_type=("DERIVED", "SECONDARY"), description="ADCmap", vendor="ge"), Kind.ADC, ()),
+        (factory.adc(image_type=("DERIVED", "SECONDARY"), description="ax_adc_map", vendor="ge"), Kind.ADC, ()),
+        (factory.t2w(echo_time_ms=50), Kind.T2, ()),
         # nothing that a role can use
+        (factory.t2w(echo_time_ms=49), Kind.OTHER, ()),
+        (factory.t2w(description="T2 map"), Kind.OTHER, ()),
+        (factory.t2w(image_type=("DERIVED", "PRIMARY", "M", "T2 MAP")), Kind.OTHER, ()),
         (factory.t2w(description="t2_localizer"), Kind.OTHER, ()),
         (factory.t2w(description="t2_loc sag"), Kind.OTHER, ()),
         (factory.t2w(scanning="GR", echo_time_ms=1.5, repetition_time_ms=4), Kind.OTHER, ()),
@@ -72,6 +90,35 @@ def test_planes(tmp_path: Path, orientation: tuple[float, ...], plane: str) -> N
 def test_ge_writes_b_0_into_t2w(tmp_path: Path) -> None:
     series = only(tmp_path, factory.t2w(b_values=(0.0,), vendor="ge"))
     assert (series.kind, series.b_values) == (Kind.T2, ())
+
+
+def test_a_small_number_where_ge_writes_the_b_value_is_no_diffusion(tmp_path: Path) -> None:
+    factory.write(tmp_path, factory.t2w(4, b_values=(4.0,), vendor="ge"), factory.t2w(5, b_values=(4.0,), vendor="ge"))
+    assert [series.kind for series in series_of(scan(tmp_path).frames)] == [Kind.T2, Kind.T2]
+
+
+class TestBesideDiffusion:
+    """A series that by itself is a T2 TSE, of the very pixels of one with b 1000."""
+
+    @pytest.mark.parametrize(
+        ("change", "kind", "b_values"),
+        [
+            ({}, Kind.TRACE, (0,)),
+            ({"scanning": "EP"}, Kind.TRACE, (0,)),
+            ({"b_values": (None,), "image_type": ("DERIVED", "SECONDARY")}, Kind.OTHER, ()),
+            ({"echo_time_ms": 100.0}, Kind.T2, ()),
+            ({"shape": (16, 12)}, Kind.T2, ()),
+            ({"origin_mm": (0.0, 0.0, 50.0)}, Kind.T2, ()),
+        ],
+    )
+    def test_b_0_and_maps(
+        self, tmp_path: Path, change: dict[str, Any], kind: Kind, b_values: tuple[float, ...]
+    ) -> None:
+        b_0 = replace(TSE_DWI, number=5, **{"b_values": (0.0,), "description": "low", **change})
+        factory.write(tmp_path, b_0, TSE_DWI)
+        first, second = series_of(scan(tmp_path).frames)
+        assert (first.number, first.kind, first.b_values) == (5, kind, b_values), first.why
+        assert (second.kind, second.b_values) == (Kind.TRACE, (1000,))
 
 
 def test_several_echoes_are_no_t2w(tmp_path: Path) -> None:
@@ -134,3 +181,18 @@ def test_a_trace_among_single_directions_is_used_alone(tmp_path: Path) -> None:
     volumes = by_b_value(series.frames)
     assert [len(volumes[b]) for b in (0.0, 800.0)] == [3, 3]
     assert {frame.direction for frame in volumes[800.0]} == {"isotropic"}
+
+
+def test_the_later_of_two_is_told_by_time_then_number_and_what_is_unknown_is_earliest(tmp_path: Path) -> None:
+    series = only(tmp_path, factory.t2w())
+    unknown, numbered, early, late = (
+        replace(series, time_s=time_s, number=number)
+        for time_s, number in ((None, None), (None, 7), (60.0, None), (61.0, 2))
+    )
+    assert sorted([late, early, numbered, unknown], key=lambda s: s.when) == [unknown, numbered, early, late]
+
+
+def test_three_axial_slices_are_a_volume(tmp_path: Path) -> None:
+    series = only(tmp_path, factory.t2w())
+    assert [replace(series, slices=slices).is_axial_volume for slices in (2, 3)] == [False, True]
+    assert not replace(series, plane="coronal").is_axial_volume

@@ -39,6 +39,34 @@ def test_slices_are_ordered_by_position(frames: list[Frame], order: list[int]) -
     assert ordered.grid.frame_of_reference == factory.FRAME_UID
 
 
+def test_rounded_headers_give_axes_at_right_angles(frames: list[Frame]) -> None:
+    """Cosines with three decimals, and each slice 0.1 mm aside of the one before: 0.4 mm in all."""
+    turned = (0.976, 0.0, 0.217, -0.046, 0.977, 0.208)
+    rounded = [replace(frame, orientation=turned) for frame in frames]
+    normal, across = rounded[0].normal, np.array(turned[:3])
+    rounded = [
+        replace(frame, position_mm=tuple(np.array([-40.0, 30.0, 10.0]) + 3.0 * s * normal + 0.1 * s * across))
+        for s, frame in enumerate(rounded)
+    ]
+    assert list(faults(rounded, diffusion=False)) == []
+    grid = stack(rounded).grid
+    np.testing.assert_allclose(grid.spacing_mm, (3.0, 0.5, 0.5), atol=1e-6)
+    np.testing.assert_allclose(grid.direction.T @ grid.direction, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(grid.to_mm((0, 0, 0)), (-40.0, 30.0, 10.0), atol=1e-12)
+    far = [np.linalg.norm(np.array(rounded[s].position_mm) - grid.to_mm((s, 0, 0))) for s in range(5)]
+    np.testing.assert_allclose(far, np.linalg.norm(across) * 0.1 * np.arange(5), atol=1e-3)
+
+
+def test_sheared_slices_are_a_fault(frames: list[Frame]) -> None:
+    sheared = [_moved(frame, 0.25 * s, 0.0) for s, frame in enumerate(frames)]
+    assert list(faults(sheared, diffusion=False)) == [
+        "the slices are sheared: each lies 0.25 mm aside of the normal through the one before, which makes 1.0 mm from "
+        "file x4/i001 to x4/i005, and the files of results cannot hold that: resample the series onto slices above one "
+        "another, or export it with more digits where its orientation is rounded"
+    ]
+    assert list(faults(sheared[:2], diffusion=False)) == []
+
+
 def test_figures_and_no_fault(frames: list[Frame], diffusion: list[Frame]) -> None:
     assert (slice_positions(frames), extent_mm(frames)) == (5, 15.0)
     assert (slice_positions(diffusion), extent_mm(diffusion)) == (5, 15.0)
@@ -65,6 +93,7 @@ Change = Callable[[list[Frame]], list[Frame]]
         (lambda f: [*f[:4], replace(f[4], position_mm=None)], "file x4/i005 does not say where"),
         (lambda f: [*f[:4], replace(f[4], broken="it is cut")], "file x4/i005: it is cut"),
         (lambda f: [*f[:2], _moved(f[2], 1.0, 0.0), *f[3:]], "file x4/i003 is shifted in plane by 1.0 mm"),
+        (lambda f: [*f[:4], _moved(f[4], 0.8, 0.0)], "file x4/i005 is shifted in plane by 0.8 mm"),
         (lambda f: [*f[:2], _moved(f[2], 0.0, 1.0), *f[3:]], "the slices are unevenly spaced between files"),
     ],
 )  # fmt: skip

@@ -21,9 +21,9 @@ def labels() -> Volume:
 
 
 def adc() -> Volume:
-    """0, 100, ... 1000 over PZ; 2000 over one voxel of TZ and nothing measured over the others."""
+    """100, 200, ... 1100 over PZ; 2000 over one voxel of TZ and nothing measured over the others."""
     values = np.full(GRID.shape, np.nan, dtype=np.float32)
-    values[0, 0, :11] = 100 * np.arange(11)
+    values[0, 0, :11] = 100 * np.arange(1, 12)
     values[0, 1, 0] = 2000
     return Volume(values, GRID)
 
@@ -39,17 +39,29 @@ CASE = Case("c", T2W, adc=adc(), alignment=record("bspline", 0.5))
 def test_mean_and_tenth_percentile_by_hand() -> None:
     statistics, missing = adc_statistics(CASE, labels(), ALL_ZONE_CODES)
     pz = statistics["PZ"]
-    assert (pz.mean_1e_6_mm2_s, pz.percentile_10_1e_6_mm2_s, pz.coverage) == (500.0, 100.0, 1.0)
-    gland = statistics["GLAND"]  # 0 … 1000 and 2000: 7500 over twelve of fifteen voxels
-    assert gland.mean_1e_6_mm2_s == pytest.approx(625.0)
-    assert gland.percentile_10_1e_6_mm2_s == pytest.approx(110.0)
+    assert (pz.mean_1e_6_mm2_s, pz.percentile_10_1e_6_mm2_s, pz.coverage) == (600.0, 200.0, 1.0)
+    gland = statistics["GLAND"]  # 100 … 1100 and 2000: 8600 over twelve of fifteen voxels
+    assert gland.mean_1e_6_mm2_s == pytest.approx(8600 / 12)
+    assert gland.percentile_10_1e_6_mm2_s == pytest.approx(210.0)
     assert gland.coverage == pytest.approx(0.8)
     assert missing == {
-        "adc.TZ": "only 25% of it lies in the ADC map's field of view",
+        "adc.TZ": "the ADC map has values above 0 in only 25% of it",
         "adc.DPU": "nothing of it was found",
         "adc.AFS": "nothing of it was found",
-        "adc.CENTRAL_GLAND": "only 25% of it lies in the ADC map's field of view",
+        "adc.CENTRAL_GLAND": "the ADC map has values above 0 in only 25% of it",
     }
+
+
+def test_what_the_scanner_did_not_compute_is_no_measurement() -> None:
+    """Zeros in three of eleven voxels, of a tissue that is 1500 everywhere."""
+    values = np.full(GRID.shape, 1500, dtype=np.float32)
+    values[0, 0, [2, 5, 8]] = (0, 0, -1)
+    pz = adc_statistics(replace(CASE, adc=Volume(values, GRID)), labels(), ALL_ZONE_CODES)[0]["PZ"]
+    assert (pz.mean_1e_6_mm2_s, pz.percentile_10_1e_6_mm2_s, pz.coverage) == (1500.0, 1500.0, 8 / 11)
+    values[0, 0, :6] = 0
+    assert adc_statistics(replace(CASE, adc=Volume(values, GRID)), labels(), ALL_ZONE_CODES)[1]["adc.PZ"] == (
+        "the ADC map has values above 0 in only 36% of it"
+    )
 
 
 def test_a_few_voxels_have_no_figures() -> None:

@@ -97,7 +97,7 @@ def test_adc_that_covers_a_part_of_a_structure_is_said() -> None:
     table = volume_table(zones(measurements=measured))
     assert table.rows[1].cells[-2:] == ("1500", "1101")
     assert table.rows[0].cells[-2:] == ("–", "–")
-    assert "ADC, peripheral zone (PZ): 80% of it lies in the map's field of view." in table.notes
+    assert "ADC, peripheral zone (PZ): the map has values above 0 in 80% of it." in table.notes
 
 
 def test_the_key_figures_of_a_whole_result() -> None:

@@ -84,6 +84,7 @@ def test_ge_adds_a_thousand_million(read: Read) -> None:
 def test_philips_holds_a_float_and_needs_the_slope(read: Read) -> None:
     images = read("philips", "trace")
     assert [image[0x2001, 0x1003].value for image in images[::2]] == [0.0, 400.0, 800.0]
+    assert images[0].ScanningSequence == "SE"
     assert images[0].RescaleSlope == 1.25
     assert (images[0].pixel_array == 80).all()  # 80 · 1.25 = 100
 

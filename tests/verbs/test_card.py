@@ -63,6 +63,11 @@ def test_a_set_that_only_chose_the_epoch_restricts_the_model_too() -> None:
     only_chose = "1 case that only chose the epoch"
     assert f"- **B**, CC BY-NC 4.0: 2 patients, 1 case, {only_chose}; labels {labels}, WHOLE_GLAND" in lines
     assert f"- **C**, ours: 1 patient, {only_chose}; labels {labels}" in lines
+    named = (
+        "The model file names its patients as the manifest does (`patient_id`): use pseudonyms there before "
+        "you share it."
+    )
+    assert f"**{named}**" in lines
 
 
 def test_a_model_that_names_no_sources_is_judged_by_its_licences() -> None:

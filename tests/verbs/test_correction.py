@@ -41,6 +41,27 @@ def test_a_correction_read_from_its_volume_is_the_seg(source: SourceImages, tmp_
     assert np.array_equal(drawn, corrected)
 
 
+def test_a_correction_on_rounded_headers_is_written(tmp_path: Path) -> None:
+    """Cosines with three decimals, as some exports have them, move a corner by more than a hundredth of a mm."""
+    turn = [round(x, 3) for x in _turned()]
+    source = t2w_source(tmp_path / "study", extra={"ImageOrientationPatient": turn}, orientation=_turned())
+    write_source(tmp_path / "source.json", source)
+    (tmp_path / "zones.json").write_text(json.dumps(ABOUT), encoding="utf-8")
+    write_volume(tmp_path / "zones.nii.gz", on_source(source, zones_in(source)))
+    write_corrected_seg(read_volume(tmp_path / "zones.nii.gz"), tmp_path / "zones.edited.seg.dcm")
+    seg = pydicom.dcmread(tmp_path / "zones.edited.seg.dcm")
+    plane = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+    assert [float(x) for x in plane.ImageOrientationPatient] == turn
+
+
+def _turned() -> tuple[float, ...]:
+    """12.3° about the patient's left-right axis, then 4.6° about the front-back axis."""
+    a, b = np.deg2rad(12.3), np.deg2rad(4.6)
+    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    return tuple(float(x) for x in (about_y @ about_x)[:, :2].T.ravel())
+
+
 def test_that_nothing_is_there_can_be_said(source: SourceImages, tmp_path: Path) -> None:
     nothing = on_source(source, np.zeros(source.grid.shape, dtype=np.uint8))
     write_corrected_seg(nothing, tmp_path / "empty.seg.dcm")

@@ -125,12 +125,17 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     through = HEADER if moved is None else displacement_transform(moved, t2w.grid)
     return Alignment(
         dwi=None if acquisition.dwi is None else resample(acquisition.dwi, t2w.grid, through),
-        adc=None if acquisition.adc is None else resample(acquisition.adc, t2w.grid, through),
+        adc=None if acquisition.adc is None else resample(_computed(acquisition.adc), t2w.grid, through),
         record=AlignmentRecord(chosen.name, reason, registered_on, similarity, figures, seconds),
         transforms={} if moved is None else {TRANSFORM_FILE: transform_text(chosen.transform)},
         displacement_mm=moved,
         warnings=tuple(warnings),
     )
+
+
+def _computed(adc: Volume) -> Volume:
+    """An ADC map with NaN where the scanner computed none and wrote 0, which neighbours would be mixed with."""
+    return adc.with_values(np.where(adc.values > 0, adc.values, np.float32(np.nan)))
 
 
 def _figures(candidates: list[Candidate], chosen: Candidate | None, t2w: Volume) -> dict[str, float]:

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.errors import GeometryError, LabelError
-from zonate.geometry import Grid, Volume, from_canonical, to_canonical
-from zonate.zones import GLAND, ZONES_OF_CODE, LabelCode, drawn_within
+from zonate.geometry import MOST_SKEW_MM, Grid, Volume, from_canonical, skew_mm, to_canonical
+from zonate.zones import STRUCTURES, ZONES_OF_CODE, LabelCode, codes_within, drawn_within, straddling_codes
 
 LABEL_GRID_TOLERANCE_MM = 0.05
 """How far rounding may move a corner of a label file: NIfTI keeps its affine in 32 bits and NRRD in decimal digits,
 which shifts the far corner of a 384×384 volume by up to some hundredths of a millimetre, a tenth of a pixel."""
-
 
 LENIENT_GRID_MM = 15.0
 """How far a label header known to be careless may put a corner off; direction cosines off by 0.06 come to about 11."""
@@ -68,10 +67,19 @@ def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = Fal
     return Placed(Volume(from_canonical(values, t2w), t2w), told, notes)
 
 
+def tolerance_mm(labels: Grid) -> float:
+    """How far a corner of a label file may lie from the T2W's.
+
+    Beside LABEL_GRID_TOLERANCE_MM what the file's own axes miss of right angles: it may follow the T2W's headers with
+    their rounding, which the T2W's grid is freed of.
+    """
+    return LABEL_GRID_TOLERANCE_MM + min(skew_mm(labels), MOST_SKEW_MM)
+
+
 def _check_place(found: Grid, wanted: Grid, case_id: str, *, lenient: bool) -> tuple[str, ...]:
     """Notes on labels of the T2W's shape; none where their corners lie on the T2W's."""
-    apart_mm = float(np.linalg.norm(found.corners_mm() - wanted.corners_mm(), axis=1).max())
-    if apart_mm <= LABEL_GRID_TOLERANCE_MM:
+    apart_mm = found.apart_mm(wanted)
+    if apart_mm <= tolerance_mm(found):
         return ()
     same_spacing = np.allclose(found.spacing_mm, wanted.spacing_mm, rtol=_SAME_SPACING)
     if lenient and same_spacing and apart_mm <= LENIENT_GRID_MM:
@@ -97,7 +105,7 @@ def _slices_among(found: Grid, wanted: Grid, case_id: str) -> npt.NDArray[np.int
         exact = placed.copy()
         exact[..., 0] = slices[:, None]
         apart_mm = float(np.linalg.norm((index - exact) * wanted.spacing_mm, axis=-1).max())
-        if apart_mm <= LABEL_GRID_TOLERANCE_MM and slices.min() >= 0 and slices.max() < wanted.shape[0]:
+        if apart_mm <= tolerance_mm(found) and slices.min() >= 0 and slices.max() < wanted.shape[0]:
             return slices
     raise GeometryError(
         f"case {case_id}: the labels do not lie on the T2W grid: {_size(found)} voxels (slices × rows × "
@@ -174,10 +182,28 @@ def gland_volume_ml(reference: Volume, codes: tuple[LabelCode, ...]) -> float | 
         0 where nothing of it is drawn; None where these codes leave out a zone of the gland, or where something
         was not annotated.
     """
-    members = [code for code in codes if ZONES_OF_CODE[code] <= GLAND]
-    if drawn_within(GLAND, codes) != GLAND or (reference.values == LabelCode.NOT_ANNOTATED).any():
+    if (reference.values == LabelCode.NOT_ANNOTATED).any():
         return None
-    return int(np.isin(reference.values, members).sum()) * reference.grid.voxel_volume_ml
+    return drawn_volume_ml(reference, "GLAND", codes)
+
+
+def drawn_volume_ml(labels: Volume, structure: str, codes: tuple[LabelCode, ...]) -> float | None:
+    """Volume of a structure as an annotator drew it, by counting voxels of every code that draws a part of it.
+
+    Args:
+        labels: Label codes (S, H, W) uint8; a voxel that nobody annotated counts as not of the structure.
+        structure: A key of STRUCTURES.
+        codes: Those that the annotator could have drawn; unlike a model's they may overlap.
+
+    Returns:
+        0 where nothing of it is drawn; None where these codes leave out a zone of it, or where one is drawn that stands
+        for zones of it and for others.
+    """
+    counts = np.bincount(labels.values.ravel(), minlength=256)
+    left_out = drawn_within(STRUCTURES[structure], codes) != STRUCTURES[structure]
+    if left_out or any(counts[code] for code in straddling_codes(structure, codes)):
+        return None
+    return sum(int(counts[code]) for code in codes_within(structure, codes)) * labels.grid.voxel_volume_ml
 
 
 def _size(grid: Grid) -> str:

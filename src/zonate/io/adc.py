@@ -12,6 +12,8 @@ FIT_B_VALUES_S_MM2 = (50.0, 1000.0)
 
 Source: PI-RADS v2.1, section III.B: lowest b-value 50 to 100, highest for the ADC map 800 to 1000 s/mm².
 """
+_LOWEST_TOP_S_MM2 = 400.0
+"""A fit whose highest b-value is lower is of blood flow and noise: a higher one is the lesser evil."""
 _PLAUSIBLE = (300.0, 4000.0)
 """Medians of the pelvis's tissue in 1e-6 mm²/s beyond these are reported: muscle is about 1200, urine about 3000."""
 _SCALES: tuple[tuple[float, float, str], ...] = (
@@ -23,10 +25,27 @@ _SCALES: tuple[tuple[float, float, str], ...] = (
 
 
 def fitted_b_values(b_values: tuple[float, ...]) -> tuple[float, ...]:
-    """Which b-values the fit uses: those in FIT_B_VALUES_S_MM2 where they are at least two, else all of them."""
+    """Which b-values the fit uses: those in FIT_B_VALUES_S_MM2 where they are at least two.
+
+    Else those up to its highest, from 0 on; where these are not two either, or all lie low and there are higher ones,
+    all of them: `bias_of` says what that does.
+    """
     low, high = FIT_B_VALUES_S_MM2
-    inside = tuple(b for b in b_values if low <= b <= high)
-    return inside if len(inside) > 1 else b_values
+    for lowest in (low, 0.0):
+        inside = tuple(b for b in b_values if lowest <= b <= high)
+        if len(inside) > 1 and (max(inside) >= _LOWEST_TOP_S_MM2 or max(b_values) <= high):
+            return inside
+    return b_values
+
+
+def bias_of(fitted: tuple[float, ...]) -> str:
+    """What a warning adds of b-values above those of FIT_B_VALUES_S_MM2; empty where there are none."""
+    if max(fitted) <= FIT_B_VALUES_S_MM2[1]:
+        return ""
+    return (
+        f": b {max(fitted):g} is above {FIT_B_VALUES_S_MM2[1]:g} s/mm², where the signal falls more slowly, so that "
+        "ADC comes out lower (by a tenth to a quarter)"
+    )
 
 
 def fit_adc(signals: Mapping[float, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
@@ -36,7 +55,7 @@ def fit_adc(signals: Mapping[float, npt.NDArray[np.float32]]) -> npt.NDArray[np.
         signals: From b-value in s/mm² to trace-weighted intensities (S, H, W) of one scale; at least two.
 
     Returns:
-        (S, H, W) float32 in 1e-6 mm²/s; 0 where the signal rises with b, NaN where a signal is not positive.
+        (S, H, W) float32 in 1e-6 mm²/s; NaN where the signal does not fall with b, or a signal is not positive.
 
     Raises:
         ValueError: Fewer than two b-values.
@@ -51,7 +70,7 @@ def fit_adc(signals: Mapping[float, npt.NDArray[np.float32]]) -> npt.NDArray[np.
     for value, weight in zip(b, weights, strict=True):
         signal = signals[float(value)].astype(np.float64)
         adc += weight * np.log(np.where(signal > 0, signal, np.nan))
-    return np.maximum(adc * 1e6, 0.0).astype(np.float32)
+    return np.where(adc > 0, adc * 1e6, np.nan).astype(np.float32)
 
 
 def in_micrometres(

@@ -13,26 +13,27 @@ _DESCRIPTION = re.compile(r"(?<![a-z0-9])b[ =_-]{0,2}(\d{1,5})(?![\d.])", re.IGN
 _SEVERAL_IN_ONE = re.compile(r"(?<![a-z0-9])b[ =]?\d+(?:[-_,/]+b?\d{1,5}(?![a-z0-9.]))+", re.IGNORECASE)
 
 
-def b_value_s_mm2(header: Any, frame: Any = None) -> float | None:
+def b_value_s_mm2(header: Any, *groups: Any) -> float | None:
     """The b-value in s/mm², by the first of these that says one.
 
     (0018,9087), also inside the frame's (0018,9117); Siemens (0019,100C), also as raw bytes; GE
-    (0043,1039), first value modulo 1e9; Philips (2001,1003); a SequenceName such as `*ep_b800t`; a
-    SeriesDescription such as `b800` or `b=1400`, if it names one value only.
+    (0043,1039), first value modulo 1e9; Philips (2001,1003); DiffusionDirectionality NONE, which means 0;
+    a SequenceName or PulseSequenceName such as `*ep_b800t`; a SeriesDescription such as `b800` or
+    `b=1400`, if it names one value only.
 
     Args:
         header: The data set of the instance.
-        frame: The functional groups of one frame (a mapping or a data set), for an enhanced object.
+        groups: The functional groups of one frame, its own before the shared ones, for an enhanced object.
 
     Returns:
         None where nothing says a value.
     """
-    rules: tuple[Callable[[Any], float | None], ...] = (_standard, _siemens, _ge, _philips)
-    found = (rule(source) for rule in rules for source in (header, frame) if source is not None)
+    rules: tuple[Callable[[Any], float | None], ...] = (_standard, _siemens, _ge, _philips, _undirected)
+    found = (rule(source) for rule in rules for source in (header, *groups))
     by_tag = next((value for value in found if value is not None), None)
     if by_tag is not None:
         return by_tag
-    by_sequence = _from_sequence_name(str(header.get("SequenceName") or ""))
+    by_sequence = _from_sequence_name(str(header.get("SequenceName") or header.get("PulseSequenceName") or ""))
     if by_sequence is not None:
         return by_sequence
     return b_value_in_description(str(header.get("SeriesDescription") or ""))
@@ -106,6 +107,12 @@ def _philips(source: Any) -> float | None:
         number = float(struct.unpack("<f", value)[0])
         return number if 0 <= number < 1e5 else None
     return _number(value)
+
+
+def _undirected(source: Any) -> float | None:
+    """A frame without diffusion weighting need not give the value."""
+    said = [source, *(source.get("MRDiffusionSequence") or [])]
+    return 0.0 if any(item.get("DiffusionDirectionality") == "NONE" for item in said) else None
 
 
 def _from_sequence_name(name: str) -> float | None:

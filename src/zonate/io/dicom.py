@@ -35,7 +35,8 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 _KEYWORDS = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate",
     "AcquisitionDate", "AcquisitionDateTime", "SeriesTime", "AcquisitionTime", "Modality", "SeriesDescription",
-    "PatientName", "PatientID", "ScanningSequence", "SequenceName", "PulseSequenceName", "SliceThickness",
+    "PatientName", "PatientID", "ScanningSequence", "ScanOptions", "MRAcquisitionType", "SequenceName",
+    "PulseSequenceName", "SpectrallySelectedSuppression", "SliceThickness",
     "RepetitionTime", "EchoTime", "SpacingBetweenSlices", "EchoPulseSequence", "EchoPlanarPulseSequence",
     "DiffusionBValue", "DiffusionDirectionality", "MRDiffusionSequence", "StudyInstanceUID", "SeriesInstanceUID",
     "SeriesNumber", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
@@ -43,7 +44,7 @@ _KEYWORDS = (
     "BitsAllocated", "RescaleIntercept", "RescaleSlope", "RealWorldValueMappingSequence",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
-_PRIVATE = {0x0019: (0x0C, 0x0D), 0x0043: (0x30, 0x39), 0x2001: (0x03, 0x04), 0x2005: (0x0E,)}
+_PRIVATE = {0x0019: (0x0C, 0x0D), 0x0043: (0x30, 0x39), 0x2001: (0x03, 0x04, 0x13, 0x20), 0x2005: (0x0E,)}
 _TAGS: list[BaseTag] = [  # made once: pydicom would look every keyword up again for every file
     *map(Tag, _KEYWORDS),
     *(Tag(group, block) for group in _PRIVATE for block in range(0x10, 0x14)),

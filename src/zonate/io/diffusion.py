@@ -4,18 +4,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from zonate.errors import AmbiguousSeriesError
 from zonate.io.adc import fitted_b_values
-from zonate.io.series import Kind, SeriesHeaders
-from zonate.io.stacks import end_corners_mm
+from zonate.io.series import Kind, SeriesHeaders, lie_together
 from zonate.settings.data import ReadingSettings
 from zonate.study import Sequence
-
-_SAME_PLACE_MM = 0.2
-_LEAST_SLICES = 3
 
 
 class Chosen(NamedTuple):
@@ -56,7 +49,7 @@ def choose_diffusion(
     Raises:
         AmbiguousSeriesError: Nothing decides between two pairs.
     """
-    usable = [s for s in series if s.plane == "axial" and s.slices >= _LEAST_SLICES]
+    usable = [s for s in series if s.is_axial_volume]
     traces = [s for s in usable if s.kind is Kind.TRACE and s.b_values[-1] > 0]
     maps = [s for s in usable if s.kind is Kind.ADC]
     calculated = [s for s in usable if s.kind is Kind.CALCULATED]
@@ -69,7 +62,7 @@ def choose_diffusion(
     pairs = _pairs(traces, maps) or _pairs(calculated, maps)
     pair = _best(pairs, t2w, case) if pairs else None
     if pair is None:
-        lone = max(maps, key=_when, default=None)
+        lone = max(maps, key=lambda s: s.when, default=None)
         return {} if lone is None else {Sequence.ADC: Chosen(lone, "the ADC map; no diffusion series is its source")}
     adc = given_adc if given_adc is not None and given_adc.kind is not Kind.TRACE else pair.adc
     dwi = _dwi(pair, calculated, given_dwi, settings)
@@ -88,7 +81,7 @@ def lower_b_series(dwi: SeriesHeaders, series: Items[SeriesHeaders]) -> SeriesHe
     """
     if dwi.kind is not Kind.TRACE or len(dwi.b_values) != 1:
         return None
-    lower = [s for s in series if s.kind is Kind.TRACE and s.b_values[0] < dwi.b_values[0] and _together(dwi, s)]
+    lower = [s for s in series if s.kind is Kind.TRACE and s.b_values[0] < dwi.b_values[0] and lie_together(dwi, s)]
     return min(lower, key=lambda s: (s.b_values[0], *_apart(dwi, s)), default=None)
 
 
@@ -96,14 +89,14 @@ def _pairs(sources: Items[SeriesHeaders], maps: Items[SeriesHeaders]) -> list[_P
     """Every map with its nearest source; sources without a map by themselves only where no map found one."""
     nearest: dict[int, list[SeriesHeaders]] = {}
     for adc in maps:
-        fitting = [i for i, source in enumerate(sources) if _together(source, adc)]
+        fitting = [i for i, source in enumerate(sources) if lie_together(source, adc)]
         if fitting:
             home = min(
                 fitting, key=lambda i: (*_apart(sources[i], adc), -len(sources[i].b_values), -_highest(sources[i]))
             )
             nearest.setdefault(home, []).append(adc)
     pairs = [
-        _Pair(sources[i], min(adcs, key=lambda adc: (*_apart(sources[i], adc), *(-x for x in _when(adc)))))
+        _Pair(sources[i], min(adcs, key=lambda adc: (*_apart(sources[i], adc), *(-x for x in adc.when))))
         for i, adcs in nearest.items()
     ]
     return pairs or [_Pair(source, None) for source in sources]
@@ -112,7 +105,7 @@ def _pairs(sources: Items[SeriesHeaders], maps: Items[SeriesHeaders]) -> list[_P
 def _best(pairs: Items[_Pair], t2w: SeriesHeaders | None, case: str) -> _Pair:
     def rank(pair: _Pair) -> tuple[float, ...]:
         same_frame = t2w is not None and t2w.frame_of_reference == pair.source.frame_of_reference
-        return (len(pair.source.b_values), same_frame, *_when(pair.source))
+        return (len(pair.source.b_values), same_frame, *pair.source.when)
 
     best = max(pairs, key=rank)
     if sum(rank(pair) == rank(best) for pair in pairs) > 1:
@@ -137,9 +130,9 @@ def _dwi(
         return Chosen(source, f"{user}used as it is, its b-value is unknown")
     highest = source.b_values[-1]
     lowest_useful = settings.lowest_diffusion_b_value_s_mm2
-    beside = [s for s in calculated if _together(source, s) and _highest(s) >= lowest_useful]
+    beside = [s for s in calculated if lie_together(source, s) and _highest(s) >= lowest_useful]
     if highest < lowest_useful and given is None and beside:
-        best = max(beside, key=lambda s: (-_apart(source, s)[0], _highest(s), _when(s)))
+        best = max(beside, key=lambda s: (-_apart(source, s)[0], _highest(s), s.when))
         why = f"calculated b {_highest(best):g}: {source.label} has no acquired b-value from {lowest_useful:g} on"
         return Chosen(best, why, _highest(best), _BY_SCANNER)
     values = ", ".join(f"{b:g}" for b in source.b_values)
@@ -160,28 +153,8 @@ def _adc(
     if measured.kind is Kind.TRACE and len(used) > 1:
         text = f"fitted from b-values {', '.join(f'{b:g}' for b in used)}"
         return Chosen(measured, f"{text}, as no ADC map belongs to {measured.label}", None, text)
-    lone = max(maps, key=_when, default=None)
+    lone = max(maps, key=lambda s: s.when, default=None)
     return None if lone is None else Chosen(lone, f"the only ADC map, though not of the geometry of {source.label}")
-
-
-def _together(one: SeriesHeaders, other: SeriesHeaders) -> bool:
-    """Whether two series have the same geometry and frame of reference; slices that one lacks do not matter."""
-    if one.frame_of_reference != other.frame_of_reference:
-        return False
-    if one.frames[0].shape != other.frames[0].shape:
-        return False
-    a, b = (_corners(s) for s in (one, other))
-    if a is None or b is None:
-        return False
-    step = 1.5 * max(one.extent_mm / max(one.slices, 1), other.extent_mm / max(other.slices, 1))
-    ends = np.linalg.norm(a - b, axis=-1)  # (first and last slice, corner)
-    return bool((ends <= _SAME_PLACE_MM).all(axis=1).any() and ends.max() <= max(step, _SAME_PLACE_MM))
-
-
-def _corners(series: SeriesHeaders) -> npt.NDArray[np.float64] | None:
-    """(2, 3, 3): three corners of the first and the last slice; None where the headers give no geometry."""
-    frames = [frame for frame in series.frames if frame.placed and frame.plane == series.plane]
-    return end_corners_mm(frames) if frames else None
 
 
 def _apart(one: SeriesHeaders, other: SeriesHeaders) -> tuple[float, float]:
@@ -193,10 +166,3 @@ def _apart(one: SeriesHeaders, other: SeriesHeaders) -> tuple[float, float]:
 
 def _highest(series: SeriesHeaders) -> float:
     return series.b_values[-1] if series.b_values else 0.0
-
-
-def _when(series: SeriesHeaders) -> tuple[float, float]:
-    return (
-        -np.inf if series.time_s is None else series.time_s,
-        -np.inf if series.number is None else float(series.number),
-    )

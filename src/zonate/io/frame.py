@@ -40,6 +40,9 @@ class Frame:
         repetition_time_ms: None where there is none.
         spin_echo: The sequence is of the spin-echo family.
         echo_planar: It is echo-planar.
+        diffusion_sequence: The scanner's name of the sequence says diffusion.
+        fat_suppressed: Fat is suppressed, by its frequency or by an inversion.
+        dimensions: `2D` or `3D`, as it was acquired; empty where nothing is said.
         sequence_name: As the scanner names it.
         slope: Stored value to the scanner's unit.
         intercept: Likewise.
@@ -73,6 +76,9 @@ class Frame:
     spin_echo: bool
     echo_planar: bool
     sequence_name: str
+    diffusion_sequence: bool = False
+    fat_suppressed: bool = False
+    dimensions: str = ""
     slope: float = 1.0
     intercept: float = 0.0
     diffusion_scale: float = 1.0

@@ -10,6 +10,7 @@ from zonate.io.frame import Frame
 
 _ADC_UNITS = {"um2/s": 1.0, "10-6.mm2/s": 1.0, "10*-6.mm2/s": 1.0, "10-3.mm2/s": 1e3, "10*-3.mm2/s": 1e3, "mm2/s": 1e6}
 """UCUM codes of diffusion coefficients, in 1e-6 mm²/s."""
+_PHILIPS = "Philips Imaging DD 001"
 
 
 def frames_of(header: Any, file: Path, name: str, broken: str) -> Iterator[Frame]:
@@ -56,8 +57,7 @@ class _Groups:
         return None
 
     def b_value(self) -> float | None:
-        values = (b_value_s_mm2(self._header, groups) for groups in self._groups)
-        return next((v for v in values if v is not None), b_value_s_mm2(self._header))
+        return b_value_s_mm2(self._header, *self._groups)
 
     def private(self, group: int, creator: str, element: int) -> Any:
         for groups in [*self._groups, self._header]:
@@ -98,8 +98,11 @@ def _frame(header: Any, groups: _Groups, file: Path, name: str, index: int, brok
         echo_time_ms=echo_time,
         repetition_time_ms=_float(groups.value("MRTimingAndRelatedParametersSequence", "RepetitionTime")),
         spin_echo=_is_spin_echo(header),
-        echo_planar=_is_echo_planar(header),
+        echo_planar=_is_echo_planar(header, groups),
         sequence_name=_text(header.get("SequenceName") or header.get("PulseSequenceName")),
+        diffusion_sequence=_is_diffusion_sequence(header, groups),
+        fat_suppressed=_is_fat_suppressed(header, groups),
+        dimensions=_text(header.get("MRAcquisitionType")).upper(),
         slope=slope,
         intercept=intercept,
         diffusion_scale=_float(groups.private(0x2005, "Philips MR Imaging DD 001", 0x0E)) or 1.0,
@@ -116,7 +119,7 @@ def _direction(groups: _Groups, image_type: list[str]) -> str:
     said = (said or _text(groups.private(0x0019, "SIEMENS MR HEADER", 0x0D))).lower()
     if said in ("isotropic", "none", "directional"):
         return said
-    philips = _text(groups.private(0x2001, "Philips Imaging DD 001", 0x04)).upper()
+    philips = _text(groups.private(0x2001, _PHILIPS, 0x04)).upper()
     if philips:
         return "isotropic" if philips.startswith("I") else "directional"
     ge = _int(_first(groups.private(0x0043, "GEMS_PARM_01", 0x30)))
@@ -142,8 +145,30 @@ def _is_spin_echo(header: Any) -> bool:
     return "SE" in classic or "SPIN" in _words(header.get("EchoPulseSequence"))
 
 
-def _is_echo_planar(header: Any) -> bool:
-    return "EP" in _words(header.get("ScanningSequence")) or _text(header.get("EchoPlanarPulseSequence")) == "YES"
+def _is_echo_planar(header: Any, groups: _Groups) -> bool:
+    """Philips may say SE, and tell an echo-planar sequence by an EPI factor above 1 alone."""
+    if "EP" in _words(header.get("ScanningSequence")) or _text(header.get("EchoPlanarPulseSequence")) == "YES":
+        return True
+    factor = groups.private(0x2001, _PHILIPS, 0x13)
+    if isinstance(factor, bytes) and len(factor) == 4:
+        factor = int.from_bytes(factor, "little", signed=True)
+    return (_int(factor) or 0) > 1
+
+
+def _is_diffusion_sequence(header: Any, groups: _Groups) -> bool:
+    """Such as `DwiSE`, in Philips's scanning technique or in PulseSequenceName."""
+    names = (header.get("SequenceName"), header.get("PulseSequenceName"), groups.private(0x2001, _PHILIPS, 0x20))
+    return any(_text(name).lower().startswith("dwi") for name in names)
+
+
+def _is_fat_suppressed(header: Any, groups: _Groups) -> bool:
+    return bool(
+        "FS" in _words(header.get("ScanOptions"))
+        or "IR" in _words(header.get("ScanningSequence"))
+        or _text(groups.value("MRModifierSequence", "InversionRecovery")) == "YES"
+        or _text(groups.value("MRModifierSequence", "SpectrallySelectedExcitation")) == "WATER"
+        or _text(header.get("SpectrallySelectedSuppression")).startswith("FAT")
+    )
 
 
 def _time_s(header: Any, groups: _Groups) -> float | None:

@@ -6,17 +6,20 @@ import os
 import re
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from zonate.errors import AmbiguousSeriesError, StudyError
-from zonate.geometry import Volume
+from zonate.errors import AmbiguousSeriesError, GeometryError, StudyError
+from zonate.geometry import Grid, Volume, at_right_angles
 from zonate.io.files import atomic_path
 from zonate.io.itk import from_itk, to_itk
+from zonate.io.nifti_place import HELD_WITHIN_MM, check_place, is_nifti, with_squared_sform
 from zonate.io.walk import files_under
 from zonate.study import Sequence
 
@@ -30,6 +33,7 @@ _MOST_FILES = 10_000
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 _HEADERS = (".mhd", ".nhdr")
 _NOTE_BYTES = 79
+_Read = TypeVar("_Read")
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
     Sequence.DWI: ("dwi", "hbv"),
@@ -48,14 +52,14 @@ def read_volume(path: Path, component: int | None = None) -> Volume:
         Values (S, H, W) on their grid, without a frame of reference (these formats have none).
 
     Raises:
-        StudyError: The file does not exist, cannot be read, or has not that form.
+        StudyError: The file does not exist, cannot be read, or has not that form; or it is a NIfTI that does not say
+            where it lies, or not in one way (`zonate.io.nifti_place`).
     """
     shape = volume_shape(path, component)
-    raw = _raw_nifti(path) if path.name.lower().endswith((".nii", ".nii.gz")) else None
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError:
-        raise StudyError(f"{path.name} cannot be read: it is truncated or corrupt, fetch it again") from None
+    raw = _raw_nifti(path) if is_nifti(path) else None
+    image = _by_itk(path, sitk.ReadImage, raw)
+    if image is None:
+        raise StudyError(f"{path.name} cannot be read: it is truncated or corrupt, fetch it again")
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise StudyError(f"{path.name} has {image.GetNumberOfComponentsPerPixel()} values a voxel: give one volume")
     if image.GetDimension() == 4:
@@ -80,12 +84,9 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
             f"{path.name} is a header whose voxels lie in another file, {lost[0].name}, which is not where it says: "
             "fetch that file, too, or correct the header"
         )
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        raise StudyError(f"{path.name} is not a NIfTI, MHA or NRRD volume that can be read") from None
+    reader = _by_itk(path, _information)
+    if reader is None:
+        raise StudyError(f"{path.name} is not a NIfTI, MHA or NRRD volume that can be read")
     size = reader.GetSize()
     if len(size) == 4 and (size[3] == 1 if component is None else 0 <= component < size[3]):
         size = size[:3]
@@ -95,11 +96,16 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
         raise StudyError(
             f"{path.name} has {len(size)} dimensions {tuple(size)}, not three: give each role a volume of its own"
         )
-    return int(size[2]), int(size[1]), int(size[0])
+    shape = int(size[2]), int(size[1]), int(size[0])
+    if is_nifti(path):
+        check_place(path, _grid_of(reader, shape))
+    return shape
 
 
 def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
     """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading.
+
+    Of a NIfTI, to HELD_WITHIN_MM at a corner where rounding has taken the axes from right angles.
 
     Args:
         path: The file.
@@ -107,6 +113,7 @@ def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
         note: For whoever opens the file without what lies beside it; NIfTI keeps the first 79 bytes (`descrip`).
 
     Raises:
+        GeometryError: It would be a NIfTI, which holds axes at right angles alone, and the volume's are not.
         ValueError: The name ends as no volume's, or as that of a header whose voxels lie in a second file.
     """
     if not is_volume_file(path):
@@ -114,7 +121,7 @@ def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
     if path.suffix.lower() in _HEADERS:
         raise ValueError(f"{path.name} would be two files: write .mha or .nrrd")
     values = volume.values.astype(np.uint8) if volume.values.dtype == np.bool_ else volume.values
-    image = to_itk(volume.with_values(values))
+    image = to_itk(Volume(values, _as_nifti_holds(volume.grid, path) if is_nifti(path) else volume.grid))
     if note:
         image.SetMetaData("ITK_FileNotes", note.encode("ascii", "replace")[:_NOTE_BYTES].decode("ascii"))
     with atomic_path(path) as temporary:
@@ -144,6 +151,47 @@ def volume_files(path: Path) -> list[Path]:
     names = lines[keys[0] + 1 :] if first.upper().startswith("LIST") else _numbered(first)
     names = [name.strip() for name in names]
     return [path, *(_as_it_lies(path.parent / name) for name in names if name and name.upper() != "LOCAL")]
+
+
+def _information(file: str) -> sitk.ImageFileReader:
+    """A reader that has read the header."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(file)
+    reader.ReadImageInformation()
+    return reader
+
+
+def _by_itk(path: Path, read: Callable[[str], _Read], raw: bytes | None = None) -> _Read | None:
+    """What ITK reads of a file, or of a copy whose sform is brought to right angles; None where it reads neither."""
+    try:
+        return read(str(path))
+    except RuntimeError:
+        with with_squared_sform(path, raw) if is_nifti(path) else nullcontext() as copy:
+            try:
+                return None if copy is None else read(str(copy))
+            except RuntimeError:
+                return None
+
+
+def _as_nifti_holds(grid: Grid, path: Path) -> Grid:
+    """ITK would write other axes with a warning that no user sees."""
+    squared = at_right_angles(grid)
+    off_mm = squared.apart_mm(grid)
+    if off_mm > HELD_WITHIN_MM:
+        raise GeometryError(
+            f"{path.name} cannot be written: NIfTI holds axes at right angles alone, and a corner of this volume would "
+            f"be {off_mm:.2f} mm off: resample the images onto such axes"
+        )
+    return squared
+
+
+def _grid_of(reader: sitk.ImageFileReader, shape: tuple[int, int, int]) -> Grid:
+    n = reader.GetDimension()
+    affine = np.eye(4)
+    direction = np.reshape(reader.GetDirection(), (n, n))[:3, :3]
+    affine[:3, :3] = (direction * np.array(reader.GetSpacing()[:3]))[:, ::-1]
+    affine[:3, 3] = reader.GetOrigin()[:3]
+    return Grid(shape, affine)
 
 
 def _as_it_lies(file: Path) -> Path:

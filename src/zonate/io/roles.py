@@ -5,22 +5,16 @@ from collections.abc import Collection, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from zonate.errors import AmbiguousSeriesError, CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.diffusion import choose_diffusion
-from zonate.io.series import Kind, SeriesHeaders
-from zonate.io.stacks import faults, planes_lacking
+from zonate.io.series import KNOWN_MAPS, Kind, SeriesHeaders, lie_together
+from zonate.io.stacks import faults, late_start, planes_lacking
+from zonate.io.t2w import T2wChoice, choose_t2w
 from zonate.settings.data import ReadingSettings
 from zonate.study import Role, Sequence
 
-_LEAST_SLICES = 3
-_WIDEST_PROSTATE_FIELD_MM = 300.0
-"""A T2W whose shorter side is longer shows the pelvis; one that is aimed at the prostate comes first."""
 _MOST_LACKING_SLICES = 2
 """A series on the planes of another that lacks more was planned shorter."""
-_REPEAT = 0.9
-"""Series that reach at least this part of the best coverage count as repeats of it."""
 
 
 @dataclass
@@ -78,7 +72,8 @@ def choose_roles(
         raise MissingSeriesError(_missing(series, needed, case))
     if only is not None:
         result.roles, result.chosen = {only: result.roles[only]}, {only: result.chosen[only]}
-    _check_faults(series, case, result)
+    _check_faults(series, given, case, result)
+    _tell_of_unknown_maps(series, result)
     _compare_coverage(case, overrides, result)
     _compare_frames(result)
     return result
@@ -115,46 +110,15 @@ def _question(given: Mapping[Sequence, SeriesHeaders], case: str, result: Roles)
 
 
 def _choose_t2w(series: Items[SeriesHeaders], given: SeriesHeaders | None, case: str, result: Roles) -> None:
-    if given is not None:
-        chosen, why = given, "given by the user"
-    else:
-        candidates = [s for s in series if s.kind is Kind.T2 and s.plane == "axial" and s.slices >= _LEAST_SLICES]
-        if not candidates:
-            return
-        aimed = [s for s in candidates if _field_mm(s) <= _WIDEST_PROSTATE_FIELD_MM] or candidates
-        best = max(s.extent_mm for s in aimed)
-        repeats = [s for s in aimed if s.extent_mm >= _REPEAT * best]
-        chosen = max(repeats, key=_when)
-        rivals = [s for s in repeats if s is not chosen]
-        for rival in rivals:
-            if _when(rival) == _when(chosen):
-                raise AmbiguousSeriesError(
-                    f"{case}: {chosen.label} and another of that number and time are both axial T2 of the same "
-                    "coverage: keep one of them in the study, or give the T2W by its series number"
-                )
-            result.reasons[series.index(rival)] = f"axial T2 TSE, repeated later by {chosen.label}"
-        for other in candidates:
-            if other is not chosen and other not in rivals:
-                result.reasons[series.index(other)] = f"axial T2 TSE, but {chosen.label} covers the prostate better"
-        why = f"axial T2 TSE, {chosen.slices} slices over {chosen.extent_mm:.0f} mm"
-        why += ", the later of the repeats" if rivals else ""
-    result.chosen[Sequence.T2W] = chosen
-    result.roles[Sequence.T2W] = Role(chosen.uid, chosen.number)
-    result.reasons[series.index(chosen)] = why
-
-
-def _when(series: SeriesHeaders) -> tuple[float, float]:
-    return (
-        -np.inf if series.time_s is None else series.time_s,
-        -np.inf if series.number is None else float(series.number),
-    )
-
-
-def _field_mm(series: SeriesHeaders) -> float:
-    """The shorter side of the field of view."""
-    frame = series.frames[0]
-    spacing = frame.spacing_mm or (0.0, 0.0)
-    return min(frame.shape[0] * spacing[0], frame.shape[1] * spacing[1])
+    candidates = [s for s in series if s.kind is Kind.T2 and s.is_axial_volume]
+    if given is None and not candidates:
+        return
+    choice = choose_t2w(candidates, case) if given is None else T2wChoice(given, "given by the user", [], [])
+    result.chosen[Sequence.T2W] = choice.series
+    result.roles[Sequence.T2W] = Role(choice.series.uid, choice.series.number)
+    for other, why in [(choice.series, choice.why), *choice.others]:
+        result.reasons[series.index(other)] = why
+    result.warnings.extend(choice.warnings)
 
 
 def _overridden(series: Items[SeriesHeaders], role: Sequence, number: int, case: str) -> SeriesHeaders:
@@ -204,23 +168,45 @@ def _could_hold_a_role(series: SeriesHeaders) -> bool:
     )
 
 
-def _check_faults(series: Items[SeriesHeaders], case: str, result: Roles) -> None:
-    """Refuse a faulty series that holds a role; warn of one that holds none."""
+def _check_faults(
+    series: Items[SeriesHeaders], given: Mapping[Sequence, SeriesHeaders], case: str, result: Roles
+) -> None:
+    """Refuse a faulty series that holds a role; warn of one that holds none, and of a late start that is the user's."""
     for s in series:
         roles = [role for role, chosen in result.chosen.items() if chosen is s]
         found = s.faults
         for role in roles:
             diffusion = role is Sequence.DWI or result.roles[role].derived is not None
             found = found or tuple(faults(s.frames, diffusion=diffusion))
+        late = tuple(fault for fault in late_start(s.frames) if fault in found)
+        names = " and ".join(role.name for role in roles)
+        if late and roles and all(given.get(role) is s for role in roles):
+            found = tuple(fault for fault in found if fault not in late)
+            result.warnings.append(f"{s.label}, which is {names}, is used as it is given, but {late[0]}")
         if roles and found:
-            names = " and ".join(role.name for role in roles)
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            this = f"give it by its number as {names} to use it as it is, or " if found == late else ""
             raise CorruptSeriesError(
                 f"{case}: {s.label}, which is {names}, cannot be used: {found[0]}{more}. "
-                "Fetch the series again, or give another one for the role"
+                f"Fetch the series again, {this or 'or '}give another one for the role"
             )
-        if found:
+        if found and not roles:
             result.warnings.append(f"{s.label} has no role: {found[0]}")
+
+
+def _tell_of_unknown_maps(series: Items[SeriesHeaders], result: Roles) -> None:
+    """Where no ADC map was found: what the scanner derived on the planes of the DWI may be one under another name."""
+    dwi = result.chosen.get(Sequence.DWI)
+    adc = result.roles.get(Sequence.ADC)
+    if dwi is None or (adc is not None and adc.derived is None):
+        return
+    for s in series:
+        derived = any("DERIVED" in frame.image_type for frame in s.frames)
+        if derived and s.kind is Kind.OTHER and s.why not in KNOWN_MAPS and lie_together(dwi, s):
+            result.warnings.append(
+                f"{s.label} is derived and lies on the planes of the DWI ({dwi.label}), but nothing says that it is an "
+                "ADC map: if it is one, give it by its number as ADC"
+            )
 
 
 def _compare_coverage(case: str, overrides: Collection[Sequence], result: Roles) -> None:

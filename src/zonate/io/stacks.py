@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zonate.geometry import Grid
+from zonate.geometry import MOST_SKEW_MM, Grid, at_right_angles
 from zonate.io.frame import Frame
 
 _POSITION_TOLERANCE_MM = 0.05
@@ -17,6 +17,7 @@ _SPACING_TOLERANCE = 0.1
 """Part of the slice spacing by which neighbouring distances may differ."""
 _DIRECTION_TOLERANCE = 1e-3
 _PIXEL_TOLERANCE_MM = 1e-3
+_SHIFT_TOLERANCE_MM = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Stack:
 
     Attributes:
         frames: One per slice.
-        grid: Where they lie.
+        grid: Where they lie, its axes at right angles: from the first slice's own position along the normal.
     """
 
     frames: tuple[Frame, ...]
@@ -35,22 +36,26 @@ class Stack:
 def stack(frames: Items[Frame]) -> Stack:
     """Order the frames of one volume along their normal and give them their grid.
 
+    Headers round: their cosines and positions miss right angles by hundredths of a millimetre, as a grid that NIfTI can
+    hold must not. Each slice stays within that of the position in its header.
+
     Args:
         frames: Of one volume, without faults (`faults` says so).
     """
     ordered = sorted(frames, key=lambda frame: _offset(frame, frames[0].normal))
     first, last = np.array(ordered[0].position_mm), np.array(ordered[-1].position_mm)
-    orientation, spacing = np.array(ordered[0].orientation), ordered[0].spacing_mm or (1.0, 1.0)
+    across, down = np.array(ordered[0].orientation).reshape(2, 3)
+    spacing = ordered[0].spacing_mm or (1.0, 1.0)
     affine = np.eye(4)
     if len(ordered) > 1:
         affine[:3, 0] = (last - first) / (len(ordered) - 1)
     else:
         affine[:3, 0] = frames[0].normal * (frames[0].thickness_mm or 1.0)
-    affine[:3, 1] = orientation[3:] * spacing[0]
-    affine[:3, 2] = orientation[:3] * spacing[1]
+    affine[:3, 1] = down / np.linalg.norm(down) * spacing[0]
+    affine[:3, 2] = across / np.linalg.norm(across) * spacing[1]
     affine[:3, 3] = first
     shape = (len(ordered), *ordered[0].shape)
-    return Stack(tuple(ordered), Grid(shape, affine, ordered[0].frame_of_reference))
+    return Stack(tuple(ordered), at_right_angles(Grid(shape, affine, ordered[0].frame_of_reference)))
 
 
 def by_b_value(frames: Items[Frame]) -> dict[float | None, tuple[Frame, ...]]:
@@ -102,7 +107,15 @@ def faults(frames: Items[Frame], *, diffusion: bool) -> Iterator[str]:
         at = "" if b is None else f" of b-value {b:g}"
         yield from _slice_faults(group, at)
     yield from _uneven_coverage(placed)
-    yield from _late_start([frame for group in placed.values() for frame in group])
+    yield from late_start([frame for group in placed.values() for frame in group])
+
+
+def late_start(frames: Items[Frame]) -> Iterator[str]:
+    """A first slice that was taken away leaves no gap, but instance numbers that start at 2 and run on by one."""
+    numbers = sorted(frame.instance_number or 0 for frame in frames)
+    if len(numbers) >= 3 and numbers[0] in (2, 3) and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        first = min(frames, key=lambda frame: frame.instance_number or 0)
+        yield f"file {first.name} is the first of the series and has instance number {numbers[0]}: a slice is missing"
 
 
 def planes_lacking(frames: Items[Frame], others: Items[Frame]) -> int:
@@ -175,11 +188,20 @@ def _slice_faults(frames: Items[Frame], at: str) -> Iterator[str]:
             f"{what}{at} between files {ordered[i].name} and {ordered[i + 1].name}: "
             f"{steps[i]:.2f} mm apart where the others are {usual:.2f} mm"
         )
-    positions = np.array([frame.position_mm for frame in ordered])
-    line = positions[0] + (offsets - offsets[0])[:, None] * (positions[-1] - positions[0]) / (offsets[-1] - offsets[0])
-    drift = np.linalg.norm(positions - line, axis=1)
-    if drift.max() > 0.5:
-        yield f"file {ordered[int(drift.argmax())].name} is shifted in plane by {drift.max():.1f} mm against its series"
+    aside = np.array([frame.position_mm for frame in ordered]) - offsets[:, None] * normal  # (S, 3), within the plane
+    step_mm = float(np.linalg.norm(np.median(np.diff(aside, axis=0), axis=0)))
+    if step_mm * len(steps) > MOST_SKEW_MM:
+        yield (
+            f"the slices{at} are sheared: each lies {step_mm:.3g} mm aside of the normal through the one before, which "
+            f"makes {step_mm * len(steps):.1f} mm from file {ordered[0].name} to {ordered[-1].name}, and the files of "
+            "results cannot hold that: resample the series onto slices above one another, or export it with more "
+            "digits where its orientation is rounded"
+        )
+        return
+    shifted = np.linalg.norm(aside - np.median(aside, axis=0), axis=1)
+    if shifted.max() > _SHIFT_TOLERANCE_MM:
+        name = ordered[int(shifted.argmax())].name
+        yield f"file {name} is shifted in plane by {shifted.max():.1f} mm against its series"
 
 
 def _uneven_coverage(groups: dict[float | None, list[Frame]]) -> Iterator[str]:
@@ -192,14 +214,6 @@ def _uneven_coverage(groups: dict[float | None, list[Frame]]) -> Iterator[str]:
         if group and missing and b is not None:
             beside = every[min(missing)]
             yield f"b-value {b:g} lacks a slice ({len(group)} of {len(every)}): the one at the place of {beside.name}"
-
-
-def _late_start(frames: Items[Frame]) -> Iterator[str]:
-    """A first slice that was taken away leaves no gap, but instance numbers that start at 2 and run on by one."""
-    numbers = sorted(frame.instance_number or 0 for frame in frames)
-    if len(numbers) >= 3 and numbers[0] in (2, 3) and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-        first = min(frames, key=lambda frame: frame.instance_number or 0)
-        yield f"file {first.name} is the first of the series and has instance number {numbers[0]}: a slice is missing"
 
 
 def _offset(frame: Frame, normal: npt.NDArray[np.float64]) -> float:

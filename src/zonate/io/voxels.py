@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.errors import CorruptSeriesError
-from zonate.geometry import Volume
-from zonate.io.adc import fit_adc, fitted_b_values, in_micrometres
+from zonate.geometry import MOST_SKEW_MM, Volume, at_right_angles
+from zonate.io.adc import bias_of, fit_adc, fitted_b_values, in_micrometres
 from zonate.io.dicom import read_pixels
 from zonate.io.dicom_study import DicomStudy
 from zonate.io.frame import Frame
@@ -77,7 +77,8 @@ def read_role_file(path: Path, role: Sequence, case: str, component: int | None 
         component: Which volume of a four-dimensional file; None: the file is one volume.
 
     Raises:
-        CorruptSeriesError: T2W holds values that are not finite, or another role no finite one.
+        CorruptSeriesError: T2W holds values that are not finite, or another role no finite one; or the axes are
+            sheared.
         StudyError: The file cannot be read or is not one volume.
     """
     volume = read_volume(path, component)
@@ -88,10 +89,17 @@ def read_role_file(path: Path, role: Sequence, case: str, component: int | None 
             f"{case}: {path.name} holds {int((~finite).sum())} of {finite.size} values that are not finite: "
             f"it cannot be {role.name}"
         )
+    grid = at_right_angles(volume.grid)
+    off_mm = grid.apart_mm(volume.grid)
+    if off_mm > MOST_SKEW_MM:
+        raise CorruptSeriesError(
+            f"{case}: the axes of {path.name} are not at right angles: a corner is {off_mm:.1f} mm off, and the files "
+            "of results cannot hold that: resample it onto axes that are"
+        )
     warnings: tuple[str, ...] = ()
     if role is Sequence.ADC:
         values, warnings = in_micrometres(values, None, f"{case}: {path.name}")
-    return Voxels({role: Volume(values, volume.grid)}, warnings=warnings)
+    return Voxels({role: Volume(values, grid)}, warnings=warnings)
 
 
 def _read_dicom_role(frames: Items[Frame], role: Sequence, chosen: Role, case: str) -> Voxels:
@@ -137,7 +145,7 @@ def _fit(volumes: Mapping[float | None, Items[Frame]], label: str) -> Voxels:
     used = fitted_b_values(tuple(b for b in volumes if b is not None))
     images = {b: _volume(volumes[b], label, diffusion=True) for b in used}
     adc = fit_adc({b: image.values for b, image in images.items()})
-    text = ", ".join(f"{b:g}" for b in used)
+    text = ", ".join(f"{b:g}" for b in used) + bias_of(used)
     checked, warnings = in_micrometres(adc, 1.0, f"{label}, ADC fitted")
     volume = images[used[0]].with_values(checked)
     return Voxels({Sequence.ADC: volume}, warnings=(f"{label}: the ADC map was fitted from b-values {text}", *warnings))

@@ -8,7 +8,7 @@ from zonate.measurements import AdcStatistics
 from zonate.zones import STRUCTURES, LabelCode, structure_codes
 
 MINIMUM_COVERAGE = 0.5
-"""With less of a structure in the ADC map's field of view, its figures would be those of another region."""
+"""With less of a structure measured, its figures would be those of another region."""
 MINIMUM_ML = 0.1
 """Less than this is a handful of voxels of an ADC map (2 × 2 × 3 mm each), and mostly border."""
 
@@ -27,8 +27,8 @@ def adc_statistics(
 
     Returns:
         The figures by name in STRUCTURES; and what is not among them with the reason: `adc` where there is none at
-        all, `adc.PZ` and so on where there is too little of a structure or it lies outside the field of view. A
-        structure that the codes cannot express is in neither.
+        all, `adc.PZ` and so on where there is too little of a structure or the map has too little of it. A structure
+        that the codes cannot express is in neither.
     """
     obstacle = _obstacle(case)
     if case.adc is None or obstacle is not None:
@@ -39,7 +39,7 @@ def adc_statistics(
         if members is None:
             continue
         values = case.adc.values[np.isin(labels.values, members)].astype(np.float64)
-        measured = values[np.isfinite(values)]
+        measured = values[np.isfinite(values) & (values > 0)]  # 0: a scanner computed none
         coverage = len(measured) / max(len(values), 1)
         volume_ml = len(values) * labels.grid.voxel_volume_ml
         if len(values) == 0:
@@ -47,7 +47,7 @@ def adc_statistics(
         elif volume_ml < MINIMUM_ML:
             missing[f"adc.{structure}"] = f"only {volume_ml:.2g} ml of it was found"
         elif coverage < MINIMUM_COVERAGE:
-            missing[f"adc.{structure}"] = f"only {coverage:.0%} of it lies in the ADC map's field of view"
+            missing[f"adc.{structure}"] = f"the ADC map has values above 0 in only {coverage:.0%} of it"
         else:
             tenth = float(np.percentile(measured, 10))
             statistics[structure] = AdcStatistics(float(measured.mean()), tenth, coverage)

@@ -165,7 +165,7 @@ def _notes(of: Uncertainty | None, adc: Mapping[str, AdcStatistics]) -> Iterator
             )
     for structure, stats in adc.items():
         if stats.coverage < _WHOLLY_MEASURED:
-            yield f"ADC, {in_words(structure)}: {stats.coverage:.0%} of it lies in the map's field of view."
+            yield f"ADC, {in_words(structure)}: the map has values above 0 in {stats.coverage:.0%} of it."
 
 
 def in_words(structure: str) -> str:

@@ -167,7 +167,7 @@ def _add_acquisition(
     dataset: Dataset, series: ImageSeries, vendor: Vendor, examination: Examination, b_value_s_mm2: float | None
 ) -> None:
     diffusion = series.kind in ("trace", "adc", "calculated")
-    dataset.ScanningSequence = "EP" if diffusion else "SE"
+    dataset.ScanningSequence = vendor.diffusion_sequence if diffusion else "SE"
     dataset.SequenceVariant = "SK"
     dataset.ScanOptions = "FS" if diffusion else ""
     dataset.MRAcquisitionType = "2D"

@@ -24,6 +24,7 @@ class Vendor:
         mark_adc: Whether the ADC map carries a b-value as well, a trap.
         rescaled: Whether stored values become real ones by a slope that is not 1.
         multiframe: Whether a series is one enhanced multi-frame object.
+        diffusion_sequence: ScanningSequence of its diffusion images, which are echo-planar whatever it says.
     """
 
     manufacturer: str
@@ -36,6 +37,7 @@ class Vendor:
     mark_adc: bool = False
     rescaled: bool = False
     multiframe: bool = False
+    diffusion_sequence: str = "EP"
 
     def description(self, series: ImageSeries) -> str:
         """The SeriesDescription of a series."""
@@ -152,6 +154,7 @@ VENDORS: dict[str, Vendor] = {
         _PHILIPS_TYPES,
         {"localizer": "Survey T2", "t2w": "T2W_TSE_{plane}", "trace": "DWI_3b", "adc": "dADC_DWI_3b"},
         rescaled=True,
+        diffusion_sequence="SE",
     ),
     "enhanced": Vendor(
         "SIEMENS",

@@ -19,6 +19,11 @@ RESEARCH_USE = "Research use only. Not a medical device, not for diagnosis."
 
 _NOT_RECORDED = "what the model learnt from is not recorded, so that the terms of its use are not known"
 
+_NAMES_PATIENTS = (
+    "**The model file names its patients as the manifest does (`patient_id`): use pseudonyms there "
+    "before you share it.**"
+)
+
 
 def sources_of(entries: "Iterable[Entry]") -> list[dict[str, Any]]:
     """Of each data set and licence among the cases: counts, citation, and what restricts its use (JSON values).
@@ -146,6 +151,8 @@ def card(model: Model) -> str:
         "",
         f"{provenance.get('training_slices', '?')} slices; {provenance.get('validation_cases', '?')} further cases "
         "chose the epoch. Its accuracy on patients it has not seen: `zonate evaluate`.",
+        "",
+        _NAMES_PATIENTS,
         *_unproven(model),
         *_calibrated(model),
     ]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from zonate.dataset.labels import tolerance_mm
 from zonate.geometry import Volume
 from zonate.io.dicom_output import DicomAlgorithm, SeriesNumber
 from zonate.io.seg_writer import write_zones_seg
@@ -28,10 +29,9 @@ def write_corrected_seg(labels: Volume, path: Path) -> None:
     source = read_source(path.parent / SOURCE)
     about = json.loads((path.parent / "zones.json").read_text(encoding="utf-8"))
     by_model = algorithm_of(about["model"])
-    # NIfTI keeps positions in float32, and no frame of reference.
-    on_source = Volume(
-        labels.values, source.grid if labels.grid.same_as(source.grid, tolerance_mm=0.01) else labels.grid
-    )
+    # NIfTI keeps positions in float32, axes at right angles alone, and no frame of reference.
+    same = labels.grid.same_as(source.grid, tolerance_mm=tolerance_mm(source.grid))
+    on_source = Volume(labels.values, source.grid if same else labels.grid)
     write_zones_seg(
         path,
         on_source,

@@ -37,7 +37,8 @@ def predict(
     Raises:
         StudyError: The study cannot be read, or is no axial volume.
         ModelError: The model cannot be read, or none ships with this installation.
-        ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+        ConfigError: A setting is unknown, does not fit, or is part of what was trained; or MONAI, whose network it is,
+            is not installed.
         ValueError: The PSA cannot be one.
     """
     if psa_ng_ml is not None:

@@ -81,7 +81,8 @@ def predict_studies(
         ValueError: No study; a case_id, overrides or a PSA for more than one; a case_id that is no folder name; a PSA
             that cannot be one; a negative number of workers.
         ModelError: The model cannot be read, or none ships with this installation.
-        ConfigError: A setting is unknown, does not fit, or is part of what was trained; no scheduler answers.
+        ConfigError: A setting is unknown, does not fit, or is part of what was trained; no scheduler answers; or MONAI,
+            whose network it is, is not installed.
         OutputError: Two studies would be written to one folder, or the output is a file or lies inside a study.
     """
     crew = Workers.of(workers)

@@ -37,7 +37,8 @@ class ModelUse:
 
         Raises:
             ModelError: The model cannot be read.
-            ConfigError: A setting is unknown, does not fit, or is part of what was trained.
+            ConfigError: A setting is unknown, does not fit, or is part of what was trained; or MONAI, whose network it
+                is, is not installed.
         """
         segmenter = Segmenter.load(path, changes)
         use = cls(path, tuple(changes), segmenter.about_model["sha256"])
