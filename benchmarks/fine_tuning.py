@@ -20,8 +20,8 @@ from benchmarks.machine import commit, machine
 from zonate.config import Settings, load_recipe
 from zonate.io.files import write_text
 from zonate.shipped import SHIPPED
+from zonate.training.initial_weights import initial_settings
 from zonate.verbs.evaluate import evaluate
-from zonate.verbs.initial_weights import initial_settings
 from zonate.verbs.prepare import prepare
 from zonate.verbs.simulate import simulate
 from zonate.verbs.train import train

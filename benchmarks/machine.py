@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from zonate.verbs.machine import usable_cores
+from zonate.cohort.machine import usable_cores
 
 
 def machine() -> str:

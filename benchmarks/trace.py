@@ -26,9 +26,9 @@ from zonate.config import Settings, load_recipe
 from zonate.dataset.loader import READERS, Batch, SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.learner import Learner
-from zonate.verbs.epochs import augmented
-from zonate.verbs.taught import taught_by
-from zonate.verbs.torchrun import joined
+from zonate.training.epochs import augmented
+from zonate.training.taught import taught_by
+from zonate.training.torchrun import joined
 
 PAGE = Path(__file__).with_name("trace.md")
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "training-trace.png"
@@ -109,7 +109,7 @@ def traced(dataset: Dataset, settings: Settings, steps: int) -> Trace:
         with trace.of(AUGMENTING):
             batch = augmented(batch, settings, device, (settings.training.seed, 1, number))
         with trace.of(LEARNING):
-            learner.begin_step(number / (settings.training.epochs * len(loader)))
+            learner.set_learning_rate(number / (settings.training.epochs * len(loader)))
             learner.step(batch)
     return trace.since(begin_s)
 

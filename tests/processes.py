@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from torch.distributed.launcher.api import elastic_launch
 
-from zonate.verbs.torchrun import on_this_machine
+from zonate.training.torchrun import on_this_machine
 
 _TAKEN = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT
 """Signals that torchrun handles from its first launch on."""

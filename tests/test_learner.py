@@ -73,7 +73,7 @@ def test_one_pass_over_the_generated_label_gives_the_gradients_of_two() -> None:
     generator, discriminator = copy.deepcopy(learner.generator), copy.deepcopy(learner.discriminator)
     assert discriminator is not None
     torch.manual_seed(5)
-    terms = learner.take_gradients(batch)
+    terms = learner.compute_gradients(batch)
 
     torch.manual_seed(5)
     target = losses.Target.of_labels(batch.labels, batch.codes)
@@ -96,7 +96,7 @@ def test_one_pass_over_the_generated_label_gives_the_gradients_of_two() -> None:
 
 def test_a_step_of_one_optimiser_moves_only_its_own_network() -> None:
     learner = _learner()
-    learner.take_gradients(_batch())
+    learner.compute_gradients(_batch())
     before = _weights(learner.generator), _weights(learner.discriminator)
     learner.optimisers["generator"].step()
     assert not torch.equal(_weights(learner.generator), before[0])
@@ -111,10 +111,10 @@ def test_gradients_do_not_pile_up_over_steps() -> None:
     learner, batch = _learner(), _batch()
     for _ in range(2):
         torch.manual_seed(0)
-        learner.take_gradients(batch)
+        learner.compute_gradients(batch)
     again = _learner()
     torch.manual_seed(0)
-    again.take_gradients(batch)
+    again.compute_gradients(batch)
     torch.testing.assert_close(_gradients(learner.generator), _gradients(again.generator))
 
 
@@ -269,7 +269,7 @@ def test_matched_features_are_a_term_of_the_generator_and_the_penalty_one_of_the
     for it in (learner, without):
         it.train()
         torch.manual_seed(0)
-        found.append({name: value.item() for name, value in it.take_gradients(_batch(JUDGED)).items()})
+        found.append({name: value.item() for name, value in it.compute_gradients(_batch(JUDGED)).items()})
     terms, plain = found
     summed = sum(terms[name] for name in ("adversarial", "feature_matching", "dice", "cross_entropy"))
     assert terms["generator"] == pytest.approx(summed)
@@ -291,7 +291,7 @@ def test_an_undecided_discriminator_costs_as_much_at_one_scale_as_at_two() -> No
             assert isinstance(layers, nn.Sequential)
             for parameter in layers[-1].parameters():
                 nn.init.zeros_(parameter)  # all logits are 0
-        terms = learner.take_gradients(_batch(JUDGED))
+        terms = learner.compute_gradients(_batch(JUDGED))
         assert terms["adversarial"].item() == pytest.approx(0.693147, abs=1e-6)
         assert terms["discriminator"].item() == pytest.approx(2 * 0.693147, abs=1e-6)
 
@@ -303,16 +303,16 @@ def test_slices_too_small_to_judge_are_refused_before_training() -> None:
 
 def test_what_segments_is_the_generator_or_its_average() -> None:
     learner = _learner(UNET)
-    assert learner.segmenting is learner.generator
+    assert learner.inference_network is learner.generator
     learner, batch = _learner(RESIDUAL), _batch(RESIDUAL)
-    assert learner.segmenting is not learner.generator
+    assert learner.inference_network is not learner.generator
     before = _weights(learner.generator)
-    assert torch.equal(_weights(learner.segmenting), before)
+    assert torch.equal(_weights(learner.inference_network), before)
     learner.train()
     learner.step(batch)
-    assert not learner.segmenting.training
+    assert not learner.inference_network.training
     expected = 0.1 * before + 0.9 * _weights(learner.generator)  # after the first step
-    torch.testing.assert_close(_weights(learner.segmenting), expected)
+    torch.testing.assert_close(_weights(learner.inference_network), expected)
 
 
 def test_weights_of_another_model_are_the_beginning_of_the_average_too() -> None:
@@ -321,13 +321,13 @@ def test_weights_of_another_model_are_the_beginning_of_the_average_too() -> None
     donor.step(_batch(RESIDUAL))
     learner = _learner(RESIDUAL)
     learner.step(_batch(RESIDUAL))
-    learner.begin_from(donor.generator.state_dict())
+    learner.load_initial_weights(donor.generator.state_dict())
     wanted = _weights(donor.generator)
     assert torch.equal(_weights(learner.generator), wanted)
-    assert torch.equal(_weights(learner.segmenting), wanted)
+    assert torch.equal(_weights(learner.inference_network), wanted)
     learner.step(_batch(RESIDUAL))
     expected = 0.1 * wanted + 0.9 * _weights(learner.generator)
-    torch.testing.assert_close(_weights(learner.segmenting), expected)
+    torch.testing.assert_close(_weights(learner.inference_network), expected)
 
 
 def test_weights_that_do_not_fit_are_refused_and_change_nothing() -> None:
@@ -335,10 +335,10 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing() -> None:
     before = _weights(learner.generator)
     other_size = _learner(RESIDUAL.override(["network.base_channels=8"])).generator.state_dict()
     with pytest.raises(ModelError, match=r"is \(.* there and \(.* here, and \d+ more differences.*under \[network\]"):
-        learner.begin_from(other_size)
+        learner.load_initial_weights(other_size)
     lacking = {name: value for name, value in learner.generator.state_dict().items() if name != "last.bias"}
     with pytest.raises(ModelError, match=r"do not fit the network: last\.bias is not in both\. Train with"):
-        learner.begin_from(lacking)
+        learner.load_initial_weights(lacking)
     assert torch.equal(_weights(learner.generator), before)
 
 
@@ -395,6 +395,6 @@ def test_warm_up_and_decay_meet() -> None:
 
 def test_both_optimisers_take_the_rate_of_a_step() -> None:
     learner = _learner(PIX2PIX.override(["optimiser.learning_rate=0.1", "optimiser.decay_from=0.5"]))
-    learner.begin_step(0.75)
+    learner.set_learning_rate(0.75)
     assert learner.learning_rate == pytest.approx(0.05)
     assert [of.param_groups[0]["lr"] for of in learner.optimisers.values()] == pytest.approx([0.05, 0.05])

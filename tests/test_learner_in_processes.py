@@ -13,7 +13,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.learner import Learner
 from zonate.processes import share_of
-from zonate.verbs.torchrun import joined
+from zonate.training.torchrun import joined
 from zonate.zones import ALL_ZONE_CODES
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def _learn(fabric: Fabric, settings: Settings, n_slices: int) -> Learnt:
     learner.generator.eval()  # no dropout
     if learner.discriminator is not None:
         learner.discriminator.eval()  # BatchNorm by what it remembers
-    terms = {name: term.item() for name, term in learner.take_gradients(batch).items()}
+    terms = {name: term.item() for name, term in learner.compute_gradients(batch).items()}
     generator, discriminator = _gradients(learner.generator), _gradients(learner.discriminator)
     learner.train()
     learner.step(batch)

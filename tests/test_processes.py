@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from tests.processes import run_in_processes
 from zonate.errors import ConfigError, ProcessError
 from zonate.processes import Processes, share_of
-from zonate.verbs.torchrun import joined
+from zonate.training.torchrun import joined
 
 
 def test_things_are_shared_in_order_and_the_first_have_one_more() -> None:
@@ -28,21 +28,21 @@ def test_nothing_is_shared_twice_or_lost(n: int, number: int) -> None:
 def test_a_single_process_does_everything_alone() -> None:
     alone = Processes(Fabric(accelerator="cpu", devices=1))
     values = torch.ones(2, requires_grad=True)
-    assert (alone.number, alone.rank, alone.first) == (1, 0, True)
-    assert alone.total(values) is values
+    assert (alone.world_size, alone.rank, alone.is_first) == (1, 0, True)
+    assert alone.all_reduce_sum(values) is values
     assert alone.mean(values, 1.0) is values
-    assert alone.gathered("a") == ["a"]
+    assert alone.all_gather("a") == ["a"]
     assert alone.agree(lambda: 3) == 3
-    alone.take_from_first(values)
-    with pytest.raises(ValueError, match="mine"), alone.noticing_loss(str):
+    alone.broadcast(values)
+    with pytest.raises(ValueError, match="mine"), alone.telling_who_is_gone(str):
         alone.agree(lambda: (_ for _ in ()).throw(ValueError("mine")))
 
 
 def test_a_lost_process_is_told_with_what_to_do() -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
-    several.number, several.rank = 2, 1
+    several.world_size, several.rank = 2, 1
     said = r"another of the 2 .* so that process 1 ends, too: go on"
-    with pytest.raises(ProcessError, match=said) as raised, several.noticing_loss(lambda: "go on"):
+    with pytest.raises(ProcessError, match=said) as raised, several.telling_who_is_gone(lambda: "go on"):
         raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711")
     assert raised.value.told is None
 
@@ -71,8 +71,8 @@ def test_a_lost_process_is_told_with_what_to_do() -> None:
 )
 def test_what_gloo_nccl_and_the_store_say_of_a_lost_process(error: RuntimeError) -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
-    several.number = 2
-    with pytest.raises(ProcessError) as raised, several.noticing_loss(lambda: "go on"):
+    several.world_size = 2
+    with pytest.raises(ProcessError) as raised, several.telling_who_is_gone(lambda: "go on"):
         raise error
     assert raised.value.__cause__ is error
 
@@ -90,8 +90,8 @@ def test_what_gloo_nccl_and_the_store_say_of_a_lost_process(error: RuntimeError)
 )
 def test_an_error_of_one_s_own_is_not_taken_for_a_lost_process(error: RuntimeError) -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
-    several.number = 2
-    with pytest.raises(type(error)) as raised, several.noticing_loss(str):
+    several.world_size = 2
+    with pytest.raises(type(error)) as raised, several.telling_who_is_gone(str):
         raise error
     assert raised.value is error
 
@@ -118,12 +118,12 @@ def _together() -> dict[str, Any]:
         rank = processes.rank
         values = torch.tensor([1.0, 10.0]) * (rank + 1)
         values.requires_grad_()
-        total = processes.total(values)
+        total = processes.all_reduce_sum(values)
         (gradient,) = torch.autograd.grad((3 * total).sum(), values)
         taken = torch.tensor(7 if rank == 0 else 8)
-        processes.take_from_first(taken)
+        processes.broadcast(taken)
         return {
-            "places": processes.gathered((rank, processes.number, processes.first)),
+            "places": processes.all_gather((rank, processes.world_size, processes.is_first)),
             "total": total.tolist(),
             "gradient": gradient.tolist(),
             "mean": processes.mean(torch.tensor([5.0, 1.0])[rank], [0.75, 0.25][rank]).item(),

@@ -31,9 +31,9 @@ from zonate.dataset.image_digest import image_digest
 from zonate.errors import ZonateError
 from zonate.metrics import score_case
 from zonate.metrics.tables import score_columns, score_row
+from zonate.segmenter import Segmenter
 from zonate.shipped import SHIPPED, model_path
-from zonate.verbs.known_patients import KnownPatients
-from zonate.verbs.segment import Segmenter
+from zonate.training.known_patients import KnownPatients
 
 NAME = "external"
 """Of the kept results."""

@@ -13,8 +13,8 @@ from zonate.config import Settings
 from zonate.dataset.store import Dataset
 from zonate.model import Model
 from zonate.networks.factory import make_generator
+from zonate.training.taught import taught_by
 from zonate.validation import validate
-from zonate.verbs.taught import taught_by
 from zonate.verbs.train import train
 
 _WARM_UP = 2  # steps, which are slower

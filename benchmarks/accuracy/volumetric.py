@@ -29,14 +29,14 @@ from zonate.inference import of_codes
 from zonate.io.files import atomic_path
 from zonate.learner import learning_rate
 from zonate.model import on_original_grid
-from zonate.networks.averaging import Average
+from zonate.networks.averaging import MovingAverage
 from zonate.networks.generator import probabilities
 from zonate.networks.precision import usable_precision
 from zonate.progress import Progress, silent
 from zonate.run_folder import METRICS_NAME
 from zonate.settings.learning import NetworkSettings
+from zonate.training.taught import taught_by
 from zonate.validation import compared_structures, mean_dice, structure_dices
-from zonate.verbs.taught import taught_by
 from zonate.zonemap import ZoneMap
 from zonate.zones import N_ZONES, LabelCode
 
@@ -183,7 +183,7 @@ class _Learner:
         )
         decay = settings.training.averaging
         self._mixed = usable_precision(settings.training.precision, torch.device("cpu")) == "bf16-mixed"
-        self._average = Average(network, decay) if decay else None
+        self._average = MovingAverage(network, decay) if decay else None
 
     @property
     def weights(self) -> nn.Module:
@@ -210,7 +210,7 @@ class _Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
         if self._average is not None:
-            self._average.follow(self.raw)
+            self._average.update(self.raw)
         return float(loss.detach())
 
     def save(self, file: Path, epoch: int, best: float | None) -> None:

@@ -27,7 +27,7 @@ from zonate.differing_settings import differing_settings
 from zonate.io.files import write_json, write_text
 from zonate.metrics.tables import scores_csv
 from zonate.model import Model
-from zonate.verbs.known_patients import require_unknown
+from zonate.training.known_patients import require_unknown
 from zonate.verbs.train import train
 
 

@@ -11,7 +11,7 @@ from benchmarks.costs.plan import Plan
 from benchmarks.costs.points import Point, in_turn
 from benchmarks.costs.studies import Scan, write_study
 from benchmarks.speed.whole import once
-from zonate.verbs.machine import usable_cores
+from zonate.cohort.machine import usable_cores
 
 _LIMIT_S = 3600  # given, so that one worker, too, is a process of its own
 

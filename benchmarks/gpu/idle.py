@@ -20,9 +20,9 @@ from zonate.dataset.store import Dataset
 from zonate.fast import fast
 from zonate.learner import Learner
 from zonate.networks.compiled import can_compile
-from zonate.verbs.epochs import augmented
-from zonate.verbs.taught import taught_by
-from zonate.verbs.torchrun import joined
+from zonate.training.epochs import augmented
+from zonate.training.taught import taught_by
+from zonate.training.torchrun import joined
 
 _EPOCHS_TO_COMPILE = 3
 """Uncounted: kernels are made for a batch's size at its first step, its graph is captured later; the last batch of an
@@ -81,7 +81,7 @@ def _stepping(learner: Learner, loader: SliceLoader, settings: Settings) -> Iter
     """A step each time, as `zonate train` takes it."""
     batches = chain.from_iterable(loader.epoch(epoch) for epoch in count(1))
     for number, batch in enumerate(batches):
-        learner.begin_step(number / (settings.training.epochs * len(loader)))
+        learner.set_learning_rate(number / (settings.training.epochs * len(loader)))
         learner.step(augmented(batch, settings, learner.device, (settings.training.seed, 1, number)))
         yield
 

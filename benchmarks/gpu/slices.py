@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from benchmarks.gpu.plan import Plan
 from zonate.case import Case
+from zonate.cohort.machine import usable_cores
 from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
@@ -24,7 +25,6 @@ from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
 from zonate.simulation.pelvis import Features
 from zonate.simulation.scan import draw_examination, slice_points
-from zonate.verbs.machine import usable_cores
 from zonate.zones import ALL_ZONE_CODES
 
 _SEED = 0

@@ -29,8 +29,8 @@ from benchmarks.speed.whole import whole
 from zonate.dataset.slices import slice_case
 from zonate.io.nifti import write_volume
 from zonate.load import load_case
+from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
-from zonate.verbs.segment import Segmenter
 
 PAGE = Path("benchmarks/speed.md")
 RESULTS = Path("benchmarks/results/speed.json")

@@ -19,10 +19,10 @@ from zonate.inference import Inference
 from zonate.load import load_study, open_study, read_acquisition
 from zonate.model import Model
 from zonate.networks.inference import ReadyNetwork
+from zonate.outputs.write import write_outputs
+from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
 from zonate.validation import structure_dices
-from zonate.verbs.outputs import write_outputs
-from zonate.verbs.segment import Segmenter
 from zonate.zones import STRUCTURES, drawable
 
 STAGES = ("identify", "read", "align", "network", "measure", "write")

@@ -23,7 +23,7 @@ from zonate.dataset.loader import Batch, SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.learner import Learner
 from zonate.networks.precision import usable_precision
-from zonate.verbs.epochs import augmented
+from zonate.training.epochs import augmented
 from zonate.zones import ALL_ZONE_CODES
 
 PLAIN = "plain loop, float32"
@@ -111,7 +111,7 @@ def part_work() -> dict[str, dict[str, float]]:
     forth, judged = partial(generator, batch.images), partial(discriminator, batch.images, label)
     gflop = {GENERATOR: operations(forth), DISCRIMINATOR: 2 * operations(judged)}
     gb = {GENERATOR: bytes_of(generator, forth), DISCRIMINATOR: 2 * bytes_of(discriminator, judged)}
-    gflop[BACKWARD] = operations(lambda: learner.take_gradients(batch)) - sum(gflop.values())
+    gflop[BACKWARD] = operations(lambda: learner.compute_gradients(batch)) - sum(gflop.values())
     gb[BACKWARD] = 2 * sum(gb.values())
     slice_gb = (batch.images.nbytes + batch.labels.nbytes) / 1e9
     gb |= {READING: 2 * slice_gb, AUGMENTATION: 2 * slice_gb}  # from where it lies to where it is wanted

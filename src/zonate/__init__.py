@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zonate.case import AlignmentRecord, Case
+    from zonate.cohort.workers import Workers
     from zonate.config import Settings, load_recipe
     from zonate.dataset.store import Dataset
     from zonate.errors import ZonateError
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from zonate.verbs.synthesise import synthesise
     from zonate.verbs.train import train
     from zonate.verbs.view import view
-    from zonate.verbs.workers import Workers
     from zonate.zonemap import ZoneMap
     from zonate.zones import LabelCode, Zone
 
@@ -62,7 +62,7 @@ _HOME = {
     "Settings": "zonate.config",
     "Study": "zonate.study",
     "Volume": "zonate.geometry",
-    "Workers": "zonate.verbs.workers",
+    "Workers": "zonate.cohort.workers",
     "Zone": "zonate.zones",
     "ZonateError": "zonate.errors",
     "ZoneMap": "zonate.zonemap",

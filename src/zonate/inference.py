@@ -22,8 +22,8 @@ from zonate.window import Window, window_about
 from zonate.zones import LabelCode, membership
 
 KEPT_BYTES = 512 * 2**20
-"""Of features that are kept for the samples: a third of what a study may take (`zonate.verbs.workers`), and seven times
-what 24 slices of 160 px have by the `zonate` network."""
+"""Of features that are kept for the samples: an eighth of what a study may take (`zonate.cohort.workers`), and seven
+times what 24 slices of 160 px have by the `zonate` network."""
 
 _DTYPES = {"32-true": torch.float32, "bf16-true": torch.bfloat16}
 

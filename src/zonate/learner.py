@@ -14,7 +14,7 @@ from zonate.config import Settings
 from zonate.dataset.loader import Batch
 from zonate.errors import ModelError
 from zonate.io.weights import why_unfit
-from zonate.networks.averaging import Average
+from zonate.networks.averaging import MovingAverage
 from zonate.networks.compiled import can_compile, compile_networks, uncompiled
 from zonate.networks.discriminator import Discriminator, Judgement, check_judged_size
 from zonate.networks.factory import make_generator
@@ -48,19 +48,19 @@ class Learner:
         self._layout = torch.channels_last if settings.training.batch_size >= _LARGE_BATCH else torch.contiguous_format
         self._processes = Processes(fabric)
         self.generator, self.discriminator = self._processes.agree(lambda: _networks(settings))
-        if self._processes.number > 1 and fabric.device.type == "cuda":
+        if self._processes.world_size > 1 and fabric.device.type == "cuda":
             _normalise_over_processes(self.generator, self.discriminator, settings)
         self.generator.to(memory_format=self._layout)  # type: ignore[call-overload]  # missing in PyTorch's stubs
         self.optimisers = {"generator": _adam(self.generator, settings.optimiser)}
-        self._g, stepper = fabric.setup(self.generator, self.optimisers["generator"])
-        self._steppers = [stepper]
+        self._ddp_generator, optimiser = fabric.setup(self.generator, self.optimisers["generator"])
+        self._fabric_optimisers = [optimiser]
         if self.discriminator is not None:
             self.optimisers["discriminator"] = _adam(self.discriminator, settings.optimiser)
-            self._d, stepper = fabric.setup(self.discriminator, self.optimisers["discriminator"])
-            self._steppers.append(stepper)
+            self._ddp_discriminator, optimiser = fabric.setup(self.discriminator, self.optimisers["discriminator"])
+            self._fabric_optimisers.append(optimiser)
         decay = settings.training.averaging
-        self._average = Average(self.generator, decay) if decay else None
-        alone = self._processes.number == 1  # BatchNorm over several processes is not compiled
+        self._average = MovingAverage(self.generator, decay) if decay else None
+        alone = self._processes.world_size == 1  # BatchNorm over several processes is not compiled
         self._compiled = settings.training.compiled and alone and can_compile(fabric.device)
         if self._compiled:
             compile_networks(self.generator, self.discriminator)
@@ -71,7 +71,7 @@ class Learner:
         return self._fabric.device
 
     @property
-    def segmenting(self) -> nn.Module:
+    def inference_network(self) -> nn.Module:
         """The network that is the model: of the averaged weights where they are averaged, else the generator itself."""
         return self.generator if self._average is None else self._average.network
 
@@ -80,7 +80,7 @@ class Learner:
         """Of the generator's optimiser."""
         return float(self.optimisers["generator"].param_groups[0]["lr"])
 
-    def begin_step(self, done: float) -> None:
+    def set_learning_rate(self, done: float) -> None:
         """Set both learning rates for a step, as the settings of the optimiser say.
 
         Args:
@@ -95,19 +95,19 @@ class Learner:
         """Let both networks learn from a batch.
 
         Returns:
-            As `take_gradients` gives.
+            As `compute_gradients` gives.
         """
         # To compile for the smaller last batch of an epoch takes longer than it will ever save.
         odd = self._compiled and len(batch.images) != self._settings.training.batch_size
         with uncompiled() if odd else nullcontext():
-            terms = self.take_gradients(batch)
-        for optimiser in self._steppers:
+            terms = self.compute_gradients(batch)
+        for optimiser in self._fabric_optimisers:
             optimiser.step()
         if self._average is not None:
-            self._average.follow(self.generator)
+            self._average.update(self.generator)
         return terms
 
-    def take_gradients(self, batch: Batch) -> dict[str, Tensor]:
+    def compute_gradients(self, batch: Batch) -> dict[str, Tensor]:
         """Set the gradients of both networks, before either moves.
 
         One pass of the discriminator over the generated label serves both: the generator's gradient flows through it
@@ -129,9 +129,9 @@ class Learner:
             labels if batch.share else torch.full_like(labels, LabelCode.NOT_ANNOTATED),
             batch.codes,
             batch_codes=batch.batch_codes,
-            total=self._processes.total,
+            total=self._processes.all_reduce_sum,
         )
-        logits = self._g(images)  # (B, K, H, W)
+        logits = self._ddp_generator(images)  # (B, K, H, W)
         p = probabilities(logits, head)  # (B, K, H, W), float32
         judged = self.discriminator is not None
         levelled = target.level(p) if judged or weights.l1 else p  # (B, K, H, W)
@@ -147,7 +147,7 @@ class Learner:
             terms["cross_entropy"] = losses.cross_entropy(logits, target, head)
         total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
 
-        for optimiser in self._steppers:
+        for optimiser in self._fabric_optimisers:
             optimiser.zero_grad()
         self._fabric.backward(total, inputs=list(self.generator.parameters()), retain_graph=judged)
         if self.discriminator is not None:
@@ -169,8 +169,8 @@ class Learner:
             """Over the scales, and over the whole batch."""
             return self._processes.mean(torch.stack(list(of_scales)).mean(), share)
 
-        of_drawn: list[Judgement] = self._d(images, target.zones)
-        of_generated: list[Judgement] = self._d(images, levelled)
+        of_drawn: list[Judgement] = self._ddp_discriminator(images, target.zones)
+        of_generated: list[Judgement] = self._ddp_discriminator(images, levelled)
         terms = {"adversarial": mean(losses.adversarial(it.logits, real=True) for it in of_generated)}
         if weights.feature_matching:
             pairs = zip(of_drawn, of_generated, strict=True)
@@ -185,7 +185,7 @@ class Learner:
             judging["discriminator"] += weights.gradient_penalty / 2 * judging["gradient_penalty"]
         return terms, judging
 
-    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+    def load_initial_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights of another model's network as the beginning; optimisers and discriminator stay as they are.
 
         Args:
@@ -209,14 +209,14 @@ class Learner:
             )
         self.generator.load_state_dict(weights)
         if self._average is not None:
-            self._average.begin_from(self.generator)
+            self._average.restart(self.generator)
 
     def share_buffers(self) -> None:
         """Give all processes the buffers of the first one, such as BatchNorm's statistics, which are of its share."""
         networks = (self.generator, self.discriminator, None if self._average is None else self._average.network)
         for network in networks:
             for buffer in network.buffers() if network is not None else ():
-                self._processes.take_from_first(buffer)
+                self._processes.broadcast(buffer)
 
     def train(self) -> None:
         """Switch dropout and batch statistics on."""

@@ -64,7 +64,7 @@ class Model:
             ModelError: There is none, or it is damaged, of another kind or format version, or of a newer Zonate.
             ConfigError: Its network is MONAI's, and MONAI is not installed.
         """
-        file = path / BEST_NAME if path.is_dir() else path
+        file = model_file(path)
         tensors, about = read_weights(file, kind=FORMAT, version=FORMAT_VERSION)
         try:
             settings = Settings.model_validate(about["settings"])
@@ -203,6 +203,11 @@ class Segmentation:
     def _zones(self, maps: npt.NDArray[np.float32]) -> ZoneMap:
         below = self.model.settings.prediction.background_below
         return on_original_grid(maps, self.slices, self.model.codes, below)
+
+
+def model_file(path: Path) -> Path:
+    """The model file that is meant: of a run folder its best model, else the path itself."""
+    return path / BEST_NAME if path.is_dir() else path
 
 
 def on_original_grid(

@@ -34,27 +34,27 @@ class Processes:
     What they do together, all of them have to do, and in the same order. A single process does it alone and at once.
 
     Attributes:
-        number: How many there are.
+        world_size: How many there are.
         rank: Which one this is, from 0.
     """
 
     def __init__(self, fabric: Fabric) -> None:
-        self.number = fabric.world_size
+        self.world_size = fabric.world_size
         self.rank = fabric.global_rank
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Whether this is the one that writes and tells."""
         return self.rank == 0
 
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
         """The sum over the processes, which a gradient flows through.
 
         What is computed of it must be the same in all of them. The gradient that each one gets is as many times as
         large as there are processes, since DistributedDataParallel takes the mean over them: together they then learn
         what one process learns from the whole batch.
         """
-        return values if self.number == 1 else _Total.apply(values, self.number)  # type: ignore[no-untyped-call]
+        return values if self.world_size == 1 else _Total.apply(values, self.world_size)  # type: ignore[no-untyped-call]
 
     def mean(self, of_share: Tensor, share: float) -> Tensor:
         """The mean over the slices of the whole batch.
@@ -63,18 +63,18 @@ class Processes:
             of_share: The mean over those that this process has; a scalar.
             share: The part of the batch that they are.
         """
-        return of_share if self.number == 1 else self.total(of_share * share)
+        return of_share if self.world_size == 1 else self.all_reduce_sum(of_share * share)
 
-    def take_from_first(self, tensor: Tensor) -> None:
+    def broadcast(self, tensor: Tensor) -> None:
         """Replace the values by those that the first process has."""
-        if self.number > 1:
+        if self.world_size > 1:
             torch.distributed.broadcast(tensor, 0)
 
-    def gathered(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         """What each process gave, by rank."""
-        if self.number == 1:
+        if self.world_size == 1:
             return [value]
-        values: list[Any] = [None] * self.number
+        values: list[Any] = [None] * self.world_size
         torch.distributed.all_gather_object(values, value)
         return values
 
@@ -87,23 +87,23 @@ class Processes:
         Raises:
             ProcessError: It failed in another process, which raises its own error; of several, that of the lowest rank.
         """
-        if self.number == 1:
+        if self.world_size == 1:
             return action()
         own: Exception | None = None
         try:
             value = action()
         except Exception as error:  # noqa: BLE001  # the others would wait for this process in vain
             own = error
-        failed = [(rank, found) for rank, found in enumerate(self.gathered(_sendable(own))) if found is not None]
+        failed = [(rank, found) for rank, found in enumerate(self.all_gather(_sendable(own))) if found is not None]
         if not failed:
             return value
         rank, found = failed[0]
         if own is not None and rank == self.rank:
             raise own
-        raise ProcessError(f"process {rank} of {self.number} has ended the run: {found}", told=found)
+        raise ProcessError(f"process {rank} of {self.world_size} has ended the run: {found}", told=found)
 
     @contextmanager
-    def noticing_loss(self, what_now: Callable[[], str]) -> Iterator[None]:
+    def telling_who_is_gone(self, what_now: Callable[[], str]) -> Iterator[None]:
         """Say what it means when another process is gone.
 
         Args:
@@ -115,10 +115,10 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            if self.number == 1 or not _tells_of_loss(error):
+            if self.world_size == 1 or not _says_that_one_is_gone(error):
                 raise
             raise ProcessError(
-                f"another of the {self.number} processes that train together is gone, so that process {self.rank} "
+                f"another of the {self.world_size} processes that train together is gone, so that process {self.rank} "
                 f"ends, too: {what_now()}"
             ) from error
 
@@ -151,7 +151,7 @@ class _Total(torch.autograd.Function):
         return gradients[0] * ctx.number, None
 
 
-def _tells_of_loss(error: RuntimeError) -> bool:
+def _says_that_one_is_gone(error: RuntimeError) -> bool:
     if isinstance(error, torch.distributed.DistNetworkError | torch.distributed.DistStoreError):
         return True
     return any(words in str(error).lower() for words in _GONE)

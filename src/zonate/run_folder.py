@@ -128,7 +128,7 @@ def follow(run: Path, learner: Learner, state: RunState) -> None:
         learner.load_state(tensors)
 
 
-def how_to_go_on(run: Path) -> str:
+def how_to_resume(run: Path) -> str:
     """What is left of a run that ended before its time, and what to do, in a sentence."""
     try:
         epoch = read_about(run / LAST_NAME, kind=CHECKPOINT, version=CHECKPOINT_VERSION)["epoch"]
@@ -186,7 +186,7 @@ class StateWriter:
             writing.result()
 
 
-def note_epoch(
+def log_epoch(
     run: Path,
     board: SummaryWriter,
     epoch: int,

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from benchmarks.cohort import Round, cores, table
-from zonate.verbs.machine import usable_cores
+from zonate.cohort.machine import usable_cores
 
 
 def test_the_ratio_is_taken_within_a_round() -> None:

@@ -2,7 +2,7 @@ import re
 from datetime import date
 
 from benchmarks.machine import circumstances, machine
-from zonate.verbs.machine import usable_cores
+from zonate.cohort.machine import usable_cores
 
 
 def test_a_machine_is_its_cores_and_their_name() -> None:

@@ -44,7 +44,7 @@ def test_a_gpu_is_not_traced_by_threads(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_each_step_waits_augments_and_learns_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[float] = []
-    monkeypatch.setattr(Learner, "begin_step", lambda _, share: done.append(share))
+    monkeypatch.setattr(Learner, "set_learning_rate", lambda _, share: done.append(share))
     dataset = Dataset.open(a_dataset(tmp_path / "set", slices=1))
     trace = traced(dataset, TINY, 3)
     counted = [span.what for span in trace.spans if span.what != READING]

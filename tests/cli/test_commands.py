@@ -141,7 +141,7 @@ def test_a_training_from_weights_takes_their_recipe_unless_another_is_given(
 
     monkeypatch.setattr("zonate.verbs.train.train", train)
     monkeypatch.setattr(
-        "zonate.verbs.initial_weights.initial_settings",
+        "zonate.training.initial_weights.initial_settings",
         lambda init: Settings(name=f"of {init}").override(["training.epochs=7"]),
     )
     words = ("train", "--data", str(tmp_path), "-o", str(tmp_path / "run"))

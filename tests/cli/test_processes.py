@@ -8,7 +8,7 @@ import pytest
 from tests.cli.test_commands import call
 from zonate.cli.processes import leave
 from zonate.errors import ConfigError, DatasetError, ProcessError
-from zonate.verbs.own_place import LOST
+from zonate.training.own_place import LOST
 
 SECOND_OF_TWO = {
     "TORCHELASTIC_RUN_ID": "run",
@@ -45,7 +45,7 @@ def test_several_devices_of_this_machine_are_started_from_here(tmp_path: Path, m
         started.append((arguments, devices, run))
         return 1
 
-    monkeypatch.setattr("zonate.verbs.torchrun.launch", launch)
+    monkeypatch.setattr("zonate.training.torchrun.launch", launch)
     words = ["train", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--devices", "3"]
     assert call(monkeypatch, *words) == 1
     assert started == [(words, 3, tmp_path / "run")]

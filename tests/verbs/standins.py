@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
+from zonate.cohort.study_key import study_key
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
 from zonate.dataset.slices import Slices, slice_case
@@ -16,7 +17,6 @@ from zonate.dataset.statistics import Statistics
 from zonate.geometry import Grid, Volume
 from zonate.measures.calibration import Calibration
 from zonate.settings.data import SlicingSettings, SplitSettings
-from zonate.verbs.study_key import study_key
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
@@ -137,3 +137,12 @@ def key_but_of(name: str) -> Callable[[Path, Mapping[str, Any]], str]:
         return study_key(study, said)
 
     return key
+
+
+def two_sets() -> list[Entry]:
+    """Cases of one data set that is free, and of one that is not."""
+    return [
+        entry("a", "train", dataset="A", licence="CC BY 4.0", citation="Doe 2020"),
+        entry("b", "train", dataset="A", licence="CC BY 4.0", patient_id="patient-a"),
+        entry("c", "train", dataset="B", licence="CC BY-NC 4.0", codes=(LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)),
+    ]

@@ -24,9 +24,9 @@ from zonate.measures.calibration import Calibration, Observed, calibrate_scores
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
 from zonate.networks.generator import Generator
+from zonate.segmenter import Segmenter
 from zonate.verbs import calibrate as verb
 from zonate.verbs.calibrate import calibrate, reader_volumes_ml
-from zonate.verbs.segment import Segmenter
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4", "network.init_std=0.2"])

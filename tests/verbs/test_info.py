@@ -14,7 +14,7 @@ from zonate.io.weights import write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.networks.generator import Generator
-from zonate.verbs.card import sources_of
+from zonate.provenance import sources_of
 from zonate.verbs.info import info, shipped_model
 from zonate.zones import ALL_ZONE_CODES
 

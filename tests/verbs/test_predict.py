@@ -17,9 +17,9 @@ from zonate.errors import ModelError, StudyError
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
+from zonate.segmenter import Segmenter
 from zonate.settings.data import SlicingSettings
 from zonate.settings.results import PredictionSettings
-from zonate.verbs.segment import Segmenter
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from zonate.io.nifti import read_volume, write_volume
 from zonate.load import LoadedStudy, load_study
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.outputs import write as outputs
 from zonate.settings.results import OutputSettings, PredictionSettings
 from zonate.study import Sequence
-from zonate.verbs import outputs
 from zonate.verbs import predict_study as of_one
 from zonate.verbs.predict_studies import PredictResult, predict_studies
 from zonate.zones import ALL_ZONE_CODES, LabelCode

@@ -21,11 +21,11 @@ from zonate.errors import CorruptSeriesError, DatasetError, LeakageError, Output
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.load import load_case
+from zonate.segmenter import Segmenter
 from zonate.study import Sequence
 from zonate.verbs import prepare as module
 from zonate.verbs import prepare_case
 from zonate.verbs.prepare import prepare
-from zonate.verbs.segment import Segmenter
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 

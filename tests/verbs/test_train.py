@@ -26,8 +26,8 @@ from zonate.io import weights
 from zonate.learner import Learner
 from zonate.model import Model
 from zonate.progress import hearing_stages
-from zonate.run_folder import note_epoch
-from zonate.verbs.epochs import _quickest_convolutions
+from zonate.run_folder import log_epoch
+from zonate.training.epochs import _quickest_convolutions
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 
@@ -139,9 +139,9 @@ def _kill_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     elif moment == "in the second epoch":
         monkeypatch.setattr(Learner, "step", ending("step", steps + 2, Learner.step))
     elif moment == "while it notes the epoch":
-        monkeypatch.setattr("zonate.verbs.epochs.note_epoch", ending("note", 2, note_epoch))
+        monkeypatch.setattr("zonate.training.epochs.log_epoch", ending("note", 2, log_epoch))
     elif moment == "after it noted the epoch":
-        monkeypatch.setattr("zonate.verbs.epochs.note_epoch", ending("note", 2, note_epoch, after=True))
+        monkeypatch.setattr("zonate.training.epochs.log_epoch", ending("note", 2, log_epoch, after=True))
     elif moment == "while it writes a file":  # best and last of the first epoch come before
         monkeypatch.setattr(weights, "save_file", ending("save", 3, save_file, after=True))
 
@@ -583,7 +583,7 @@ def test_losses_are_read_where_somebody_watches_and_then_not_at_each_step(
     dataset = a_dataset(tmp_path / "set", ("train",), slices=6)
     monkeypatch.setattr(Learner, "step", lambda _self, _batch: {"l1": torch.ones(()).as_subclass(Read)})
     clock = iter(range(10_000))
-    monkeypatch.setattr("zonate.verbs.epochs._now_s", lambda: next(clock) / 2)  # half a second from look to look
+    monkeypatch.setattr("zonate.training.epochs._now_s", lambda: next(clock) / 2)  # half a second from look to look
     once = TINY.override(["training.epochs=1"])
     train(dataset, tmp_path / "unwatched", once)
     assert Read.times == 1  # at the end of the epoch

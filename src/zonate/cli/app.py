@@ -13,10 +13,10 @@ import typer
 from zonate.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from zonate.cohort.workers import Workers
     from zonate.config import Settings
     from zonate.dataset.storage import Cache
     from zonate.study import Sequence
-    from zonate.verbs.workers import Workers
 
 app = typer.Typer(
     help="From a multi-parametric prostate MRI study to its anatomical zones. For research use only.",
@@ -96,7 +96,7 @@ def series_overrides(t2w: int | None, dwi: int | None, adc: int | None) -> "dict
 
 def workers_of(number: int, scheduler: str | None, memory_gib: float | None, timeout_s: float | None) -> "Workers":
     """Who works on a batch, as the user says; every machine's own number where a cluster is named."""
-    from zonate.verbs.workers import Workers
+    from zonate.cohort.workers import Workers
 
     return Workers(number, scheduler, memory_gib, timeout_s)
 

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 from zonate.cli import data_sets, models, processes, render, start, studies
 from zonate.cli.app import PANELS, SOME_FAILED, app, exit_code
+from zonate.cohort.unwinding import unwound_by_signals
 from zonate.errors import OutputError, ProcessError, ZonateError
-from zonate.verbs.unwinding import unwound_by_signals
 
 __all__ = ["app", "data_sets", "main", "models", "start", "studies"]
 

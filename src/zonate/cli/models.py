@@ -58,13 +58,13 @@ def train(
     """Train a model by a recipe, from scratch or from the weights of another."""
     from zonate.config import load_recipe
     from zonate.fast import fast as quickened
-    from zonate.verbs.initial_weights import initial_settings
+    from zonate.training.initial_weights import initial_settings
 
     with told_once_a_machine():
         begun = initial_settings(init) if init is not None and recipe is None else load_recipe(recipe or "pix2pix")
         settings = (quickened(begun) if fast else begun).override(assignments or [])
     if must_launch(devices, nodes):
-        from zonate.verbs.torchrun import launch
+        from zonate.training.torchrun import launch
 
         sys.exit(launch(sys.argv[1:], devices or 1, output))
 

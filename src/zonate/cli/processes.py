@@ -12,7 +12,7 @@ from zonate.cli import render
 from zonate.cli.app import SOME_FAILED, exit_code
 from zonate.errors import ProcessError, ZonateError
 from zonate.progress import Progress, hearing_stages, silent
-from zonate.verbs.own_place import LOST, own_place
+from zonate.training.own_place import LOST, own_place
 
 _SECONDS_TO_TELL = 2.0
 

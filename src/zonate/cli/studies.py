@@ -35,13 +35,13 @@ from zonate.cli.app import (
     settings_of,
     workers_of,
 )
+from zonate.cohort.machine import usable_cores
 from zonate.helper import helping
-from zonate.verbs.machine import usable_cores
 
 if TYPE_CHECKING:
+    from zonate.cohort.workers import Workers
     from zonate.config import Settings
     from zonate.study import Sequence
-    from zonate.verbs.workers import Workers
 
 Studies = Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")]
 
@@ -158,7 +158,7 @@ def _writer(crew: "Workers", studies: int) -> AbstractContextManager[None]:
     """A second process for a part of what this one will write, where it segments itself and there is a core for it."""
     if usable_cores() == 1 or not crew.fitted(studies).here:
         return nullcontext()
-    return helping("zonate.verbs.surface_outputs", "zonate.verbs.dicom_outputs")
+    return helping("zonate.outputs.surfaces", "zonate.outputs.dicom")
 
 
 @app.command(rich_help_panel=STUDIES)

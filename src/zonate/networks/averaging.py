@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Average:
+class MovingAverage:
     """The average over the steps of a network that learns.
 
     Source: Polyak, Juditsky, SIAM J. Control Optim. 30, 1992, for averaging; TensorFlow's
@@ -30,7 +30,7 @@ class Average:
         self._decay = decay
 
     @torch.no_grad()
-    def follow(self, learning: nn.Module) -> None:
+    def update(self, learning: nn.Module) -> None:
         """Take in the weights after a step.
 
         Buffers, such as BatchNorm's statistics, are averages already and are copied.
@@ -46,7 +46,7 @@ class Average:
             torch._foreach_copy_([mine for mine, _ in alike], [its for _, its in alike])
         self.steps += 1
 
-    def begin_from(self, learning: nn.Module) -> None:
+    def restart(self, learning: nn.Module) -> None:
         """Forget what is in it, and begin with the weights as they are."""
         self.network.load_state_dict(learning.state_dict())
         self.steps = 0

@@ -30,7 +30,7 @@ def compose(case: Case, zones: ZoneMap, about_model: Mapping[str, Any], *, creat
     Args:
         case: What was segmented.
         zones: What came of it. What it does not hold (measurements, sectors, samples) is said to be missing.
-        about_model: As `zonate.verbs.model_json.model_to_json` gives it.
+        about_model: As `zonate.model_json.model_to_json` gives it.
         created: With its time zone; shown in UTC.
 
     Raises:

@@ -23,7 +23,7 @@ def model_facts(about_model: Mapping[str, Any]) -> tuple[Fact, ...]:
     """What it is called, tells apart and learnt from; what was not validated; terms, calibration, and whom to cite.
 
     Args:
-        about_model: As `zonate.verbs.model_json.model_to_json` gives it.
+        about_model: As `zonate.model_json.model_to_json` gives it.
     """
     return tuple((name, plain(text)) for name, text in _facts(about_model))
 

@@ -24,7 +24,7 @@ def write_report(
         folder: Made where it does not exist.
         case: What was segmented.
         zones: What came of it.
-        about_model: As `zonate.verbs.model_json.model_to_json` gives it.
+        about_model: As `zonate.model_json.model_to_json` gives it.
         created: With its time zone. The same arguments give the same bytes.
 
     Raises:

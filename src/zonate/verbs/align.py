@@ -10,6 +10,8 @@ from zonate.alignment import Alignment, align_to_t2w
 from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_transform
 from zonate.alignment.landmarks import LandmarkErrors, measure_landmarks
+from zonate.cohort.outside import refuse_inside_study
+from zonate.cohort.study_key import is_made_from, study_key
 from zonate.config import Settings
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.io.landmarks import read_landmark_pairs
@@ -19,8 +21,6 @@ from zonate.load import open_study, read_acquisition
 from zonate.pictures.alignment import draw_alignment
 from zonate.progress import stage
 from zonate.study import Acquisition, Sequence
-from zonate.verbs.outside import refuse_inside_study
-from zonate.verbs.study_key import is_made_from, study_key
 
 ALIGNMENT_NAME = "alignment.json"
 DEFAULT_SETTINGS = Settings()

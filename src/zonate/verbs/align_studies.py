@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Self
 
 from zonate.case import AlignmentRecord
+from zonate.cohort.batch import do_studies, places_of
+from zonate.cohort.workers import Workers
 from zonate.config import Settings
 from zonate.errors import OutputError
 from zonate.progress import Progress, silent
 from zonate.verbs.align import ALIGNMENT_NAME, DEFAULT_SETTINGS, align, is_aligned
-from zonate.verbs.batch import do_studies, places_of
-from zonate.verbs.workers import Workers
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
+from zonate.cohort.set_aside import SetAside, attempt
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.entry import Entry
 from zonate.dataset.labels import drawn_volume_ml
@@ -30,15 +31,14 @@ from zonate.measures.calibration import (
 )
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement, intervals_ml
-from zonate.model import BEST_NAME, Model
+from zonate.model import BEST_NAME, Model, model_file
 from zonate.plausibility import disqualifying, implausibilities
 from zonate.progress import Progress, silent
 from zonate.shipped import SHIPPED, model_path
+from zonate.training.card import card
+from zonate.training.fold_models import HeldOut, fold_models, folded
+from zonate.training.known_patients import require_unknown
 from zonate.validation import structure_dice
-from zonate.verbs.card import card
-from zonate.verbs.fold_models import HeldOut, fold_models, folded
-from zonate.verbs.known_patients import require_unknown
-from zonate.verbs.set_aside import SetAside, attempt
 from zonate.zones import STRUCTURES, LabelCode, drawable
 
 _LOG = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def calibrate(
         raise OutputError("the weights that ship stay as they are: name the file to write with --output")
     file = model_path(model)
     trained, opened = Model.load(file), Dataset.open(dataset)
-    written = output or (file / BEST_NAME if file.is_dir() else file)
+    written = output or model_file(file)
     _check_output(written, trained, in_place=output is None, overwrite=overwrite)
     if not trained.can_sample:
         raise ModelError(f"{file} has no dropout (network.dropout is 0), so that there is nothing to calibrate")

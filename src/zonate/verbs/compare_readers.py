@@ -6,6 +6,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
+from zonate.cohort.set_aside import SetAside, attempt
 from zonate.dataset.entry import Entry
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
@@ -13,7 +14,6 @@ from zonate.metrics import Score, score_case, summarise
 from zonate.metrics.tables import csv_text, score_columns, score_row, structure_to_json
 from zonate.model import Model
 from zonate.settings.results import EvaluationSettings
-from zonate.verbs.set_aside import SetAside, attempt
 
 MODEL = "model"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, cast, get_args
 
+from zonate.cohort.set_aside import SetAside, attempt
 from zonate.counted import counted
 from zonate.dataset.entry import Entry
 from zonate.dataset.slices import restore_slices
@@ -21,16 +22,15 @@ from zonate.io.files import atomic_folder, check_output_folder, write_json, writ
 from zonate.metrics import Score, StructureSummary, measure_names, score_case, summarise
 from zonate.metrics.tables import EMPTY_RULE, not_compared, scores_csv, structure_to_json
 from zonate.model import Model
+from zonate.model_json import model_to_json
 from zonate.pictures.boxplots import draw_boxplots
 from zonate.pictures.worst import draw_worst
 from zonate.progress import Progress, silent
 from zonate.settings.results import EvaluationSettings
 from zonate.shipped import model_path
+from zonate.training.fold_models import folded
+from zonate.training.known_patients import known_cases, refuse_known
 from zonate.verbs.compare_readers import compare_readers, comparisons_csv, comparisons_json, read_more_than_once
-from zonate.verbs.fold_models import folded
-from zonate.verbs.known_patients import known_cases, refuse_known
-from zonate.verbs.model_json import model_to_json
-from zonate.verbs.set_aside import SetAside, attempt
 from zonate.zones import LabelCode
 
 _LOG = logging.getLogger(__name__)

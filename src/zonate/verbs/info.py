@@ -7,16 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from zonate.cohort.case_names import MADE
 from zonate.config import recipe_names
 from zonate.dataset.importers import LAYOUTS
 from zonate.errors import ModelError
-from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
+from zonate.model import FORMAT, FORMAT_VERSION, Model, model_file
+from zonate.model_json import model_to_json
 from zonate.shipped import model_path, shipped_model_path
 from zonate.study import Sequence
-from zonate.verbs.card import card
-from zonate.verbs.case_names import MADE
+from zonate.training.card import card
 from zonate.verbs.download import collections
-from zonate.verbs.model_json import model_to_json
 from zonate.zones import ZONE_INFO, LabelCode
 
 _LIBRARIES = ("torch", "SimpleITK-SimpleElastix", "pydicom", "zarr", "numpy")
@@ -69,9 +69,9 @@ def shipped_model() -> dict[str, Any]:
 
 
 def _about(path: Path) -> dict[str, Any]:
-    """The same of the model in a file or run folder."""
+    """What is known of the model in a file or run folder (JSON values)."""
     model = Model.load(path)
-    file = path / BEST_NAME if path.is_dir() else path
+    file = model_file(path)
     sources = model.provenance.get("sources", [])
     return {
         **model_to_json(model, path),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from zonate.load import load_case
 from zonate.measures.psa import check_psa
+from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
 from zonate.study import Sequence
-from zonate.verbs.segment import Segmenter
 from zonate.zonemap import ZoneMap
 
 

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
+from zonate.cohort.batch import Place, do_studies, places_of
+from zonate.cohort.study_key import is_made_from
+from zonate.cohort.workers import Workers
 from zonate.measures.psa import check_psa
+from zonate.outputs.write import ZONES_NAME
 from zonate.progress import Progress, silent
 from zonate.shipped import model_path
 from zonate.study import Sequence
-from zonate.verbs.batch import Place, do_studies, places_of
-from zonate.verbs.outputs import ZONES_NAME
 from zonate.verbs.predict_study import ModelUse, forget_model, predict_study, predicted_from, refuse_corrections
-from zonate.verbs.study_key import is_made_from
-from zonate.verbs.workers import Workers
 
 
 class _OfOne(TypedDict):

@@ -7,14 +7,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
+from zonate.cohort.study_key import is_made_from, study_key
 from zonate.errors import ModelError, OutputError
 from zonate.io.files import atomic_folder
 from zonate.load import load_study
+from zonate.outputs.write import ZONES_NAME, write_outputs
 from zonate.progress import stage
+from zonate.segmenter import Segmenter
 from zonate.study import Sequence
-from zonate.verbs.outputs import ZONES_NAME, write_outputs
-from zonate.verbs.segment import Segmenter
-from zonate.verbs.study_key import is_made_from, study_key
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zonate.cohort.batch import do_cases
+from zonate.cohort.set_aside import SetAside
+from zonate.cohort.workers import Workers
 from zonate.config import Settings
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, metadata_key, read_record
 from zonate.dataset.entry import Entry
@@ -19,13 +22,10 @@ from zonate.dataset.splits import Placed, check_no_leakage
 from zonate.errors import DatasetError, OutputError
 from zonate.io.files import check_output_folder, claim_output_folder, remove_half_written
 from zonate.progress import Progress, silent
+from zonate.provenance import sources_of
 from zonate.settings.data import SplitSettings
-from zonate.verbs.batch import do_cases
-from zonate.verbs.card import sources_of
 from zonate.verbs.place_cases import place_cases, sides_of
 from zonate.verbs.prepare_case import prepare_case
-from zonate.verbs.set_aside import SetAside
-from zonate.verbs.workers import Workers
 
 _REASONS = 3
 
@@ -39,7 +39,7 @@ class PrepareResult:
         done: Cases prepared now.
         skipped: Cases that were complete already, of unchanged sources and settings.
         failed: From case id to the reason; these are not in the dataset.
-        taken: Of each data set and licence in the dataset, its cases and patients, as `zonate.verbs.card.sources_of`.
+        taken: Of each data set and licence in the dataset, its cases and patients, as `zonate.provenance.sources_of`.
         left_out: What lay in a source folder and was not taken, with the reason.
         warnings: What a person should know, case by case.
     """

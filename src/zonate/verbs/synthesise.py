@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zonate.cohort.case_names import MADE
 from zonate.dataset.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
@@ -27,7 +28,6 @@ from zonate.progress import Progress, silent
 from zonate.simulation.from_shapes import Synthetic, synthesise_image
 from zonate.simulation.parts import has_both_parts, unlikeness
 from zonate.study import Sequence as Role
-from zonate.verbs.case_names import MADE
 from zonate.zones import LabelCode
 
 NCI_ISBI_CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}

@@ -18,13 +18,14 @@ from zonate.model import BEST_NAME
 from zonate.networks.factory import check_size
 from zonate.processes import Processes
 from zonate.progress import Progress, silent
-from zonate.run_folder import RunState, begin_run, follow, how_to_go_on
-from zonate.verbs.card import card, terms_of_use
-from zonate.verbs.epochs import Run, learn
-from zonate.verbs.initial_weights import Beginning, initial_weights, joined_provenance
-from zonate.verbs.known_patients import known_cases
-from zonate.verbs.taught import Taught, taught_by
-from zonate.verbs.torchrun import joined
+from zonate.provenance import terms_of_use
+from zonate.run_folder import RunState, begin_run, follow, how_to_resume
+from zonate.training.card import card
+from zonate.training.epochs import Run, learn
+from zonate.training.initial_weights import Beginning, initial_weights, joined_provenance
+from zonate.training.known_patients import known_cases
+from zonate.training.taught import Taught, taught_by
+from zonate.training.torchrun import joined
 from zonate.zones import told_apart
 
 _LOG = logging.getLogger(__name__)
@@ -95,18 +96,18 @@ def train(
     """
     with joined(settings.training.precision, devices, nodes) as fabric:
         processes = Processes(fabric)
-        with processes.noticing_loss(lambda: how_to_go_on(run)):
+        with processes.telling_who_is_gone(lambda: how_to_resume(run)):
             plan = processes.agree(
-                lambda: _planned(Dataset.open(dataset, cache), settings, fold, init, processes.number)
+                lambda: _planned(Dataset.open(dataset, cache), settings, fold, init, processes.world_size)
             )
             with torch.random.fork_rng(devices=[fabric.device.index] if fabric.device.type == "cuda" else []):
                 torch.manual_seed(settings.training.seed)
                 learner = Learner(plan.settings, fabric)
                 begun = Run(run, plan.dataset, plan.settings, plan.taught, learner, processes)
                 start = _begin(begun, plan.beginning, resume=resume, overwrite=overwrite)
-                if processes.first:  # of a run that is refused nothing else need be known
+                if processes.is_first:  # of a run that is refused nothing else need be known
                     _warn(settings, by_hand, plan)
-                learn(begun, start, progress if processes.first else silent)
+                learn(begun, start, progress if processes.is_first else silent)
     return run / BEST_NAME
 
 
@@ -151,8 +152,8 @@ def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bo
 
     def make() -> RunState:
         if beginning is not None:
-            run.learner.begin_from(beginning.weights)
-        if not run.processes.first:
+            run.learner.load_initial_weights(beginning.weights)
+        if not run.processes.is_first:
             return RunState()
         began_from = run.taught.provenance.get("began_from")
         start = begin_run(
@@ -165,8 +166,8 @@ def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bo
         write_text(run.folder / "card.md", card(run.model()))
         return start
 
-    start = run.processes.gathered(run.processes.agree(make))[0]
-    run.processes.agree(lambda: None if run.processes.first else follow(run.folder, run.learner, start))
+    start = run.processes.all_gather(run.processes.agree(make))[0]
+    run.processes.agree(lambda: None if run.processes.is_first else follow(run.folder, run.learner, start))
     return start
 
 

@@ -11,8 +11,8 @@ from threading import Event
 from zonate.errors import ZonateError
 from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
-from zonate.verbs.correction import write_corrected_seg
-from zonate.verbs.dicom_outputs import SOURCE
+from zonate.outputs.correction import write_corrected_seg
+from zonate.outputs.dicom import SOURCE
 from zonate.web.cases import find_cases, read_case
 from zonate.web.server import Saved, ViewerServer
 

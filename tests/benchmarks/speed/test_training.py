@@ -54,7 +54,7 @@ def test_our_gradients_are_those_of_the_plain_loop() -> None:
         for group in optimiser.param_groups:
             group["lr"] = 0.0  # the plain loop moves the discriminator before it teaches the generator
     of_generator, of_discriminator = plain.step(batch.images, label)
-    terms = learner.take_gradients(batch)
+    terms = learner.compute_gradients(batch)
     assert float(terms["generator"]) == pytest.approx(of_generator, rel=1e-5)
     assert float(terms["discriminator"]) == pytest.approx(of_discriminator, rel=1e-5)
     for ours, theirs in ((learner.generator, plain.generator), (learner.discriminator, plain.discriminator)):
