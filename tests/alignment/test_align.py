@@ -195,6 +195,7 @@ def test_t2w_alone_has_nothing_to_align() -> None:
 
 def test_volumes_on_the_t2w_grid_are_given_back_untouched() -> None:
     t2w = acquisition().t2w
+    t2w = t2w.with_values(t2w.values - t2w.values.min() + 1)
     result = align_to_t2w(Acquisition("case", t2w, adc=t2w.with_values(2 * t2w.values)), RIGID)
     assert result.record.chosen == "given"
     assert result.record.similarity["header"] == pytest.approx(2.0)
@@ -202,6 +203,15 @@ def test_volumes_on_the_t2w_grid_are_given_back_untouched() -> None:
     assert np.array_equal(result.adc.values, 2 * t2w.values)
     assert result.dwi is None
     assert result.warnings == ()
+
+
+def test_an_adc_of_0_is_not_measured_on_the_t2w_grid_either() -> None:
+    t2w = acquisition().t2w
+    adc = np.where(np.arange(t2w.values.size).reshape(t2w.values.shape) % 7, 1000.0, 0.0)
+    result = align_to_t2w(Acquisition("case", t2w, adc=t2w.with_values(adc)), RIGID)
+    assert result.record.chosen == "given"
+    assert result.adc is not None
+    assert np.array_equal(np.isnan(result.adc.values), adc == 0)
 
 
 def test_given_volumes_that_say_nothing_get_a_warning() -> None:

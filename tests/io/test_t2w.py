@@ -37,10 +37,11 @@ DEMOTED = {
     "HASTE": (t2w(5, slices=30, description="t2_haste_tra"), "acquired in a single shot"),
     "thick": (t2w(5, slices=30, step_mm=6.0), "coarser than slices of 4.5 mm and pixels of 0.8 mm"),
     "nodes": (t2w(5, 40, 5.0, spacing_mm=(0.72, 0.72)), "coarser than slices of 4.5 mm and pixels of 0.8 mm"),
-    "coarse": (t2w(5, spacing_mm=(1.0, 1.0)), "coarser than slices of 4.5 mm and pixels of 0.8 mm"),
+    "coarse": (t2w(5, spacing_mm=(1.0, 1.0), shape=(256, 256)), "coarser than slices of 4.5 mm and pixels of 0.8 mm"),
     "3D by its slices": (t2w(5, slices=80, step_mm=1.0), "3D"),
     "3D by its header": (t2w(5, dimensions="3D"), "3D"),
-    "average": (t2w(5, image_type=("DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE")), "derived from other images"),
+    "average": (t2w(5, image_type=("DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE")), "made of other images"),
+    "filtered": (t2w(5, image_type=("DERIVED", "PRIMARY", "M")), "derived from other images"),
     "pelvis": (t2w(5, slices=30, shape=(640, 640)), "of a field of view beyond 300 mm"),
     "19 of 20 slices": (t2w(5, slices=19), "of fewer slices"),
     "broken off": (t2w(5, slices=9), "of a part of the prostate only"),
@@ -65,8 +66,8 @@ def test_it_is_used_where_there_is_no_other(rival: str) -> None:
         "with fat suppression": [
             "series 5, which is T2W for want of another, is with fat suppression: look at the zones"
         ],
-        "derived from other images": [
-            "series 5, which is T2W for want of another, is derived from other images: look at the zones"
+        "made of other images": [
+            "series 5, which is T2W for want of another, is made of other images: look at the zones"
         ],
     }
     assert choice.warnings == told.get(what, [])
@@ -92,18 +93,24 @@ def test_of_series_as_good_as_each_other_the_later(earlier: SeriesHeaders, later
 def test_a_preference_counts_before_those_below_it() -> None:
     """Each is spoilt by what is one preference lower than what spoils the one before."""
     worst_first = [
-        t2w(11, slices=9),
+        t2w(12, slices=9),
+        t2w(11, image_type=("DERIVED", "SECONDARY")),
         t2w(10, image_type=("DERIVED",)),
         t2w(9, fat_suppressed=True),
         t2w(8, description="t2 haste"),
-        t2w(7, spacing_mm=(0.9, 0.9)),
-        t2w(6, dimensions="3D"),
-        t2w(5, shape=(640, 640)),
+        t2w(7, shape=(640, 640)),
+        t2w(6, spacing_mm=(0.9, 0.9), shape=(200, 200)),
+        t2w(5, dimensions="3D"),
         t2w(4, slices=18),
         t2w(3),
     ]
     for n in range(len(worst_first) - 1):
         assert choose_t2w(worst_first[: n + 2], "case X").series is worst_first[n + 1]
+
+
+@pytest.mark.parametrize("description", ["t2_tse_tra no fs", "T2 ax without fatsat", "AX T2 NON-FS", "AX T2 nonFS"])
+def test_what_says_that_fat_is_not_suppressed_is_believed(description: str) -> None:
+    assert choose_t2w([t2w(4, description=description)], "case X").warnings == []
 
 
 def test_repeats_are_told() -> None:

@@ -230,7 +230,7 @@ def _given(
     record = AlignmentRecord("given", reason, None, {"header": similarity}, figures, time.perf_counter() - begun)
     dwi, adc = (
         None if volume is None else Volume(volume.values.astype(np.float32), grid)
-        for volume in (acquisition.dwi, acquisition.adc)
+        for volume in (acquisition.dwi, None if acquisition.adc is None else _computed(acquisition.adc))
     )
     return Alignment(dwi, adc, record, warnings=tuple(warnings))
 

@@ -29,7 +29,7 @@ from zonate.geometry import Crop, Grid, Volume
 from zonate.io.files import atomic_folder
 from zonate.zones import LabelCode
 
-CASE_FORMAT_VERSION = 2
+CASE_FORMAT_VERSION = 3
 CASES_FOLDER = "cases"
 COMPLETE = "zonate_complete"
 """The attribute that is written after everything else."""

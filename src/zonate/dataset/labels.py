@@ -79,7 +79,8 @@ def tolerance_mm(labels: Grid) -> float:
 def _check_place(found: Grid, wanted: Grid, case_id: str, *, lenient: bool) -> tuple[str, ...]:
     """Notes on labels of the T2W's shape; none where their corners lie on the T2W's."""
     apart_mm = found.apart_mm(wanted)
-    if apart_mm <= tolerance_mm(found):
+    limit_mm = tolerance_mm(found)
+    if apart_mm <= limit_mm:
         return ()
     same_spacing = np.allclose(found.spacing_mm, wanted.spacing_mm, rtol=_SAME_SPACING)
     if lenient and same_spacing and apart_mm <= LENIENT_GRID_MM:
@@ -90,7 +91,7 @@ def _check_place(found: Grid, wanted: Grid, case_id: str, *, lenient: bool) -> t
         )
     raise GeometryError(
         f"case {case_id}: the labels do not lie on the T2W grid: a corner is {apart_mm:.2f} mm off, more than "
-        f"the {LABEL_GRID_TOLERANCE_MM} mm that rounding explains; give labels that were drawn on this T2W series"
+        f"the {limit_mm:.2g} mm that rounding explains; give labels that were drawn on this T2W series"
     )
 
 

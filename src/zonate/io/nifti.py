@@ -19,7 +19,7 @@ from zonate.errors import AmbiguousSeriesError, GeometryError, StudyError
 from zonate.geometry import Grid, Volume, at_right_angles
 from zonate.io.files import atomic_path
 from zonate.io.itk import from_itk, to_itk
-from zonate.io.nifti_place import HELD_WITHIN_MM, check_place, is_nifti, with_squared_sform
+from zonate.io.nifti_place import HELD_WITHIN_MM, check_place, is_nifti, is_nifti_2, with_squared_sform
 from zonate.io.walk import files_under
 from zonate.study import Sequence
 
@@ -86,6 +86,8 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
         )
     reader = _by_itk(path, _information)
     if reader is None:
+        if is_nifti_2(path):
+            raise StudyError(f"{path.name} is NIfTI-2, which cannot be read: save it as NIfTI-1")
         raise StudyError(f"{path.name} is not a NIfTI, MHA or NRRD volume that can be read")
     size = reader.GetSize()
     if len(size) == 4 and (size[3] == 1 if component is None else 0 <= component < size[3]):
@@ -217,7 +219,7 @@ def _numbered(name: str) -> list[str]:
 def _raw_nifti(path: Path) -> bytes:
     """The decompressed file: ITK reads a truncated NIfTI without a word, so its bytes are counted first.
 
-    Source: NIfTI-1 and NIfTI-2 headers: sizeof_hdr, dim, datatype, bitpix, vox_offset.
+    Source: nifti1.h: sizeof_hdr, dim, datatype, bitpix, vox_offset.
     """
     try:
         raw = path.read_bytes()
@@ -249,12 +251,7 @@ def _nifti_layout(raw: bytes) -> tuple[str, int, int, int, int]:
         if size == 348:
             dim, offset = struct.unpack_from(f"{order}8h", raw, 40), struct.unpack_from(f"{order}f", raw, 108)[0]
             datatype, bits = struct.unpack_from(f"{order}2h", raw, 70)
-        elif size == 540:
-            dim, offset = struct.unpack_from(f"{order}8q", raw, 16), struct.unpack_from(f"{order}q", raw, 168)[0]
-            datatype, bits = struct.unpack_from(f"{order}2h", raw, 12)
-        else:
-            continue
-        return order, datatype, math.prod(dim[1 : dim[0] + 1]), bits, int(offset)
+            return order, datatype, math.prod(dim[1 : dim[0] + 1]), bits, int(offset)
     return "<", 0, 0, 8, 0  # some other header, which ITK judges
 
 

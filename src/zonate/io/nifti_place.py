@@ -16,7 +16,8 @@ from zonate.geometry import Grid, at_right_angles
 
 HELD_WITHIN_MM = 0.05
 """How far a corner may move where a file's axes are brought to right angles, or are written so."""
-_AGREE_WITHIN_MM = 0.1
+_AGREE_WITHIN_MM = 0.3
+"""The quaternion of a qform is rounded to 32 bits, which moves a corner of a wide field by up to 0.2 mm."""
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _HEADER_BYTES, _DIM_AT, _CODES_AT, _SFORM_AT, _MAGIC_AT = 348, 40, 252, 280, 344
 """Source: nifti1.h; ITK reads no NIfTI-2."""
@@ -42,6 +43,11 @@ class _Forms:
 def is_nifti(path: Path) -> bool:
     """Whether the name ends as a NIfTI's."""
     return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def is_nifti_2(path: Path) -> bool:
+    """Whether the header is NIfTI-2's."""
+    return _header(path)[4:8] == b"n+2\0"
 
 
 def check_place(path: Path, read: Grid) -> None:

@@ -18,7 +18,9 @@ _THINNEST_2D_MM = 2.0
 """No two-dimensional TSE of a prostate has thinner slices."""
 _WIDEST_FIELD_MM = 300.0
 """A T2W whose shorter side is longer shows the pelvis."""
+_NOT_SUPPRESSED = re.compile(r"(?<![a-z])(?:no|non|without|w/?o)[ _-]*(?:fs|fat[ _-]?sat)(?![a-z])", re.IGNORECASE)
 _FAT_SUPPRESSED = re.compile(r"(?<![a-z])(?:fs|fat[ _-]?sat|stir|tirm|spair|spir)(?![a-z])|dixon", re.IGNORECASE)
+_MADE_OF_OTHERS = frozenset({"REFORMATTED", "AVERAGE", "SECONDARY"})
 _SINGLE_SHOT = re.compile(r"haste|ss[ _-]?fse|ssh(?![a-z])|ssh[ _-]?tse|single[ _-]?shot", re.IGNORECASE)
 
 
@@ -47,15 +49,16 @@ class _Preference(NamedTuple):
 
 _PREFERENCES = (
     _Preference(lambda s, all_: _shown_mm(s) >= _PART * max(map(_shown_mm, all_)), "of a part of the prostate only"),
-    _Preference(lambda s, _: not _is_derived(s), "derived from other images", warns=True),
+    _Preference(lambda s, _: not _is_made_of_others(s), "made of other images", warns=True),
+    _Preference(lambda s, _: "DERIVED" not in _image_types(s), "derived from other images"),
     _Preference(lambda s, _: not _is_fat_suppressed(s), "with fat suppression", warns=True),
     _Preference(lambda s, _: not _says(s, _SINGLE_SHOT), "acquired in a single shot"),
+    _Preference(lambda s, _: _field_mm(s) <= _WIDEST_FIELD_MM, f"of a field of view beyond {_WIDEST_FIELD_MM:g} mm"),
     _Preference(
         lambda s, _: _step_mm(s) <= _THICKEST_MM and _pixel_mm(s) <= _COARSEST_PIXEL_MM,
         f"coarser than slices of {_THICKEST_MM:g} mm and pixels of {_COARSEST_PIXEL_MM:g} mm",
     ),
     _Preference(lambda s, _: not _is_3d(s), "3D"),
-    _Preference(lambda s, _: _field_mm(s) <= _WIDEST_FIELD_MM, f"of a field of view beyond {_WIDEST_FIELD_MM:g} mm"),
     _Preference(lambda s, all_: _shown_mm(s) >= max(map(_shown_mm, all_)) - _SAME_EXTENT_MM, "of fewer slices"),
 )
 """In this order; of those that are left the latest is the T2W."""
@@ -97,8 +100,13 @@ def choose_t2w(candidates: Items[SeriesHeaders], case: str) -> T2wChoice:
     )
 
 
-def _is_derived(series: SeriesHeaders) -> bool:
-    return any("DERIVED" in frame.image_type for frame in series.frames)
+def _image_types(series: SeriesHeaders) -> set[str]:
+    return {word for frame in series.frames for word in frame.image_type}
+
+
+def _is_made_of_others(series: SeriesHeaders) -> bool:
+    """More than DERIVED, which archives also write when they compress an image."""
+    return not _MADE_OF_OTHERS.isdisjoint(_image_types(series))
 
 
 def _is_fat_suppressed(series: SeriesHeaders) -> bool:
@@ -106,7 +114,7 @@ def _is_fat_suppressed(series: SeriesHeaders) -> bool:
 
 
 def _says(series: SeriesHeaders, words: re.Pattern[str]) -> bool:
-    return bool(words.search(series.description))
+    return bool(words.search(_NOT_SUPPRESSED.sub("", series.description)))
 
 
 def _is_3d(series: SeriesHeaders) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 OURS = "zonate-train"
-"""Torchrun's id of a run that `verbs.torchrun.launch` started."""
+"""Torchrun's id of a run that `training.torchrun.launch` started."""
 LOST = 3
 """Exit code of a process of such a run whose fellow is gone: it leaves the telling to `launch`."""
 
