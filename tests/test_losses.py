@@ -280,3 +280,19 @@ def test_shares_of_a_batch_that_add_their_sums_cost_what_the_batch_costs() -> No
     found = terms(slice(0, 2), lambda total: total + told.pop(0))
     assert found == pytest.approx(terms(slice(0, 3), lambda total: total), rel=1e-6)
     assert told == []
+
+
+def test_tables_first_asked_for_in_inference_serve_a_training() -> None:
+    losses._membership.cache_clear()
+    losses._class_zones.cache_clear()
+    losses._same_class.cache_clear()
+    for mode in (True, False):
+        with torch.inference_mode(mode=mode):
+            logits = torch.zeros(1, 5, 2, 2)
+            logits.requires_grad_(not mode)
+            labels = torch.ones(1, 2, 2, dtype=torch.uint8)
+            target = losses.Target.of_labels(labels, [ALL_ZONE_CODES])
+            loss = losses.dice(logits.softmax(dim=1), target) + losses.l1(target.level(logits.softmax(dim=1)), target)
+    loss.backward()  # type: ignore[no-untyped-call]  # missing in PyTorch's stubs
+    assert logits.grad is not None
+    assert logits.grad.abs().sum() > 0

@@ -34,7 +34,7 @@ def test_a_single_process_does_everything_alone() -> None:
     assert alone.all_gather("a") == ["a"]
     assert alone.agree(lambda: 3) == 3
     alone.broadcast(values)
-    with pytest.raises(ValueError, match="mine"), alone.telling_who_is_gone(str):
+    with pytest.raises(ValueError, match="mine"), alone.telling_of_loss(str):
         alone.agree(lambda: (_ for _ in ()).throw(ValueError("mine")))
 
 
@@ -42,7 +42,7 @@ def test_a_lost_process_is_told_with_what_to_do() -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
     several.world_size, several.rank = 2, 1
     said = r"another of the 2 .* so that process 1 ends, too: go on"
-    with pytest.raises(ProcessError, match=said) as raised, several.telling_who_is_gone(lambda: "go on"):
+    with pytest.raises(ProcessError, match=said) as raised, several.telling_of_loss(lambda: "go on"):
         raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:4711")
     assert raised.value.told is None
 
@@ -72,7 +72,7 @@ def test_a_lost_process_is_told_with_what_to_do() -> None:
 def test_what_gloo_nccl_and_the_store_say_of_a_lost_process(error: RuntimeError) -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
     several.world_size = 2
-    with pytest.raises(ProcessError) as raised, several.telling_who_is_gone(lambda: "go on"):
+    with pytest.raises(ProcessError) as raised, several.telling_of_loss(lambda: "go on"):
         raise error
     assert raised.value.__cause__ is error
 
@@ -91,7 +91,7 @@ def test_what_gloo_nccl_and_the_store_say_of_a_lost_process(error: RuntimeError)
 def test_an_error_of_one_s_own_is_not_taken_for_a_lost_process(error: RuntimeError) -> None:
     several = Processes(Fabric(accelerator="cpu", devices=1))
     several.world_size = 2
-    with pytest.raises(type(error)) as raised, several.telling_who_is_gone(str):
+    with pytest.raises(type(error)) as raised, several.telling_of_loss(str):
         raise error
     assert raised.value is error
 

@@ -1,5 +1,6 @@
 """The part of benchmarks/accuracy.md on which way volumes are off: what the mean of their sizes hides."""
 
+import math
 from collections.abc import Iterator
 
 from benchmarks.accuracy.cells import mean_cell
@@ -40,6 +41,7 @@ def _line(title: str, results: Results, name: str) -> str:
     cells = []
     for figure in BIASES:
         values = figure.of(results, name)
-        small = f" [{sum(value < 0 for value in values.values())} of {len(values)}]" if values else ""
+        known = [value for value in values.values() if not math.isnan(value)]
+        small = f" [{sum(value < 0 for value in known)} of {len(known)}]" if known else ""
         cells.append(mean_cell(values, figure.digits, sign="+") + small)
     return f"| {title} | " + " | ".join(cells) + " |"

@@ -1,13 +1,13 @@
 """What a training takes on a GPU: `python -m benchmarks.gpu`.
 
-    python -m benchmarks.gpu [--parts step fast run dice idle] [--work FOLDER] [--dice-epochs 30] [--seeds 0]
+    python -m benchmarks.gpu [--parts step fast run idle dice] [--work FOLDER] [--dice-epochs 30] [--seeds 0]
         [--commit NAME] [--small] [--table]
 
 step    a training step at batch 1: the plain loop, ours, ours compiled
 fast    a slice by `--fast` against a slice of the plain loop
 run     the described run by `--fast`: some real epochs, extrapolated to 300
-dice    validation Dice as described and by `--fast`
 idle    the share of the time in which the device waits
+dice    validation Dice as described and by `--fast`: the longest by far
 
 Each part is kept as it ends, in benchmarks/results/gpu.json, beside what other parts found earlier, and the page
 benchmarks/gpu.md is made anew; `--table` does that alone. One that fails leaves the others. The simulated slices stay
@@ -59,16 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for part in given.parts:
             try:
                 found[part] = {**about, "part": part, **_PARTS[part](plan, device, work)}
+                if not given.small:
+                    write_json(RESULTS, {**_kept(), part: found[part]}, indent=1)
+                    write_text(PAGE, page(_kept()))
+                forget_compiled(device)
             except Exception:  # noqa: BLE001  (the others are worth having)
                 traceback.print_exc()
                 failed = 1
-                continue
-            finally:
-                forget_compiled(device)
-            if not given.small:
-                write_json(RESULTS, {**_kept(), part: found[part]}, indent=1)
-                write_text(PAGE, page(_kept()))
-            print(f"{part}: done", flush=True)
+            else:
+                print(f"{part}: done", flush=True)
     if given.small:
         print(f"Toy sizes, of no meaning:\n\n{page(found)}")
     return failed
@@ -78,8 +77,8 @@ _PARTS: dict[str, Callable[[Plan, str, Path], dict[str, Any]]] = {
     "step": lambda plan, device, _: at_batch_1(plan, device),
     "fast": lambda plan, device, _: by_fast(plan, device),
     "run": lambda plan, _, work: described_run(plan, _slices(plan, work), work),
-    "dice": lambda plan, _, work: dice_compared(plan, _slices(plan, work), work),
     "idle": lambda plan, _, work: {"trainings": idle_shares(plan, _slices(plan, work))},
+    "dice": lambda plan, _, work: dice_compared(plan, _slices(plan, work), work),
 }
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import chain, count
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,14 +20,12 @@ from zonate.dataset.loader import SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.fast import fast
 from zonate.learner import Learner
-from zonate.networks.compiled import can_compile
-from zonate.training.epochs import augmented
+from zonate.training.epochs import augmented, quickest_convolutions, training_loader
 from zonate.training.taught import taught_by
 from zonate.training.torchrun import joined
 
-_EPOCHS_TO_COMPILE = 3
-"""Uncounted: kernels are made for a batch's size at its first step, its graph is captured later; the last batch of an
-epoch is smaller."""
+_WARM_UP = 1
+"""Epochs, uncounted: kernels are made at the first step, a graph is captured soon after."""
 _ON_GPU = ("kernel", "gpu_memcpy", "gpu_memset")
 _ON_CPU = ("cpu_op",)
 
@@ -48,20 +47,23 @@ def traced(dataset: Dataset, settings: Settings, steps: int) -> dict[str, Any]:
         learner = Learner(settings, fabric)
     learner.train()
     device = learner.device.type
-    loader = SliceLoader.of(dataset, settings, taught_by(dataset).channels)
-    stepping = _stepping(learner, loader, settings)
-    compiled = settings.training.compiled and can_compile(learner.device)
-    _take(stepping, (_EPOCHS_TO_COMPILE if compiled else 1) * len(loader), device)
-    untraced_s = _take(stepping, steps, device) / steps
-    activity, kinds = (ProfilerActivity.CUDA, _ON_GPU) if device == "cuda" else (ProfilerActivity.CPU, _ON_CPU)
-    with profile(activities=[activity]) as trace:
-        _take(stepping, steps, device)
+    loader = training_loader(dataset, settings, taught_by(dataset).channels, learner.device)
+    steps = min(steps, len(loader))
+    take = partial(_take, learner, loader, settings)
+    with quickest_convolutions(learner.device):
+        for epoch in range(_WARM_UP):
+            take(epoch, len(loader))
+        untraced_s = take(_WARM_UP, steps) / steps
+        activity, kinds = (ProfilerActivity.CUDA, _ON_GPU) if device == "cuda" else (ProfilerActivity.CPU, _ON_CPU)
+        with profile(activities=[activity]) as trace:
+            take(_WARM_UP + 1, steps)
+    measured = {"slices": settings.training.batch_size, "steps": steps, "untraced_s": untraced_s}
     spans = list(_spans(trace, kinds))
+    if not spans:  # what was measured without a trace is worth having
+        return {**measured, "step_s": None, "busy_s": None, "idle": None}
     busy_us, whole_us = busy(spans), max(end for _, end in spans) - min(begin for begin, _ in spans)
     return {
-        "slices": settings.training.batch_size,
-        "steps": steps,
-        "untraced_s": untraced_s,
+        **measured,
         "step_s": whole_us / 1e6 / steps,
         "busy_s": busy_us / 1e6 / steps,
         "idle": 1 - busy_us / whole_us,
@@ -77,21 +79,14 @@ def busy(spans: Iterable[Span]) -> float:
     return total
 
 
-def _stepping(learner: Learner, loader: SliceLoader, settings: Settings) -> Iterator[None]:
-    """A step each time, as `zonate train` takes it."""
-    batches = chain.from_iterable(loader.epoch(epoch) for epoch in count(1))
-    for number, batch in enumerate(batches):
-        learner.set_learning_rate(number / (settings.training.epochs * len(loader)))
-        learner.step(augmented(batch, settings, learner.device, (settings.training.seed, 1, number)))
-        yield
-
-
-def _take(stepping: Iterator[None], steps: int, device: str) -> float:
-    """Take some steps and wait for the device; seconds."""
+def _take(learner: Learner, loader: SliceLoader, settings: Settings, epoch: int, steps: int) -> float:
+    """Take the first steps of an epoch as `zonate train` does, and wait for the device; seconds."""
+    device = learner.device.type
     wait(device)
     began_s = perf_counter()
-    for _ in range(steps):
-        next(stepping)
+    for number, batch in enumerate(islice(loader.epoch(epoch + 1), steps)):
+        learner.set_learning_rate((epoch * len(loader) + number) / (settings.training.epochs * len(loader)))
+        learner.step(augmented(batch, settings, learner.device, (settings.training.seed, epoch, number)))
     wait(device)
     return perf_counter() - began_s
 

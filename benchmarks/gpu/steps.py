@@ -13,6 +13,7 @@ from benchmarks.speed.rates import measure_rates, operations, side_by_side
 from benchmarks.speed.training import PLAIN, a_batch, drawn, learner_of
 from zonate.fast import fast
 from zonate.networks.compiled import can_compile
+from zonate.training.epochs import quickest_convolutions
 
 EAGER, COMPILED, FAST = "zonate, float32", "zonate, float32, compiled", "zonate --fast"
 
@@ -58,7 +59,8 @@ def _measured(
     gflop: dict[str, float],
     slices: dict[str, int],
 ) -> dict[str, Any]:
-    found = side_by_side(works, plan.repeats, device, plan.calls)
+    with quickest_convolutions(torch.device(device)):
+        found = side_by_side(works, plan.repeats, device, plan.calls)
     return {
         "steps": {name: asdict(timing) for name, timing in found.items()},
         "slices": slices,

@@ -108,10 +108,8 @@ def _idle(found: Figures) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for name in (AS_DESCRIBED, FAST):
         it = found["trainings"][name]
-        yield (
-            f"| {name} | {it['slices']} | {it['steps']} | {it['untraced_s']:.3g} | {it['step_s']:.3g} | "
-            f"{it['busy_s']:.3g} | {it['idle']:.1%} |"
-        )
+        of_trace = "– | – | –" if it["idle"] is None else f"{it['step_s']:.3g} | {it['busy_s']:.3g} | {it['idle']:.1%}"
+        yield f"| {name} | {it['slices']} | {it['steps']} | {it['untraced_s']:.3g} | {of_trace} |"
     yield ""
     yield (
         "From PyTorch's trace of the device: it waits whenever no kernel and no copy is under way. Tracing itself "

@@ -225,22 +225,26 @@ def _n_finest(codes: Sequence[Iterable[int]]) -> int:
     return len([signature for signature in signatures if any(signature)])
 
 
-# Tables are kept on each device: to send one there anew would be to wait for what it has to do before.
+# Tables are kept on each device: to send one there anew would be to wait for what it has to do before. They are no
+# inference tensors wherever they are first asked for, since gradients flow past them.
 
 
 @cache
+@torch.inference_mode(mode=False)
 def _membership(device: torch.device) -> Tensor:
     """Which zones (256, K) a label code holds, float32."""
     return torch.from_numpy(membership()).float().to(device)
 
 
 @lru_cache
+@torch.inference_mode(mode=False)
 def _class_zones(distinct: tuple[LabelCode, ...], device: torch.device) -> Tensor:
     """The zones (C, K) of classes."""
     return torch.from_numpy(membership()).float()[list(distinct)].to(device)
 
 
 @lru_cache
+@torch.inference_mode(mode=False)
 def _same_class(classes: tuple[LabelCode, ...], device: torch.device) -> Tensor:
     """Which zones are not told apart (K, K).
 

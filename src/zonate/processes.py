@@ -54,7 +54,7 @@ class Processes:
         large as there are processes, since DistributedDataParallel takes the mean over them: together they then learn
         what one process learns from the whole batch.
         """
-        return values if self.world_size == 1 else _Total.apply(values, self.world_size)  # type: ignore[no-untyped-call]
+        return values if self.world_size == 1 else _AllReduceSum.apply(values, self.world_size)  # type: ignore[no-untyped-call]
 
     def mean(self, of_share: Tensor, share: float) -> Tensor:
         """The mean over the slices of the whole batch.
@@ -103,7 +103,7 @@ class Processes:
         raise ProcessError(f"process {rank} of {self.world_size} has ended the run: {found}", told=found)
 
     @contextmanager
-    def telling_who_is_gone(self, what_now: Callable[[], str]) -> Iterator[None]:
+    def telling_of_loss(self, what_now: Callable[[], str]) -> Iterator[None]:
         """Say what it means when another process is gone.
 
         Args:
@@ -136,7 +136,7 @@ def share_of(n: int, rank: int, number: int) -> slice:
     return slice(begin, begin + each + (rank < more))
 
 
-class _Total(torch.autograd.Function):
+class _AllReduceSum(torch.autograd.Function):
     """The sum over the processes; its gradient needs no exchange, since all of them have the same one."""
 
     @staticmethod

@@ -10,6 +10,7 @@ best.safetensors    the model
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Self
 
+import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from zonate.config import Settings
@@ -38,6 +41,7 @@ _WRITTEN = (BEST_NAME, METRICS_NAME, "card.md", "tensorboard", "pictures", SETTI
 """What a run writes before its first checkpoint, in the order of removal: what a kill leaves may be removed again."""
 
 _MAY_CHANGE = "training.epochs"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,8 @@ def how_to_resume(run: Path) -> str:
 class StateWriter:
     """Writes `last.safetensors` while the run goes on: one at a time, each of them whole or not at all.
 
-    A run goes on from there, and only as one that began where this one did. Where the block ends, by an error too,
-    nothing is being written any more.
+    A run goes on from there, and only as one that began where this one did. That a state could not be written is known
+    when the next one is begun. Where the block ends, by an error too, nothing is being written any more.
     """
 
     def __init__(
@@ -155,12 +159,16 @@ class StateWriter:
         }
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
+        self._held: dict[str, Tensor] = {}  # of the state that is written, or was last
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
+        if self._writing is not None and (error := self._writing.exception()) is not None:
+            why = type(error).__name__
+            _LOG.warning("%s could not be written (%s): what was kept before it stays", self._run / LAST_NAME, why)
 
     def begin(self, learner: Learner, state: RunState) -> None:
         """Begin to write a state, when the one before is there; the learner may go on at once.
@@ -170,9 +178,14 @@ class StateWriter:
         """
         self.wait()
         about = {"epoch": state.epoch, "best": state.best, "scores": state.scores, **self._origin}
-        tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in learner.state().items()}
+        for name, tensor in learner.state().items():
+            if name not in self._held:
+                self._held[name] = torch.empty_like(tensor, device="cpu", pin_memory=tensor.is_cuda)
+            self._held[name].copy_(tensor.detach(), non_blocking=tensor.is_cuda)
+        if learner.device.type == "cuda":
+            torch.cuda.current_stream(learner.device).synchronize()
         self._writing = self._thread.submit(
-            write_weights, self._run / LAST_NAME, tensors, about, kind=CHECKPOINT, version=CHECKPOINT_VERSION
+            write_weights, self._run / LAST_NAME, self._held, about, kind=CHECKPOINT, version=CHECKPOINT_VERSION
         )
 
     def wait(self) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_what_pytorch_cannot_compile_for_is_left(
 ) -> None:
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
     monkeypatch.setattr("zonate.networks.compiled.find_spec", lambda _: object() if triton else None)
-    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/gcc")
+    monkeypatch.setattr("zonate.networks.compiled._missing_for_triton", lambda: "")
     assert can_compile(CUDA) is expected
     assert not can_compile(torch.device("cpu"))
 
@@ -42,35 +43,37 @@ def test_what_pytorch_cannot_compile_for_is_left(
 @pytest.mark.parametrize(
     ("named", "there", "said"),
     [
-        (None, {"cc"}, None),
-        (None, {"clang"}, None),
-        ("icx", {"icx"}, None),
-        (None, {"g++"}, "none of gcc, clang, cc is there"),
-        ("icx", {"gcc"}, "CC names icx, which is not there"),
+        (None, {"clang", "Python.h"}, ""),
+        ("icx", {"icx", "Python.h"}, ""),
+        (
+            None,
+            {"cc", "Python.h"},
+            "none of gcc, clang is there: install one, or name a C compiler in the environment variable CC",
+        ),
+        ("icx", {"gcc", "Python.h"}, "the environment variable CC names icx, which is not there"),
+        (None, {"gcc"}, "there is no Python.h in {}: install Python's headers"),
     ],
 )
-def test_nothing_is_compiled_without_a_compiler_of_c_and_that_is_said(
+def test_nothing_is_compiled_without_a_compiler_of_c_and_headers_and_that_is_said(
     named: str | None,
     there: set[str],
-    said: str | None,
+    said: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr("zonate.networks.compiled.find_spec", lambda _: object())
     monkeypatch.setattr("shutil.which", lambda name: name if name in there else None)
+    monkeypatch.setattr("sysconfig.get_paths", lambda **_: {"include": str(tmp_path)})
+    if "Python.h" in there:
+        (tmp_path / "Python.h").touch()
     monkeypatch.delenv("CC", raising=False)
     if named:
         monkeypatch.setenv("CC", named)
-    assert can_compile(CUDA) is (said is None)
-    assert [record.getMessage() for record in caplog.records] == (
-        [
-            f"the networks are not compiled, which takes a C compiler: {said}. Install one, or name it in the "
-            "environment variable CC"
-        ]
-        if said
-        else []
-    )
+    assert can_compile(CUDA) is (not said)
+    told = [f"the networks are not compiled: {said.format(tmp_path)}"] if said else []
+    assert [record.getMessage() for record in caplog.records] == told
 
 
 @pytest.mark.slow

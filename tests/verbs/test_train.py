@@ -27,7 +27,7 @@ from zonate.learner import Learner
 from zonate.model import Model
 from zonate.progress import hearing_stages
 from zonate.run_folder import log_epoch
-from zonate.training.epochs import _quickest_convolutions
+from zonate.training.epochs import quickest_convolutions
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 
@@ -243,7 +243,7 @@ def test_a_full_disk_ends_the_run_and_nothing_later_is_kept(
 
 def test_only_a_gpu_measures_how_it_convolves_quickest_and_only_while_it_learns() -> None:
     for name in ("cuda", "cpu"):
-        with _quickest_convolutions(torch.device(name)):
+        with quickest_convolutions(torch.device(name)):
             assert torch.backends.cudnn.benchmark is (name == "cuda")
         assert not torch.backends.cudnn.benchmark
 

@@ -3,9 +3,11 @@
 import logging
 import os
 import shutil
+import sysconfig
 import warnings
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 import torch._functorch.config
@@ -15,27 +17,35 @@ _LOG = logging.getLogger(__name__)
 
 _OLDEST = (7, 0)
 """Compute capability of the GPUs that kernels are made for."""
-_C_COMPILERS = ("gcc", "clang", "cc")
+_C_COMPILERS = ("gcc", "clang")
+"""Those that Triton looks for."""
 
 
 def can_compile(device: torch.device) -> bool:
     """Whether kernels can be made for a device: a GPU of 2017 or later, with Triton, PyTorch's compiler for it.
 
-    Triton needs a compiler of C: it is said where that alone is missing.
+    Triton needs a compiler of C and Python's headers: it is said where those alone are missing.
     """
     if device.type != "cuda" or find_spec("triton") is None:
         return False
     if torch.cuda.get_device_capability(device) < _OLDEST:
         return False
+    if missing := _missing_for_triton():
+        _LOG.warning("the networks are not compiled: %s", missing)
+    return not missing
+
+
+def _missing_for_triton() -> str:
+    """What to install, in words; empty where nothing is missing."""
     named = os.environ.get("CC")
-    if any(shutil.which(name) for name in ([named] if named else _C_COMPILERS)):
-        return True
-    _LOG.warning(
-        "the networks are not compiled, which takes a C compiler: %s. Install one, or name it in the environment "
-        "variable CC",
-        f"CC names {named}, which is not there" if named else f"none of {', '.join(_C_COMPILERS)} is there",
-    )
-    return False
+    if named and not shutil.which(named):
+        return f"the environment variable CC names {named}, which is not there"
+    if not named and not any(map(shutil.which, _C_COMPILERS)):
+        names = ", ".join(_C_COMPILERS)
+        return f"none of {names} is there: install one, or name a C compiler in the environment variable CC"
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")  # as Triton asks
+    headers = Path(sysconfig.get_paths(scheme=scheme)["include"])
+    return "" if (headers / "Python.h").is_file() else f"there is no Python.h in {headers}: install Python's headers"
 
 
 def uncompiled() -> AbstractContextManager[None]:

@@ -79,16 +79,13 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
     """
     training = run.settings.training
     processes = run.processes
-    loader = SliceLoader.of(
-        *(run.dataset, run.settings, run.taught.channels),
-        rank=processes.rank,
-        processes=processes.world_size,
-        pinned=run.learner.device.type == "cuda",
-    )
+    loader = training_loader(run.dataset, run.settings, run.taught.channels, run.learner.device, processes)
     if processes.is_first:
         stage(_begun(run, start, len(loader)))
         if not run.dataset.split("validation"):
             _LOG.warning("the dataset has no validation patient: the model of the last epoch is kept, not the best one")
+        if training.compiled and sum(entry.slices for entry in run.dataset.split("train")) < training.batch_size:
+            _LOG.warning("there are fewer slices than one batch holds, so that the networks are not compiled for it")
     best, scores = start.best, start.scores
     began_from = run.taught.provenance.get("began_from")
     writer = StateWriter(run.folder, run.settings, run.dataset, began_from=began_from)
@@ -96,7 +93,7 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
         for epoch in range(start.epoch + 1, training.epochs + 1):
             began = time.perf_counter()
             _seed_epoch(training.seed, epoch, run.processes.rank)
-            with _quickest_convolutions(run.learner.device):
+            with quickest_convolutions(run.learner.device):
                 means = _go_through(run, loader, epoch, scores, progress)
             run.processes.agree(partial(_check_finite, means, epoch))
             run.learner.share_buffers()
@@ -116,8 +113,21 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
         run.processes.agree(writer.wait)
 
 
+def training_loader(
+    dataset: Dataset,
+    settings: Settings,
+    channels: tuple[bool, bool, bool],
+    device: torch.device,
+    processes: Processes | None = None,
+) -> SliceLoader:
+    """The batches that a training on a device takes, or the share that one of several processes has of them."""
+    rank, number = (0, 1) if processes is None else (processes.rank, processes.world_size)
+    pinned = device.type == "cuda"
+    return SliceLoader.of(dataset, settings, channels, rank=rank, processes=number, pinned=pinned)
+
+
 @contextmanager
-def _quickest_convolutions(device: torch.device) -> Iterator[None]:
+def quickest_convolutions(device: torch.device) -> Iterator[None]:
     """Let a GPU measure by which of its ways it convolves the quickest, once for each shape.
 
     Which one that is, and with it the last bits, may differ from run to run.
@@ -247,7 +257,7 @@ def _keep(
     if better:
         run.model().save(run.folder / BEST_NAME)
     log_epoch(run.folder, board, state.epoch, losses, dice, seconds, run.learner.learning_rate)
-    # Last of all: until it lies there, a resumed run does this epoch again and writes the same over it.
+    # Last of all: until it lies there, a resumed run does this epoch again, and writes over what it has left.
     writer.begin(run.learner, state)
 
 

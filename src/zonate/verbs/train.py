@@ -96,7 +96,7 @@ def train(
     """
     with joined(settings.training.precision, devices, nodes) as fabric:
         processes = Processes(fabric)
-        with processes.telling_who_is_gone(lambda: how_to_resume(run)):
+        with processes.telling_of_loss(lambda: how_to_resume(run)):
             plan = processes.agree(
                 lambda: _planned(Dataset.open(dataset, cache), settings, fold, init, processes.world_size)
             )
