@@ -254,7 +254,8 @@ def test_neither_workers_nor_the_order_of_the_studies_changes_a_bit(tiny_model: 
     about = json.loads((tmp_path / "one" / "s0" / "zones.json").read_text(encoding="utf-8"))
     assert about["alignment"]["registered_on"] is not None
     assert all_files(tmp_path / "one") == all_files(tmp_path / "many")
-    assert [(done, total) for done, total, _ in told] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    steps = [(done, total) for done, total, text in told if ":" not in text]  # else what a study is at
+    assert steps == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_what_is_complete_is_skipped(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def key_pictures(case: Case, zones: ZoneMap, levels: tuple[Level, ...]) -> tuple
     rows = [cells.outlined("T2W", (), case.t2w, None, large=True)]
     if case.adc is not None:
         low, high = _ADC_1E_6_MM2_S
-        note = f"The outlines were drawn on the T2W. Black is {low:g}, white {high:g} × 10⁻⁶ mm²/s."
+        note = f"The outlines were drawn on the T2W. Black is {low:g} or not measured, white {high:g} × 10⁻⁶ mm²/s."
         rows.append(cells.outlined("ADC", (note,), case.adc, _ADC_1E_6_MM2_S))
     if case.dwi is not None:
         b_value = case.dwi_b_value_s_mm2
