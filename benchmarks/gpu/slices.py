@@ -6,9 +6,7 @@ Nothing is written as DICOM or aligned: DWI and ADC lie where the scanner saw th
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from scipy import ndimage
 
 from benchmarks.gpu.plan import Plan
 from zonate.case import Case
-from zonate.cohort.machine import usable_cores
+from zonate.cohort.machine import environment_kept, usable_cores
 from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
@@ -47,26 +45,16 @@ def simulated_slices(folder: Path, plan: Plan) -> Path:
         records = list(map(write, range(len(wanted)), wanted))
     else:
         processes = plan.simulating or usable_cores()
-        with _one_thread(), ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-            records = list(pool.map(write, range(len(wanted)), wanted))
+        with environment_kept():
+            os.environ.update(_ONE_THREAD)  # of the processes that are started: this one has read it long ago
+            with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+                records = list(pool.map(write, range(len(wanted)), wanted))
     placed = [
         PlacedRecord(record, "train" if number < len(training) else "validation")
         for number, record in enumerate(records)
     ]
     write_index(folder, placed, Settings())
     return folder
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """For each of the processes that are started: this one has read its number long ago."""
-    before = dict(os.environ)
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def written_case(folder: Path, coarser: int, k: int, slices: int) -> CaseRecord:

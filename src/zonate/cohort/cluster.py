@@ -10,7 +10,7 @@ import dask
 import psutil
 from distributed import Client, LocalCluster
 
-from zonate.cohort.machine import usable_cores
+from zonate.cohort.machine import environment_kept, usable_cores
 from zonate.cohort.unwinding import unwound_by_signals
 from zonate.cohort.workers import Workers
 from zonate.errors import ConfigError, ProcessError
@@ -87,7 +87,7 @@ def _of_processes(workers: Workers) -> Iterator[Client]:
     memory_gib = workers.study_memory_gib
     threads = str(max(1, usable_cores() // workers.number))
     limits = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREAD_LIMITS, threads)}
-    with _environment_kept(), unwound_by_signals(), dask.config.set(_SETTINGS | limits):
+    with environment_kept(), unwound_by_signals(), dask.config.set(_SETTINGS | limits):
         for name in _THREAD_LIMITS:  # Dask prefers what is in the environment to its settings
             os.environ.pop(name, None)
         with _started(workers.number, memory_gib) as cluster, Client(cluster, set_as_default=False) as client:
@@ -132,14 +132,3 @@ async def _kill(nannies: Iterable[Any]) -> None:
             worker = psutil.Process(pid)
             for process in [worker, *worker.children(recursive=True)]:
                 process.kill()
-
-
-@contextmanager
-def _environment_kept() -> Iterator[None]:
-    """Dask changes this process's environment for what it starts."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -34,6 +35,17 @@ def usable_memory_gib() -> float | None:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
         found += [int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:")]
     return min(found, default=None)
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """Put this process's environment back in the end, which is changed for the processes that it starts."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _limits(name: str) -> Iterator[str]:

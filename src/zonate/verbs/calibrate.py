@@ -38,7 +38,7 @@ from zonate.shipped import SHIPPED, model_path
 from zonate.training.card import card
 from zonate.training.fold_models import HeldOut, fold_models, folded
 from zonate.training.known_patients import require_unknown
-from zonate.validation import structure_dice
+from zonate.validation import structure_dices
 from zonate.zones import STRUCTURES, LabelCode, drawable
 
 _LOG = logging.getLogger(__name__)
@@ -261,15 +261,12 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)
     impossible = bool(disqualifying(odd))
     found = []
-    for structure in STRUCTURES:
-        if not (drawable(structure, entry.codes) and drawable(structure, model.codes)):
-            continue
-        dice = structure_dice(slices.labels, zones.labels.values, structure)
-        if dice is not None:
-            volume_ml = reader_ml.get(structure)
-            widening = None if volume_ml is None else needed_widening(intervals[structure], volume_ml)
-            score, judged = scores[structure], scores.get(JUDGED, 1.0)
-            found.append((structure, Observed(entry.patient_id, score, dice, widening, judged, impossible)))
+    shared = [name for name in STRUCTURES if drawable(name, entry.codes) and drawable(name, model.codes)]
+    for structure, dice in structure_dices(slices.labels, zones.labels.values, shared).items():
+        volume_ml = reader_ml.get(structure)
+        widening = None if volume_ml is None else needed_widening(intervals[structure], volume_ml)
+        score, judged = scores[structure], scores.get(JUDGED, 1.0)
+        found.append((structure, Observed(entry.patient_id, score, dice, widening, judged, impossible)))
     return found
 
 
