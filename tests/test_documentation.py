@@ -1,5 +1,9 @@
 """The reference pages name what there is."""
 
+import ast
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -10,11 +14,27 @@ from zonate.config import Settings
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 
 
-def test_every_setting_stands_in_the_reference() -> None:
+def test_every_setting_stands_in_the_reference_with_its_default_and_its_meaning() -> None:
+    rows = {}
+    for line in (REFERENCE / "settings.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            name, default, meaning = line.strip("| ").split(" | ", 2)
+            rows[name.strip("`")] = default.strip("`"), meaning
+    leaves = dict(_leaves(Settings()))
+    assert rows.keys() == leaves.keys()
+    assert sum(bool(meaning) for _, meaning in leaves.values()) > 50
+    for name, (value, meaning) in leaves.items():
+        default, said = rows[name]
+        assert (None if default == "unset" else eval(default)) == value, name  # noqa: S307
+        assert said.startswith(meaning), name
+
+
+def test_every_section_of_the_settings_is_described_as_in_the_code() -> None:
     text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
-    for name, value in Settings():
-        leaves = [f"{name}.{leaf}" for leaf, _ in value] if isinstance(value, BaseModel) else [name]
-        assert [leaf for leaf in leaves if f"| `{leaf}` |" not in text] == []
+    for name, section in Settings():
+        if isinstance(section, BaseModel):
+            said = text.split(f"\n## {name}\n\n", 1)[1].split("\n\n", 1)[0]
+            assert said == " ".join((type(section).__doc__ or "").split()), name
 
 
 def test_every_command_stands_in_the_reference() -> None:
@@ -29,6 +49,25 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [root / "README.md", *root.glob("docs/**/*.md")]:
         for target in _links(page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, tuple[object, str]]]:
+    """Each setting's name, default and docstring, in one line."""
+    docstrings = _docstrings(type(settings))
+    for name, value in settings:
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{name}.")
+        else:
+            yield prefix + name, (value, docstrings.get(name, ""))
+
+
+def _docstrings(section: type[BaseModel]) -> dict[str, str]:
+    body = ast.parse(inspect.getsource(section)).body[0].body  # type: ignore[attr-defined]
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
 
 
 def _links(text: str) -> list[str]:

@@ -4,7 +4,7 @@
     ├── StudyError ── MissingSeriesError, AmbiguousSeriesError, CorruptSeriesError
     ├── GeometryError          grids or frames of reference that do not belong together
     ├── AlignmentError
-    ├── DatasetError ── LabelError, LeakageError
+    ├── DatasetError ── LabelError, LeakageError, FetchError
     ├── ModelError
     ├── OutputError            an output folder that may not be written to
     ├── ProcessError           another of the processes that work together has failed or is gone

@@ -109,7 +109,7 @@ def prepare(
         list[str] | None, typer.Option(help="A data set whose patients all test; may be given often.", metavar="NAME")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="The recipe that will learn from it: how it is read, aligned, sliced and split.")
+        str | None, typer.Option(help="That will learn from it: how it is read, aligned, checked, sliced and split.")
     ] = None,
     workers: Number = 0,
     scheduler: Scheduler = None,

@@ -26,7 +26,7 @@ class DemoResult:
     Attributes:
         summary: `summary.json` of the evaluation on held-out simulated patients.
         places: What there is to look at, by what it is.
-        seconds: Time taken by stage.
+        stage_seconds: Time taken by stage.
     """
 
     summary: Mapping[str, Any]

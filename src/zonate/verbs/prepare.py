@@ -75,7 +75,7 @@ def prepare(
         manifests: CSV files of cases, see `zonate.dataset.importers.manifest`.
         source: A folder that has a public layout, or several.
         layout: The name of each one's layout, a key of `LAYOUTS`; none: each is recognised.
-        settings: reading, alignment, slicing and split are used.
+        settings: reading, alignment, checking, slicing and split are used.
         overwrite: Whether an output that holds something is emptied first.
         workers: How many cases at a time, each in a process of its own (0: as many as cores and memory allow), or
             which workers and what a case may take.
