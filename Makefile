@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := $(VENV)-readers
+# A process a core, of one thread each: more threads would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: help setup readers programs demo accuracy bench test test-all lint types imports check clean
 
@@ -49,10 +51,10 @@ bench: $(READY) readers ## seconds of each part, beside their floor and other to
 	  --repeats $(or $(REPEATS),5) --readers $(OTHERS)/bin/python
 
 test: $(READY)  ## the fast tests
-	$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
+	$(PYTEST) -m 'not slow'
 
-test-all: $(READY) readers ## all tests
-	$(BIN)/pytest
+test-all: $(READY) readers ## all tests, the longest first
+	$(PYTEST) --no-loadscope-reorder
 
 lint: $(READY)  ## ruff: style and format
 	$(BIN)/ruff check .

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,3 +18,25 @@ def test_a_linear_function_is_interpolated_exactly(shape: tuple[int, int]) -> No
         return p @ np.array([[1, 0], [2, -1], [3, 4]], dtype=np.float32)
 
     assert interpolated(evaluate, points) == pytest.approx(evaluate(points), abs=1e-5)
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    """OpenBLAS, by which NumPy multiplies matrices, adds up in another order with more threads."""
+    program = (
+        "import hashlib, numpy as np\n"
+        "from zonate.simulation.coarse import interpolated\n"
+        "h, w = np.meshgrid(np.arange(320.0), np.arange(320.0), indexing='ij')\n"
+        "points = np.stack([w, h, 0.1 * h], axis=-1).astype(np.float32)\n"
+        "filled = interpolated(lambda p: np.sin(p[..., :2]), points, step=4)\n"
+        "print(hashlib.sha256(filled.tobytes()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for threads in (1, 2)
+    }
+    assert len(digests) == 1
