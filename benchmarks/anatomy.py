@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from zonate.dataset.anatomy import examine
+from zonate.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.labels import map_labels

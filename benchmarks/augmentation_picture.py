@@ -21,9 +21,9 @@ from benchmarks.augmentation import OFF, PARTS, RECIPE
 from zonate.augmentation.augment import augment
 from zonate.case import Case
 from zonate.config import Settings, load_recipe
-from zonate.dataset.slices import beside_neighbours, slice_case
-from zonate.dataset.statistics import of_images, region, scaled
 from zonate.pictures.zones import outline
+from zonate.preprocessing.slices import beside_neighbours, slice_case
+from zonate.preprocessing.statistics import of_images, region, scaled
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
 

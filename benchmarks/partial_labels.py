@@ -29,11 +29,11 @@ from zonate.config import Settings, load_recipe
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
+from zonate.preprocessing.slices import slice_case
 from zonate.simulation.study import draw_study
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train

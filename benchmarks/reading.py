@@ -32,9 +32,9 @@ from zonate.dataset.cases import Origin, case_folder, read_record, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import INDEX_NAME, write_index
 from zonate.dataset.loader import SliceLoader
-from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
 from zonate.geometry import Crop, Grid, Volume
+from zonate.preprocessing.slices import Slices
 from zonate.settings.data import SlicingSettings
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode

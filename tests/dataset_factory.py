@@ -10,9 +10,9 @@ from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import slice_case
 from zonate.dataset.splits import Split
 from zonate.geometry import Grid, Volume
+from zonate.preprocessing.slices import slice_case
 from zonate.zones import LabelCode
 
 COARSE = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)

@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from tests.dataset_factory import COARSE
 from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.statistics import Statistics
 from zonate.zones import LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4"])

@@ -48,5 +48,6 @@ def test_an_alignment_record_becomes_json() -> None:
         "similarity": {"header": 1.05},
         "figures": {"shift_mm": 0.5},
         "seconds": 2.0,
+        "repeatable": True,
     }
     assert NO_ALIGNMENT.chosen == "none"

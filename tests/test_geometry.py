@@ -208,6 +208,59 @@ def test_label_codes_are_never_interpolated(spacing_mm: float, seed: int) -> Non
     assert set(np.unique(cut)) <= {0, 1, 3, 6, 255}
 
 
+def halved(codes: list[list[int]], spacing_mm: float = 0.25) -> list[list[int]]:
+    """A slice of even sides at twice the pixel: each sample lies where four pixels meet."""
+    values = np.array([codes], dtype=np.uint8)
+    source = canonical_grid((1, *values.shape[1:]), (3.0, spacing_mm, spacing_mm))
+    cut: list[list[int]] = Crop(source, values.shape[1] // 2, 0.5).labels(values, outside=9)[0].tolist()
+    return cut
+
+
+def test_where_four_pixels_meet_the_code_of_most_is_taken() -> None:
+    four = [[1, 1, 2, 2], [1, 3, 3, 2], [5, 2, 255, 4], [2, 6, 1, 255]]
+    assert halved(four) == [[1, 2], [2, 255]]
+    # Two against two: the upper left one and the lower right one in turn, as on a chessboard.
+    assert halved([[1, 2, 1, 2], [1, 2, 1, 2], [1, 2, 3, 3], [1, 2, 4, 4]]) == [[1, 2], [2, 3]]
+    assert halved([[1, 2, 1, 2], [3, 4, 3, 4], [1, 2, 1, 2], [3, 4, 3, 4]]) == [[1, 4], [4, 1]]
+    for spacing_mm in (0.25 * (1 + 1e-7), 0.25 * (1 - 1e-7)):  # as a file's header rounds it
+        assert halved(four, spacing_mm) == [[1, 2], [2, 255]]
+
+
+def test_labels_of_halved_pixels_lie_where_the_image_does() -> None:
+    """A disc of 25 mm at 0.375 mm: centred at 127.5 pixels of 0.75 mm, and of 1964 mm², as the linear image has it."""
+    source = canonical_grid((1, 640, 640), (3.0, 0.375, 0.375))
+    place = (np.arange(640) - 319.5) * 0.375
+    disc = (place[:, None] ** 2 + place**2 <= 25**2)[None]
+    labels = Crop(source, 256, 0.75).labels(disc.astype(np.uint8), outside=255)[0] == 1
+    rows, columns = np.nonzero(labels)
+    assert (rows.mean(), columns.mean()) == pytest.approx((127.5, 127.5), abs=0.01)
+    assert labels.sum() * 0.75**2 == pytest.approx(np.pi * 25**2, rel=0.002)
+    # Seen from behind, the same.
+    mirrored = Crop(source, 256, 0.75).labels(disc.astype(np.uint8)[:, ::-1, ::-1], outside=255)[0] == 1
+    assert (mirrored == labels).mean() > 0.999
+
+
+def test_where_two_pixels_meet_along_one_axis_neither_side_is_preferred() -> None:
+    source = canonical_grid((1, 9, 8), (3.0, 0.25, 0.25))  # rows are hit, columns meet
+    values = np.repeat(np.arange(1, 9, dtype=np.uint8)[None], 9, axis=0)[None]
+    assert Crop(source, 3, 0.5).labels(values, outside=0).shape == (1, 3, 3)
+    cut = Crop(canonical_grid((1, 7, 8), (3.0, 0.25, 0.25)), 4, 0.5).labels(values[:, :7], outside=0)[0]
+    assert cut.tolist() == [[1, 4, 5, 8], [2, 3, 6, 7], [1, 4, 5, 8], [2, 3, 6, 7]]
+
+
+@given(st.integers(20, 33), st.integers(20, 33), st.sampled_from([0.3, 0.35, 0.43, 0.5, 0.7, 0.9]))
+def test_labels_are_those_of_the_nearest_pixel_where_there_is_one(rows: int, columns: int, spacing_mm: float) -> None:
+    source = canonical_grid((2, rows, columns), (3.0, spacing_mm, spacing_mm))
+    values = np.random.default_rng(5).integers(0, 7, size=source.shape).astype(np.uint8)
+    crop = Crop(source, 16, 0.5)
+    cut = crop.labels(values, outside=255)
+    index = source.to_index(crop.grid.to_mm(np.stack(np.meshgrid(*map(np.arange, cut.shape), indexing="ij"), axis=-1)))
+    inside = ((index > -0.49) & (index < np.array(source.shape) - 0.51)).all(axis=-1)
+    single = inside & (np.abs(index - np.floor(index) - 0.5) > 2e-3).all(axis=-1)
+    s, h, w = np.rint(index[single]).astype(int).T
+    np.testing.assert_array_equal(cut[single], values[s, h, w])
+
+
 def test_nan_spreads_to_its_neighbours_only() -> None:
     source = canonical_grid((1, 16, 16), (3.0, 1.0, 1.0))
     values = np.ones((1, 16, 16), dtype=np.float32)

@@ -184,7 +184,21 @@ class TestFaults:
     def test_a_file_whose_header_breaks_off_is_said(self, tmp_path: Path) -> None:
         study(tmp_path)
         (tmp_path / "broken").write_bytes((tmp_path / "x4" / "i001").read_bytes()[:300])
-        assert "file broken" in acquire(tmp_path).warnings[0]
+        said = "no series has 1 file whose DICOM header cannot be read: zonate inspect says which"
+        assert acquire(tmp_path).warnings[0] == said
+        with open_study(tmp_path) as opened:
+            assert opened.unreadable == ("broken",)
+
+    @pytest.mark.parametrize("content", [b"", bytes(500)], ids=["empty", "zeros"])
+    def test_a_last_slice_that_has_lost_its_content_is_not_left_out(self, tmp_path: Path, content: bytes) -> None:
+        factory.write(tmp_path / "c", factory.t2w(4))  # with no partner on its planes that shows how many slices it has
+        (tmp_path / "c" / "x4" / "i005").write_bytes(content)
+        with pytest.raises(CorruptSeriesError) as raised:
+            acquire(tmp_path / "c")
+        assert str(raised.value) == (
+            "case c: series 4: the DICOM header of x4/i005 cannot be read, and it lies among the files of that series, "
+            "so a slice may be lost: fetch the series again, or take the file away if it is foreign"
+        )
 
     def test_no_such_path(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="there is no folder or zip"):

@@ -10,12 +10,12 @@ from torch import nn
 
 from tests.dataset_factory import COARSE, a_case
 from tests.model_factory import PROVENANCE, SETTINGS, STATISTICS, Fixed, a_model
-from zonate.dataset.slices import slice_case
 from zonate.errors import ConfigError, ModelError
 from zonate.geometry import Grid, Volume
 from zonate.io.weights import read_weights, write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import FORMAT, FORMAT_VERSION, Model
+from zonate.preprocessing.slices import slice_case
 from zonate.settings.data import SlicingSettings
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 

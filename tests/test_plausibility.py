@@ -4,9 +4,10 @@ import pytest
 
 from tests.verbs.standins import GRID, SHAPE, SLICING, StandInModel, gland, t2w
 from zonate.case import Case
-from zonate.dataset.slices import Slices, slice_case
 from zonate.geometry import Grid, Volume
 from zonate.plausibility import absent_channels, disqualifying, implausibilities
+from zonate.preprocessing.slices import Slices, slice_case
+from zonate.window import Window
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode
 
@@ -102,6 +103,28 @@ def test_a_gland_at_the_edge_of_the_square_may_be_cut() -> None:
     assert on_larger_voxels(Volume(values, GRID)) == ()
 
 
+@pytest.mark.parametrize(("column", "cut"), [(10, True), (9, False)])
+def test_a_gland_at_the_border_of_what_the_second_pass_saw_may_be_cut(column: int, cut: bool) -> None:
+    """In the slices the gland lies in the rows 12 to 51 and the columns 12 to 51; a voxel is 0.79 mm wide there."""
+    affine = GRID.affine.copy()
+    affine[:3, :3] *= 4 ** (1 / 3)
+    image = Volume(t2w().values, Grid(SHAPE, affine))
+    slices = slice_case(Case("c", image), SLICING.model_copy(update={"spacing_mm": 0.5 * 4 ** (1 / 3)}))
+    zones = StandInModel(lambda _slices: gland()).segment(slices)
+    found = implausibilities(zones, slices, Window(row=8, column=column + 1, size_px=50))
+    text = "the gland reaches the border of the 40 mm square that the second pass saw: it may be cut off"
+    assert [(one.text, one.disqualifies) for one in found] == ([(text, True)] if cut else [])
+
+
+def test_a_stray_piece_at_the_border_of_what_the_second_pass_saw_is_no_cut_gland() -> None:
+    stray = gland().values.copy()
+    stray[3, 5, 9] = LabelCode.TZ  # in the slices: row 1, column 1
+    slices = slice_case(ALL_CHANNELS, SLICING)
+    zones = StandInModel(lambda _slices: Volume(stray, GRID)).segment(slices)
+    found = implausibilities(zones, slices, Window(row=1, column=1, size_px=60))
+    assert not any("second pass" in one.text for one in found)
+
+
 def test_a_gland_at_the_edge_of_the_field_of_view_may_be_cut() -> None:
     """The scanner fills what lies beyond its field of view with zeros, in every slice; gas is black in some."""
     image = t2w().values.copy()
@@ -179,6 +202,39 @@ def test_a_peripheral_zone_at_the_level_of_the_central_gland_is_odd() -> None:
     values[1:7, 16:56, 20:60] = LabelCode.TZ
     values[1:7, 17:57, 20:28] = LabelCode.PZ  # beside it, half a millimetre further back
     assert on_larger_voxels(Volume(values, GRID))[0].startswith("the peripheral zone lies only 0.")
+    assert doubts(Volume(values, GRID)) == ()
+
+
+def test_half_a_gland_is_narrower_than_deep() -> None:
+    """20 of 40 columns: 0.50 times as wide as deep."""
+    half = gland().values.copy()
+    half[:, :, 20:40] = LabelCode.BACKGROUND
+    assert on_larger_voxels(Volume(half, GRID)) == (
+        "the gland is only 0.50 times as wide as it is deep: half of it may be missing, and right and left in the "
+        "sector table are not to be trusted",
+    )
+    assert doubts(Volume(half, GRID)) == ()
+
+
+def test_half_a_gland_of_a_model_without_sectors_says_nothing_of_them() -> None:
+    half = (gland().values > 0).astype(np.uint8) * np.uint8(LabelCode.WHOLE_GLAND)
+    half[:, :, 20:40] = LabelCode.BACKGROUND
+    codes = (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)
+    slices = slice_case(ALL_CHANNELS, SLICING)
+    assert said(StandInModel(lambda _slices: Volume(half, GRID), codes).segment(slices), slices)[-1] == (
+        "the gland is only 0.50 times as wide as it is deep: half of it may be missing"
+    )
+
+
+@pytest.mark.parametrize(("columns", "side"), [(slice(20, 40), "left"), (slice(40, 60), "right")])
+def test_a_peripheral_zone_on_one_side_alone(columns: slice, side: str) -> None:
+    values = gland().values.copy()
+    values[:, 40:56, columns][values[:, 40:56, columns] == LabelCode.PZ] = LabelCode.TZ
+    text = (
+        f"100% of the peripheral zone lies on the {side} of the gland's midline: a side of it may be missing, and "
+        "right and left in the sector table are not to be trusted"
+    )
+    assert on_larger_voxels(Volume(values, GRID)) == (text,)
     assert doubts(Volume(values, GRID)) == ()
 
 

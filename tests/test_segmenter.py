@@ -10,12 +10,16 @@ import pytest
 import torch
 
 from tests.dataset_factory import COARSE, a_case
+from zonate import doubt
 from zonate.config import Settings
-from zonate.dataset.slices import slice_case
-from zonate.dataset.statistics import Statistics
+from zonate.inference import Inference
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.plausibility import Implausibility
+from zonate.preprocessing.slices import Slices, slice_case
+from zonate.preprocessing.statistics import Statistics
 from zonate.segmenter import Segmenter
+from zonate.window import Window
 from zonate.zonemap import ZoneMap
 
 CASE = a_case("c", seed=1, slices=3, size=300)  # the network sees the 256 × 256 pixels in its middle
@@ -121,3 +125,18 @@ def test_without_samples_that_is_said(file: Path) -> None:
     assert zones.uncertainty is None
     assert zones.sample_entropy is None
     assert zones.warnings[-1].startswith("no samples were drawn")
+
+
+def test_whether_the_gland_is_cut_is_asked_of_what_the_second_pass_saw(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Window | None] = []
+
+    def nothing_odd(_zones: ZoneMap, _slices: Slices, window: Window | None) -> tuple[Implausibility, ...]:
+        asked.append(window)
+        return ()
+
+    monkeypatch.setattr(doubt, "implausibilities", nothing_odd)
+    monkeypatch.setattr(Inference, "window", Window(row=0, column=0, size_px=256))
+    segmented(file, "prediction.samples=0")
+    assert asked == [Window(row=0, column=0, size_px=256)]

@@ -14,7 +14,7 @@ from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
 from zonate.networks.precision import has_bfloat16
 from zonate.shipped import FILE
-from zonate.zones import ALL_ZONE_CODES, STRUCTURES, LabelCode
+from zonate.zones import ALL_ZONE_CODES, STRUCTURES, LabelCode, drawn_apart
 
 EXAMPLE = Path(__file__).parent / "data" / "shipped-example"
 CARD = Path(__file__).parents[1] / "docs" / "model-card.md"
@@ -40,6 +40,11 @@ def test_it_knows_the_zones_and_looks_at_what_the_card_says(model: Model) -> Non
     assert "T2W alone" in card
     for name in ("distal prostatic urethra", "anterior fibromuscular stroma"):
         assert re.search(rf"{name}.*not validated", card, re.IGNORECASE | re.DOTALL)
+
+
+def test_somebody_drew_each_zone_that_it_announces(model: Model) -> None:
+    learnt = [source for source in model.provenance["sources"] if "train" in source["splits"]]
+    assert drawn_apart([LabelCode[name] for name in source["codes"]] for source in learnt) == model.codes
 
 
 def test_the_card_is_of_this_file() -> None:

@@ -6,11 +6,18 @@ import pytest
 
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 from zonate.model import Model
 from zonate.networks.generator import Generator
-from zonate.validation import compared_structures, mean_dice, structure_dice, structure_dices, validate
+from zonate.preprocessing.statistics import Statistics
+from zonate.validation import (
+    CaseDice,
+    compared_structures,
+    held_structures,
+    mean_dice,
+    structure_dices,
+    validate,
+)
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 SETTINGS = Settings().override(["network.base_channels=4"])
@@ -46,6 +53,7 @@ def test_a_perfect_prediction_scores_one_at_the_references_level(dataset: Datase
     (case,) = validate(_model(labels), dataset, dataset.split("validation"))
     assert (case.case_id, case.patient_id) == ("case2", "patient2")
     assert case.dice == {"PZ": 1.0, "CENTRAL_GLAND": 1.0, "GLAND": 1.0}
+    assert case.held == ("PZ", "CENTRAL_GLAND", "GLAND")
     assert np.array_equal(case.prediction.values, case.reference.values)
 
 
@@ -72,6 +80,10 @@ def test_which_structures_are_compared() -> None:
     assert compared_structures(COARSE, ALL_ZONE_CODES) == ["PZ", "CENTRAL_GLAND", "GLAND"]
     assert compared_structures(ALL_ZONE_CODES, COARSE) == ["PZ", "GLAND"]
     assert compared_structures(coarse, COARSE) == ["GLAND"]
+    urethra_within = [LabelCode(code) for code in (0, 1, 2, 4, 5)]
+    assert compared_structures(urethra_within, COARSE) == ["PZ", "CENTRAL_GLAND", "GLAND"]
+    assert compared_structures(urethra_within, ALL_ZONE_CODES) == ["PZ", "CENTRAL_GLAND", "GLAND"]
+    assert compared_structures([LabelCode(code) for code in (0, 1, 6)], ALL_ZONE_CODES) == ["GLAND"]
 
 
 def test_pixels_that_nobody_annotated_do_not_count(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,17 +95,31 @@ def test_pixels_that_nobody_annotated_do_not_count(dataset: Dataset, monkeypatch
     drawn = np.full((256, 256), LabelCode.CENTRAL_GLAND, dtype=np.uint8)
     drawn[128:] = slices.labels[0, 128:]
     (case,) = validate(_model(drawn), dataset, dataset.split("validation"))
+    assert case.held == ("PZ", "GLAND")
     assert case.dice == {"PZ": 1.0, "GLAND": 1.0}  # no central gland on either side: it has no Dice
 
 
 def test_the_mean_is_over_the_patients_who_have_a_dice() -> None:
-    found = [("a", {"PZ": 0.5, "GLAND": 1.0}), ("b", {"PZ": 0.7})]
+    found = [CaseDice("a", {"PZ": 0.5, "GLAND": 1.0}, ("PZ", "GLAND")), CaseDice("b", {"PZ": 0.7}, ("PZ",))]
     assert mean_dice(found) == pytest.approx({"PZ": 0.6, "GLAND": 1.0})
     assert mean_dice([]) == {}
 
 
+def test_a_stray_pixel_does_not_change_what_the_mean_is_of() -> None:
+    """A structure that no reference holds is none to choose by, whatever a model draws."""
+    clean = [CaseDice("a", {"PZ": 0.8, "GLAND": 1.0}, ("PZ", "GLAND"))]
+    stray = [CaseDice("a", {"PZ": 0.8, "DPU": 0.0, "GLAND": 1.0}, ("PZ", "GLAND"))]
+    assert mean_dice(clean) == mean_dice(stray) == {"PZ": 0.8, "GLAND": 1.0}
+    elsewhere = CaseDice("b", {"PZ": 0.6, "DPU": 0.5, "GLAND": 1.0}, ("PZ", "DPU", "GLAND"))
+    assert mean_dice([*stray, elsewhere]) == pytest.approx({"PZ": 0.7, "DPU": 0.25, "GLAND": 1.0})
+
+
 def test_a_patient_who_was_read_twice_counts_once() -> None:
-    found = [("a", {"PZ": 0.4}), ("b", {"PZ": 0.9, "TZ": 0.5}), ("a", {"PZ": 0.6})]
+    found = [
+        CaseDice("a", {"PZ": 0.4}, ("PZ",)),
+        CaseDice("b", {"PZ": 0.9, "TZ": 0.5}, ("PZ", "TZ")),
+        CaseDice("a", {"PZ": 0.6}, ("PZ",)),
+    ]
     assert mean_dice(found) == pytest.approx({"PZ": 0.7, "TZ": 0.5})
 
 
@@ -102,5 +128,11 @@ def test_dice_is_that_of_where_the_reference_says() -> None:
     reference = np.array([[[1, 1, 1, 5, 0, 255, 6]]], dtype=np.uint8)
     prediction = np.array([[[1, 1, 0, 0, 0, 1, 1]]], dtype=np.uint8)
     assert structure_dices(reference, prediction, ["PZ", "CENTRAL_GLAND", "AFS"]) == {"PZ": 0.8, "CENTRAL_GLAND": 0.0}
-    assert structure_dice(reference, prediction, "GLAND") == pytest.approx(2 * 3 / (5 + 3))
-    assert structure_dice(reference, prediction, "AFS") is None
+    dices = structure_dices(reference, prediction, ["GLAND", "AFS"])
+    assert dices == {"GLAND": pytest.approx(2 * 3 / (5 + 3))}
+
+
+def test_a_reference_holds_what_it_draws_a_part_of() -> None:
+    reference = np.array([[[0, 1, 5, 255, 6]]], dtype=np.uint8)
+    names = ["PZ", "TZ", "AFS", "CENTRAL_GLAND", "GLAND"]
+    assert held_structures(reference, names) == ("PZ", "CENTRAL_GLAND", "GLAND")

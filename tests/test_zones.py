@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zonate.errors import LabelError
 from zonate.zones import (
@@ -10,11 +12,13 @@ from zonate.zones import (
     Zone,
     codes_within,
     drawable,
+    drawn_apart,
     drawn_within,
     membership,
     parse_label_codes,
     straddling_codes,
     structure_codes,
+    structure_name,
     told_apart,
 )
 
@@ -75,6 +79,40 @@ def test_zones_that_nothing_tells_apart_need_a_code_of_their_own() -> None:
         told_apart((0, 2, 6))
     with pytest.raises(ValueError, match="9"):
         told_apart((0, 9))
+
+
+@pytest.mark.parametrize(
+    ("annotators", "expected"),
+    [
+        ([(0, 1, 2, 4, 5)], (BG, PZ, CG)),  # ProstateZones: the urethra is drawn as the central gland
+        ([(0, 1, 6)], (BG, WG)),  # nobody says that no PZ is left in the rest of the gland
+        ([(0, 6), (1, 255)], (BG, WG)),
+        ([(0, 6), (0, 1, 5)], (BG, PZ, CG)),
+        ([(0, 1, 5), (0, 1, 2, 3, 4)], ALL_ZONE_CODES),
+        ([(0, 1, 2, 4, 5), (0, 1, 2, 3, 4)], ALL_ZONE_CODES),
+        ([(0, 1, 2, 4, 5), (0, 1, 5), (0, 6)], (BG, PZ, CG)),
+        ([(1, 5)], (PZ, CG)),  # background never annotated
+        ([(255,)], ()),
+        ([], ()),
+    ],
+)
+def test_the_finest_codes_whose_borders_somebody_draws(
+    annotators: list[tuple[int, ...]], expected: tuple[LabelCode, ...]
+) -> None:
+    assert drawn_apart(annotators) == expected
+
+
+@given(st.lists(st.frozensets(st.sampled_from(list(LabelCode)), min_size=1), max_size=4))
+def test_no_code_is_among_them_that_nobody_draws(annotators: list[frozenset[LabelCode]]) -> None:
+    try:
+        finest = told_apart({code for codes in annotators for code in codes})
+    except LabelError:
+        return
+    found = drawn_apart(annotators)
+    zones = [zone for code in found for zone in ZONES_OF_CODE[code]]
+    assert sorted(zones) == sorted({zone for code in finest for zone in ZONES_OF_CODE[code]})  # each zone once
+    for code in set(found) - {BG}:
+        assert any(drawable(structure_name(code), codes) for codes in annotators)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ The model of each fold is sampled on the patients that it left out, as they are 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,15 +18,14 @@ from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, write_results
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
-from zonate.dataset.slices import Slices
-from zonate.doubt import draw
+from zonate.doubt import cleaned, draw
 from zonate.errors import ZonateError
 from zonate.measures.calibration import JUDGED, Observed, calibrate_scores
-from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement
 from zonate.model import Model
-from zonate.plausibility import disqualifying, implausibilities
-from zonate.validation import structure_dice
+from zonate.plausibility import disqualifying
+from zonate.preprocessing.slices import Slices
+from zonate.validation import structure_dices
 
 NAME = "doubt"
 """Of the kept results."""
@@ -46,7 +44,7 @@ def observe(folders: Sequence[Path], samples: int, copies: int) -> list[Row]:
             for how in (AS_IT_IS, *worse_copies(number, copies)):
                 about = {"name": job.name, "fold": str(job.fold), "patient_id": entry.patient_id, "how": how}
                 worse = degrade(slices, how, seed=number)
-                rows += [{**about, **found} for found in _observed(model, worse, job, samples)]
+                rows += [{**about, **found} for found in _observed(model, worse, samples)]
             number += 1
             print(f"{folder.name}: {entry.patient_id}", file=sys.stderr)
     return judge(rows)
@@ -70,18 +68,15 @@ def judge(rows: Sequence[Row]) -> list[Row]:
     return judged
 
 
-def _observed(model: Model, slices: Slices, job: Job, samples: int) -> Iterator[Row]:
+def _observed(model: Model, slices: Slices, samples: int) -> Iterator[Row]:
     if slices.labels is None:
         return
     segmentation = model.begin(slices)
-    zones = segmentation.result()
-    said = "; ".join(disqualifying(implausibilities(zones, slices)))  # before clean-up, as in prediction
-    labels, _ = clean_up(zones.labels, zones.codes, job.clean_up)
-    zones = replace(zones, labels=labels)
-    dice = structure_dice(slices.labels, zones.labels.values, JUDGED)
+    result = cleaned(segmentation)
+    dice = structure_dices(slices.labels, result.zones.labels.values, [JUDGED]).get(JUDGED)
     if dice is not None:
-        score = agreement(draw(segmentation, zones, samples).figures)[JUDGED]
-        yield {"agreement": f"{score:.5f}", "dice": f"{dice:.5f}", "said": said}
+        score = agreement(draw(segmentation, result.zones, samples).figures)[JUDGED]
+        yield {"agreement": f"{score:.5f}", "dice": f"{dice:.5f}", "said": "; ".join(disqualifying(result.odd))}
 
 
 def main() -> None:

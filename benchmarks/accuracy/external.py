@@ -27,10 +27,10 @@ from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.measure import STRUCTURES, TOLERANCE_MM
 from benchmarks.accuracy.results import Results, write_results
 from benchmarks.machine import circumstances
-from zonate.dataset.image_digest import image_digest
 from zonate.errors import ZonateError
 from zonate.metrics import score_case
 from zonate.metrics.tables import score_columns, score_row
+from zonate.preprocessing.image_digest import image_digest
 from zonate.segmenter import Segmenter
 from zonate.shipped import SHIPPED, model_path
 from zonate.training.known_patients import KnownPatients

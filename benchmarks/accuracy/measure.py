@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zonate.dataset.entry import Entry
-from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.metrics import Score, score_case
 from zonate.plausibility import disqualifying, implausibilities
+from zonate.preprocessing.slices import Slices
 from zonate.zonemap import ZoneMap
 
 TOLERANCE_MM = 2.0

@@ -27,7 +27,6 @@ from benchmarks.accuracy.robustness_table import robustness_page
 from benchmarks.machine import circumstances
 from zonate.case import Case
 from zonate.dataset.degradation import degrade
-from zonate.dataset.slices import Slices, slice_case
 from zonate.errors import ZonateError
 from zonate.geometry import Volume
 from zonate.io.files import write_text
@@ -36,6 +35,7 @@ from zonate.metrics import score_case
 from zonate.metrics.tables import score_columns, score_row
 from zonate.model import Model
 from zonate.plausibility import disqualifying, implausibilities
+from zonate.preprocessing.slices import Slices, slice_case
 
 NAME = "robustness"
 """Of the kept results."""

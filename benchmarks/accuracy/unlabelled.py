@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from zonate.config import Settings
-from zonate.dataset.slices import slice_case
 from zonate.geometry import Volume
 from zonate.io.files import atomic_folder, write_text
 from zonate.io.nifti import write_volume
@@ -14,6 +13,7 @@ from zonate.load import load_case
 from zonate.measures.clean_up import clean_up
 from zonate.metrics.tables import csv_text
 from zonate.model import Model
+from zonate.preprocessing.slices import slice_case
 from zonate.zones import LabelCode
 
 UNLABELLED = "prostate-3t-unlabelled"

@@ -22,8 +22,6 @@ from zonate.augmentation.augment import augment
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
-from zonate.dataset.slices import Slices
-from zonate.dataset.statistics import Statistics, normalise_known, scaled_known, statistics_of
 from zonate.dataset.store import Dataset
 from zonate.inference import of_codes
 from zonate.io.files import atomic_path
@@ -32,11 +30,13 @@ from zonate.model import on_original_grid
 from zonate.networks.averaging import MovingAverage
 from zonate.networks.generator import probabilities
 from zonate.networks.precision import usable_precision
+from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.statistics import Statistics, normalise_known, scaled_known, statistics_of
 from zonate.progress import Progress, silent
 from zonate.run_folder import METRICS_NAME
 from zonate.settings.learning import NetworkSettings
 from zonate.training.taught import taught_by
-from zonate.validation import compared_structures, mean_dice, structure_dices
+from zonate.validation import CaseDice, compared_structures, held_structures, mean_dice, structure_dices
 from zonate.zonemap import ZoneMap
 from zonate.zones import N_ZONES, LabelCode
 
@@ -166,7 +166,8 @@ def validate(model: VolumetricModel, dataset: Dataset) -> dict[str, float]:
         p = model.slice_probabilities(slices.images)
         prediction = np.array(model.codes, dtype=np.uint8)[p.argmax(axis=1)]
         structures = compared_structures(entry.codes, model.codes)
-        dices.append((entry.patient_id, structure_dices(slices.labels, prediction, structures)))
+        dice, held = structure_dices(slices.labels, prediction, structures), held_structures(slices.labels, structures)
+        dices.append(CaseDice(entry.patient_id, dice, held))
     return mean_dice(dices)
 
 

@@ -21,8 +21,8 @@ from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import INDEX_NAME, write_index
-from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
+from zonate.preprocessing.slices import slice_case
 from zonate.simulation.pelvis import Features
 from zonate.simulation.scan import draw_examination, slice_points
 from zonate.zones import ALL_ZONE_CODES

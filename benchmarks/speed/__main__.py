@@ -26,9 +26,9 @@ from benchmarks.speed.rates import measure_rates
 from benchmarks.speed.table import page
 from benchmarks.speed.training import part_times, part_work, step_operations, step_times
 from benchmarks.speed.whole import whole
-from zonate.dataset.slices import slice_case
 from zonate.io.nifti import write_volume
 from zonate.load import load_case
+from zonate.preprocessing.slices import slice_case
 from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
 

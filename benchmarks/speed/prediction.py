@@ -14,12 +14,12 @@ from torch import Tensor
 
 from benchmarks.speed.rates import Rates, Timing, bytes_of, floor_s, operations, precisions, side_by_side
 from zonate.alignment import align_to_t2w
-from zonate.dataset.slices import Slices, slice_case
 from zonate.inference import Inference
 from zonate.load import load_study, open_study, read_acquisition
 from zonate.model import Model
 from zonate.networks.inference import ReadyNetwork
 from zonate.outputs.write import write_outputs
+from zonate.preprocessing.slices import Slices, slice_case
 from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
 from zonate.validation import structure_dices

@@ -20,16 +20,16 @@ import torch
 
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.entry import Entry
-from zonate.dataset.slices import Slices
 from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset
-from zonate.doubt import Drawn, draw
+from zonate.doubt import Drawn, cleaned, draw
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.measures.gland import label_pieces
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.metrics import structure_metrics
 from zonate.model import Model
-from zonate.plausibility import disqualifying, implausibilities
+from zonate.plausibility import disqualifying
+from zonate.preprocessing.slices import Slices
 from zonate.validation import compared_structures, structure_dices
 from zonate.verbs.calibrate import reader_volumes_ml
 from zonate.zonemap import ZoneMap
@@ -80,12 +80,13 @@ def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -
     if slices.labels is None:
         return
     segmentation = model.begin(slices)
-    zones = segmentation.result()
+    raw, result = segmentation.result(), cleaned(segmentation)
+    zones = result.zones
     drawn = draw(segmentation, zones, samples)
     scores, volumes = agreement(drawn.figures), zones.volumes_ml()
     intervals = intervals_ml(drawn.figures, volumes)
     reference = reader_volumes_ml(slices, entry.codes)
-    said = " | ".join(disqualifying(implausibilities(zones, slices)))
+    said = " | ".join(disqualifying(result.odd))
     structures = compared_structures(entry.codes, model.codes)
     for structure, dice in structure_dices(slices.labels, zones.labels.values, structures).items():
         low, high = intervals[structure]
@@ -103,7 +104,7 @@ def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -
             "said": said,
             "agreement": scores[structure],
             **_other_signals(zones, drawn, structure),
-            **(_cleaned(zones, slices.labels) if structure == "GLAND" else {}),
+            **(_cleaned(raw, slices.labels) if structure == "GLAND" else {}),
         }
 
 

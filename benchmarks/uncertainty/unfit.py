@@ -19,11 +19,11 @@ from scipy import ndimage
 
 from benchmarks.uncertainty.measure import SAMPLES, unseen
 from zonate.dataset.degradation import AS_IT_IS, degrade
-from zonate.dataset.slices import Slices
-from zonate.doubt import draw
+from zonate.doubt import cleaned, draw
 from zonate.measures.uncertainty import agreement
 from zonate.model import Model
-from zonate.plausibility import disqualifying, implausibilities
+from zonate.plausibility import disqualifying
+from zonate.preprocessing.slices import Slices
 from zonate.zones import LabelCode
 
 
@@ -39,10 +39,10 @@ def unfit(work: Path, name: str, run: Path, sides: Sequence[str], samples: int, 
             for what, paint in UNFIT.items():
                 painted = paint(slices, np.random.default_rng(number))
                 segmentation = model.begin(painted)
-                zones = segmentation.result()
-                found = agreement(draw(segmentation, zones, samples).figures)["GLAND"]
-                said = " | ".join(disqualifying(implausibilities(zones, painted)))
-                line = {"what": what, "gland_ml": zones.volumes_ml()["GLAND"], "agreement": found, "said": said}
+                result = cleaned(segmentation)
+                found = agreement(draw(segmentation, result.zones, samples).figures)["GLAND"]
+                said = " | ".join(disqualifying(result.odd))
+                line = {"what": what, "gland_ml": result.zones.volumes_ml()["GLAND"], "agreement": found, "said": said}
                 writer.writerow(line)
                 print(line, flush=True)
 

@@ -17,11 +17,11 @@ from benchmarks.accuracy.figures import FIGURES
 from benchmarks.accuracy.job import RUN_NAME, Job, finished_jobs
 from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.results import Results, read_longest
-from zonate.dataset.slices import restore_slices
 from zonate.geometry import Volume
 from zonate.metrics import score_case
 from zonate.model import Model
 from zonate.pictures.worst import draw_worst
+from zonate.preprocessing.slices import restore_slices
 from zonate.settings.results import EvaluationSettings
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "model-card-failures.png"

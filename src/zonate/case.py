@@ -24,6 +24,8 @@ class AlignmentRecord:
             `rigid`, `bspline`), from 1 (independent) to 2 (identical), for those that were tried.
         figures: Everything else that was measured; each name carries its unit.
         seconds: Time taken by registration.
+        repeatable: Whether the same study would be aligned so again; not where elastix hung or was killed, so that a
+            plainer alignment, or none, was used.
     """
 
     chosen: Chosen
@@ -32,6 +34,7 @@ class AlignmentRecord:
     similarity: Mapping[str, float]
     figures: Mapping[str, float]
     seconds: float
+    repeatable: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from zonate.errors import StudyError
 from zonate.measurements import Uncertainty
 from zonate.measures.calibration import BAD_DICE, CALIBRATED_SETTINGS, JUDGED
 from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import SampleFigures, agreement, entropy, intervals_ml, sample_figures
 from zonate.model import Model, Segmentation
+from zonate.plausibility import Implausibility, implausibilities
 from zonate.zonemap import ZoneMap
 from zonate.zones import CODE_OF_STRUCTURE, code_name
 
@@ -21,6 +23,21 @@ differs from model to model."""
 
 _UNRECORDED = {"background_below": None, "clean_up": "none", "sampling": False}
 """What a calibration was learnt with that does not say so."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A result as it is used.
+
+    Attributes:
+        zones: After the clean-up that `prediction.clean_up` asks for.
+        odd: What stood out before it, which it may hide.
+        changes: What it changed, in sentences.
+    """
+
+    zones: ZoneMap
+    odd: tuple[Implausibility, ...]
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,13 +53,27 @@ class Drawn:
     mean: npt.NDArray[np.float32]
 
 
+def cleaned(segmentation: Segmentation) -> Cleaned:
+    """The result of a segmentation, looked at and then cleaned up.
+
+    Raises:
+        StudyError: It does not lie on the case's own grid.
+    """
+    zones, slices = segmentation.result(), segmentation.slices
+    if not zones.labels.grid.same_as(slices.original):
+        raise StudyError(f"case {slices.case_id}: the zones do not lie on the T2W grid, so nothing was written")
+    odd = implausibilities(zones, slices, segmentation.inference.window)
+    labels, changes = clean_up(zones.labels, zones.codes, segmentation.model.settings.prediction.clean_up)
+    return Cleaned(replace(zones, labels=labels), odd, changes)
+
+
 def with_uncertainty(
     segmentation: Segmentation, zones: ZoneMap, samples: int, disqualifying: Items[str] = ()
 ) -> ZoneMap:
     """Draw samples of a result and say what they say of it.
 
     Args:
-        segmentation: That the result is of; `settings.prediction.clean_up` is done to the samples as to the result.
+        segmentation: That the result is of; its samples are cleaned up as the result was.
         zones: The result.
         samples: How many to draw; below about ten the intervals are little more than the samples' extremes.
         disqualifying: What makes the result doubtful whatever the samples say, as

@@ -41,7 +41,15 @@ class GeometryError(ZonateError):
 
 
 class AlignmentError(ZonateError):
-    """The registration library failed, so that not even the header alignment can be given."""
+    """The registration library failed, so that not even the header alignment can be given.
+
+    Attributes:
+        repeatable: Whether the same images fail so again; not where the machine had no time or memory left.
+    """
+
+    def __init__(self, message: str, *, repeatable: bool = True) -> None:
+        super().__init__(message)
+        self.repeatable = repeatable
 
 
 class DatasetError(ZonateError):

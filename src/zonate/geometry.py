@@ -22,6 +22,8 @@ SAME_GRID_TOLERANCE_MM = 1e-3
 MOST_SKEW_MM = 0.5
 """Axes that miss their right angles by more than this at a corner are sheared, which is no matter of rounding."""
 _AS_GOOD_AS_SQUARE_MM = 1e-6
+_BETWEEN_PX = 1e-3
+"""A sample that lies nearer to the border of two pixels than this part of one lies between them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +241,11 @@ class Crop:
         return self._resample(values.astype(np.float32), self._first, self._step, self._square, 1, np.nan)
 
     def labels(self, values: npt.NDArray[np.uint8], outside: int) -> npt.NDArray[np.uint8]:
-        """Cut label codes (S, H, W): nearest neighbour, `outside` where the source has no pixel."""
+        """Cut label codes (S, H, W): nearest neighbour, `outside` where the source has no pixel.
+
+        Where pixels are halved all samples may lie where four of them meet: the code of most is taken, so that labels
+        lie where the image does.
+        """
         return self._resample(values, self._first, self._step, self._square, 0, outside).astype(np.uint8)
 
     def restore(
@@ -288,8 +294,7 @@ class Crop:
             places.append(np.clip(positions[within], 0, size - 1))
             lying.append(slice(within[0], within[-1] + 1) if len(within) else slice(0))
         if order == 0 or all(by == 1.0 for by in step):  # pixels as they are, to the bit
-            rows, columns = (np.floor(p + 0.5).astype(np.intp) for p in places)
-            sampled = values[:, rows[:, None], columns[None, :]]
+            sampled = _nearest(values, places[0], places[1])
         else:
             sampled = _between(_between(values, places[0], axis=1), places[1], axis=2)
         out = np.empty((len(values), *shape), dtype=values.dtype) if out is None else out
@@ -327,3 +332,34 @@ def _between(values: npt.NDArray[np.float32], positions: npt.NDArray[np.float64]
     second *= share
     second += first
     return second
+
+
+def _nearest(
+    values: npt.NDArray[Any], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
+) -> npt.NDArray[Any]:
+    """Values (S, H, W) at rows (h,) and columns (w,), each from 0 to its last index: of the nearest pixel.
+
+    Between pixels that are equally near that of most; where none is of most, that of the upper left pixel and of the
+    lower right one in turn, as on a chessboard: always the same one would move everything by half a pixel.
+    """
+    (above, below), (left, right) = _beside(rows), _beside(columns)
+    upper_left: npt.NDArray[Any] = values[:, above[:, None], left]
+    if np.array_equal(above, below) and np.array_equal(left, right):
+        return upper_left
+    lower_right = values[:, below[:, None], right]
+    lower = (np.arange(len(rows))[:, None] + np.arange(len(columns))) % 2 == 1
+    nearest = np.where(lower, lower_right, upper_left)
+    lower_left, upper_right = values[:, below[:, None], left], values[:, above[:, None], right]
+    split = np.nonzero((upper_left != lower_right) | (upper_left != lower_left) | (upper_left != upper_right))
+    four = np.stack([part[split] for part in (upper_left, lower_right, lower_left, upper_right)])  # (4, N)
+    votes = (four[:, None] == four).sum(axis=1)  # (4, N)
+    turn = lower[split[1:]].astype(np.intp)
+    most = np.where(np.take_along_axis(votes, turn[None], 0)[0] == votes.max(axis=0), turn, votes.argmax(axis=0))
+    nearest[split] = np.take_along_axis(four, most[None], 0)[0]
+    return nearest
+
+
+def _beside(positions: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The pixels below and above positions that lie between two; elsewhere the nearest one, twice."""
+    below, above = np.ceil(positions - 0.5 - _BETWEEN_PX), np.floor(positions + 0.5 + _BETWEEN_PX)
+    return np.maximum(below, 0).astype(np.intp), above.astype(np.intp)

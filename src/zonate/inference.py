@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from zonate.config import Settings
-from zonate.dataset.slices import beside_neighbours
-from zonate.dataset.statistics import Statistics, normalise_known, statistics_of
 from zonate.networks.dropout import dropping_out
 from zonate.networks.generator import probabilities
 from zonate.networks.inference import ReadyNetwork
 from zonate.networks.precision import usable_precision
+from zonate.preprocessing.slices import beside_neighbours
+from zonate.preprocessing.statistics import Statistics, normalise_known, statistics_of
 from zonate.window import Window, window_about
 from zonate.zones import LabelCode, membership
 
@@ -74,7 +74,7 @@ class Inference:
             is divided among them. With two passes BACKGROUND is 1 outside the patch about the gland.
         """
         kept = None if self._how.sampling else self._kept
-        return self._restored(self._pass(self._window, self._dtype, flips=self._how.flips, kept=kept))
+        return self._restored(self._pass(self.window, self._dtype, flips=self._how.flips, kept=kept))
 
     def sample(self, seed: int) -> npt.NDArray[np.float32]:
         """As `probabilities`, by the one network that is left when dropout, drawn from a seed, has thinned it.
@@ -84,12 +84,12 @@ class Inference:
         """
         network = self._network
         with torch.inference_mode(), dropping_out(network.module, seed, alike=True):
-            features = self._kept or (network.features(batch) for batch in self.batches(self._window))
+            features = self._kept or (network.features(batch) for batch in self.batches(self.window))
             found = [of_codes(self._zones(network.logits(each)), self._model.codes).cpu() for each in features]
         return self._restored(_joined(found))
 
     @cached_property
-    def _window(self) -> Window | None:
+    def window(self) -> Window | None:
         """Where the second pass looks, about the gland that a first one finds; None where there is no second one.
 
         The first pass is in float32 whatever the precision: a window that lies a pixel further shows the network's
@@ -113,7 +113,7 @@ class Inference:
             return None
         kept: list[Sequence[Tensor]] = []
         with torch.inference_mode():
-            for batch in self.batches(self._window):
+            for batch in self.batches(self.window):
                 kept.append(self._network.features(batch))
                 slice_bytes = sum(part.nbytes for part in kept[0]) / len(kept[0][0])
                 if slice_bytes * len(self._images) > KEPT_BYTES:
@@ -177,10 +177,10 @@ class Inference:
 
     def _restored(self, found: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Whole slices again; BACKGROUND outside the window."""
-        if self._window is None:
+        if self.window is None:
             return found
         outside = [float(code == LabelCode.BACKGROUND) for code in self._model.codes]
-        return self._window.restore(found, outside, self._images.shape)
+        return self.window.restore(found, outside, self._images.shape)
 
 
 def of_codes(p: Tensor, codes: Sequence[LabelCode]) -> Tensor:

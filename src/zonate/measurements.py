@@ -70,7 +70,7 @@ class Measurements:
     Attributes:
         volume_ml: By name in STRUCTURES; None for one that the model cannot tell apart.
         ellipsoid: None where there is no gland or it cannot be measured.
-        pz_tz_ratio: Volume of the PZ over that of the TZ; None where either is unknown or the TZ is empty.
+        pz_tz_ratio: Volume of the PZ over that of the TZ; None where either is unknown or empty.
         adc: By name in STRUCTURES; empty where there is no ADC or its alignment is not good.
         psa: None where no PSA was given, or there is no gland.
         not_given: What a reader may look for and does not find, with the reason.

@@ -14,8 +14,6 @@ from pydantic import ValidationError
 from torch import nn
 
 from zonate.config import Settings
-from zonate.dataset.slices import Slices, restore_slices
-from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
 from zonate.geometry import Volume
 from zonate.inference import Inference
@@ -24,6 +22,8 @@ from zonate.measures.calibration import Calibration
 from zonate.measures.clean_up import clean_up
 from zonate.networks.dropout import has_dropout
 from zonate.networks.factory import make_generator
+from zonate.preprocessing.slices import Slices, restore_slices
+from zonate.preprocessing.statistics import Statistics
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode
 
@@ -41,7 +41,7 @@ class Model:
         generator: From normalised slices beside their neighbours (B, (2n + 1) · 3, H, W) to logits (B, K, H, W).
         settings: Of the run that trained it.
         statistics: Of its training patients.
-        codes: What it can tell apart: the finest that its training labels told apart.
+        codes: What it can tell apart: the finest that its training labels draw apart.
         provenance: What it learnt from and was chosen by (JSON values): `sources`, `licences`, `datasets`,
             `training_patients`, `validation_patients`, `images_sha256` (of both), counts, the dataset's fingerprint.
         channels: For T2W, DWI and ADC, whether any training case had it; others are not looked at.

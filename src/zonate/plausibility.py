@@ -7,18 +7,38 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from zonate.dataset.anatomy import APEX_SHARE, BEHIND_MM, CUT_SHARE, FROM_CENTRE_MM, GLAND_ML, MAIN_PIECE, examine
-from zonate.dataset.slices import Slices
+from zonate.anatomy import (
+    APEX_SHARE,
+    BEHIND_MM,
+    CUT_SHARE,
+    FROM_CENTRE_MM,
+    GLAND_ML,
+    MAIN_PIECE,
+    PZ_SHARE_LEFT,
+    WIDTH_BY_DEPTH,
+    examine,
+    larger_side,
+)
 from zonate.geometry import Crop, Volume, to_canonical
-from zonate.measures.gland import NO_GLAND, label_pieces
+from zonate.measures.gland import NO_GLAND, label_pieces, largest_piece
+from zonate.preprocessing.slices import Slices
+from zonate.sectors import PARTS
 from zonate.study import Sequence
+from zonate.window import Window
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode, code_name, structure_codes
 
 Mask = npt.NDArray[np.bool_]
 
+GOES_ON = "it may go on outside the volume"
+HALF_MISSING = "half of it may be missing"
+SIDES_UNSURE = "right and left in the sector table are not to be trusted"
+"""What the report says again, beside the figures that it is about."""
+
 TORN_PIECE = 0.8
 """A gland whose largest piece holds less than this is not one gland with a few stray voxels."""
+BORDER_PX = 2
+"""Of the slices: a gland that comes nearer to the border of what the second pass saw is taken to be cut there."""
 SMALL_ZONE = 0.02
 """Of a zone that holds less than this share of the gland, a few stray voxels move the centre."""
 SMALLEST_ML: Mapping[LabelCode, float] = {
@@ -45,14 +65,15 @@ class Implausibility:
     disqualifies: bool
 
 
-def implausibilities(zones: ZoneMap, slices: Slices) -> tuple[Implausibility, ...]:
+def implausibilities(zones: ZoneMap, slices: Slices, window: Window | None = None) -> tuple[Implausibility, ...]:
     """Find what stands out about a segmentation.
 
     Args:
         zones: What the model says, on the original T2W grid, before any clean-up.
         slices: What it was shown.
+        window: What of them its second pass looked at; None: all.
     """
-    return tuple(_findings(zones, slices))
+    return tuple(_findings(zones, slices, window))
 
 
 def disqualifying(found: Iterable[Implausibility]) -> tuple[str, ...]:
@@ -69,7 +90,7 @@ def absent_channels(slices: Slices, known: tuple[bool, bool, bool]) -> list[str]
     ]
 
 
-def _findings(zones: ZoneMap, slices: Slices) -> Iterator[Implausibility]:
+def _findings(zones: ZoneMap, slices: Slices, window: Window | None) -> Iterator[Implausibility]:
     labels = to_canonical(zones.labels)
     gland = (labels.values != LabelCode.BACKGROUND) & (labels.values != LabelCode.NOT_ANNOTATED)  # (S, H, W)
     if not gland.any():
@@ -78,9 +99,11 @@ def _findings(zones: ZoneMap, slices: Slices) -> Iterator[Implausibility]:
     tells_gland = structure_codes("GLAND", zones.codes) is not None
     size = tuple(_size(gland, labels.grid.voxel_volume_ml)) if tells_gland else ()
     yield from size
-    yield from _cut(gland, slices)
+    yield from _cut(gland, slices, window)
     yield from _pieces(gland)
-    yield from _places(labels, zones.codes)
+    figures = examine(labels, zones.codes).figures
+    yield from _places(labels, figures)
+    yield from _sides(figures, zones.codes)
     if not size:
         yield from _small_zones(labels, zones.codes)
 
@@ -104,11 +127,11 @@ def _small_zones(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[Impla
             yield Implausibility(text, False)
 
 
-def _cut(gland: Mask, slices: Slices) -> Iterator[Implausibility]:
+def _cut(gland: Mask, slices: Slices, window: Window | None) -> Iterator[Implausibility]:
     if gland[0].any() or gland[-1].any():
         sections = gland.sum(axis=(1, 2))
         share = float(max(sections[0], sections[-1]) / sections.max())
-        text = "the gland reaches the first or the last slice: it may go on outside the volume"
+        text = f"the gland reaches the first or the last slice: {GOES_ON}"
         if share > CUT_SHARE:
             text += f", since {share:.0%} of its largest section is there"
         yield Implausibility(text, share > CUT_SHARE)
@@ -118,6 +141,12 @@ def _cut(gland: Mask, slices: Slices) -> Iterator[Implausibility]:
         text = (
             f"the gland reaches the edge of the {crop.size_px * crop.spacing_mm:.0f} mm square about the centre "
             "that the model sees: it may be cut off"
+        )
+        yield Implausibility(text, True)
+    elif window is not None and _reaches_border(gland, window, crop):
+        side_mm = window.size_px * crop.spacing_mm
+        text = (
+            f"the gland reaches the border of the {side_mm:.0f} mm square that the second pass saw: it may be cut off"
         )
         yield Implausibility(text, True)
     elif _reaches_edge(section, _on_source(_shown(slices.images[:, 0]), crop)):
@@ -141,6 +170,14 @@ def _reaches_edge(section: Mask, seen: Mask) -> bool:
     return bool((section & ~ndimage.binary_erosion(seen)).any())
 
 
+def _reaches_border(gland: Mask, window: Window, crop: Crop) -> bool:
+    """Whether a gland's largest piece (S, H, W), on the canonical T2W grid, comes to the border of a window."""
+    section = crop.labels(largest_piece(gland).astype(np.uint8), outside=0).any(axis=0)  # (H, W) of the slices
+    inside = np.zeros(section.shape, dtype=np.bool_)
+    window.cut(inside)[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
+    return bool((section & ~inside).any())
+
+
 def _pieces(gland: Mask) -> Iterator[Implausibility]:
     _, sizes = label_pieces(gland)
     share = float(sizes.max() / sizes.sum())
@@ -149,9 +186,20 @@ def _pieces(gland: Mask) -> Iterator[Implausibility]:
         yield Implausibility(text, share < TORN_PIECE)
 
 
-def _places(labels: Volume, codes: tuple[LabelCode, ...]) -> Iterator[Implausibility]:
+def _sides(figures: Mapping[str, float], codes: tuple[LabelCode, ...]) -> Iterator[Implausibility]:
+    """Half a gland, and PZ on one side alone, by the figures that annotations are judged by."""
+    unsure = f", and {SIDES_UNSURE}" if any(LabelCode(zone) in codes for zone in PARTS) else ""
+    width_by_depth = figures.get("gland_width_by_depth", WIDTH_BY_DEPTH)
+    if width_by_depth < WIDTH_BY_DEPTH:
+        text = f"the gland is only {width_by_depth:.2f} times as wide as it is deep: {HALF_MISSING}{unsure}"
+        yield Implausibility(text, False)
+    share = figures.get("pz_share_left", 0.5)
+    if not PZ_SHARE_LEFT[0] <= share <= PZ_SHARE_LEFT[1]:
+        yield Implausibility(f"{larger_side(share)}: a side of it may be missing{unsure}", False)
+
+
+def _places(labels: Volume, figures: Mapping[str, float]) -> Iterator[Implausibility]:
     """Zones where no patient has them, by the figures that annotations are judged by."""
-    figures = examine(labels, codes).figures
     behind_mm = figures.get("pz_behind_central_gland_mm", BEHIND_MM)
     if behind_mm < -BEHIND_MM:
         text = f"the peripheral zone lies {-behind_mm:.1f} mm in front of the central gland, where no patient has it"

@@ -9,18 +9,17 @@ from typing import Any
 from zonate.case import NO_ALIGNMENT, Case
 from zonate.config import Settings
 from zonate.counted import counted
-from zonate.dataset.image_digest import image_digest
-from zonate.dataset.slices import Slices, slice_case
-from zonate.doubt import with_uncertainty
-from zonate.errors import ConfigError, StudyError
+from zonate.doubt import cleaned, with_uncertainty
+from zonate.errors import ConfigError
 from zonate.io.roles import is_of_absence
 from zonate.measures.axes import Gland
-from zonate.measures.clean_up import clean_up
 from zonate.measures.measure import measure
 from zonate.measures.sector_map import sector_map
 from zonate.model import Model, Segmentation
 from zonate.model_json import model_to_json
-from zonate.plausibility import Implausibility, absent_channels, disqualifying, implausibilities
+from zonate.plausibility import Implausibility, absent_channels, disqualifying
+from zonate.preprocessing.image_digest import image_digest
+from zonate.preprocessing.slices import Slices, slice_case
 from zonate.progress import stage
 from zonate.provenance import not_validated
 from zonate.study import Sequence
@@ -86,14 +85,9 @@ class Segmenter:
         stage("segmenting")
         slices = slice_case(case, self.settings.slicing)
         segmentation = self.model.begin(slices, sampled=self.settings.prediction.samples > 0)
-        zones = segmentation.result()
-        if not zones.labels.grid.same_as(case.t2w.grid):
-            raise StudyError(f"case {case.case_id}: the zones do not lie on the T2W grid, so nothing was written")
-        found = implausibilities(zones, slices)
-        impossible = disqualifying(found)
-        warnings = _warnings(case, found, slices, self.model.channels)
-        zones, cleaned = self._cleaned(zones)
-        zones = self._sampled(zones, segmentation, impossible)
+        result = cleaned(segmentation)
+        impossible = disqualifying(result.odd)
+        zones = self._sampled(result.zones, segmentation, impossible)
         uncertainty = zones.uncertainty
         stage("measuring")
         gland = Gland.find(zones.labels, zones.codes)
@@ -112,7 +106,13 @@ class Segmenter:
             sectors=sector_map(zones.labels, zones.codes, gland),
             not_validated=not_validated(self.model.provenance, zones.codes),
             doubt="; ".join(impossible) if uncertainty is None else uncertainty.reason,
-            warnings=(*self._seen(case), *warnings, *cleaned, *measured.remarks, *zones.warnings),
+            warnings=(
+                *self._seen(case),
+                *_warnings(case, result.odd, slices, self.model.channels),
+                *result.changes,
+                *measured.remarks,
+                *zones.warnings,
+            ),
         )
 
     def _seen(self, case: Case) -> tuple[str, ...]:
@@ -120,14 +120,6 @@ class Segmenter:
         if image_digest(case.t2w) not in self.model.provenance.get("images_sha256", ()):
             return ()
         return ("the model learnt from this very image, or was chosen by it: it is better here than on anybody else",)
-
-    def _cleaned(self, zones: ZoneMap) -> tuple[ZoneMap, tuple[str, ...]]:
-        """As the setting asks, and what it changed in a sentence."""
-        how = self.settings.prediction.clean_up
-        if how == "none":
-            return zones, ()
-        labels, changes = clean_up(zones.labels, zones.codes, how)
-        return replace(zones, labels=labels), changes
 
     def _sampled(self, zones: ZoneMap, segmentation: Segmentation, impossible: Items[str]) -> ZoneMap:
         samples = self.settings.prediction.samples

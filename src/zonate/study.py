@@ -83,7 +83,8 @@ class Study:
         series: All series, in the order of their numbers.
         roles: T2W always; DWI and ADC where there are any.
         files: For each series UID the files that hold it.
-        warnings: What a person should know, without patient data.
+        warnings: What a person should know, without patient data and without names of files.
+        unreadable: Files whose DICOM header cannot be read, relative to the path: for the terminal alone.
         patient_key: A digest that tells one patient from another, for comparing, never for showing; None where the
             files name no patient.
         lower_b_uid: The series that holds the lowest acquired b-value, where each b-value is a series of its own.
@@ -95,6 +96,7 @@ class Study:
     roles: Mapping[Sequence, Role]
     files: Mapping[str, tuple[Path, ...]]
     warnings: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     patient_key: str | None = None
     lower_b_uid: str | None = None
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,9 @@ from zonate.zones import (
     LabelCode,
     codes_within,
     drawable,
+    drawn_apart,
     straddling_codes,
     structure_codes,
-    told_apart,
 )
 
 
@@ -35,6 +36,7 @@ class Validated:
         prediction: Label codes on the same grid.
         dice: By structure, for those that the annotator and the model both tell apart; a structure that is empty in
             both has none.
+        held: The structures of those that the reference holds anywhere.
     """
 
     case_id: str
@@ -43,6 +45,15 @@ class Validated:
     reference: Volume
     prediction: Volume
     dice: dict[str, float]
+    held: tuple[str, ...]
+
+
+class CaseDice(NamedTuple):
+    """What of a case goes into a mean; each as `Validated` has it."""
+
+    patient_id: str
+    dice: Mapping[str, float]
+    held: Sequence[str]
 
 
 def validate(
@@ -58,38 +69,44 @@ def validate(
             continue
         p = model.slice_probabilities(slices.images, device=device)  # (S, len(codes), H, W)
         prediction = decided(p.swapaxes(0, 1), model.codes, model.settings.prediction.background_below)  # (S, H, W)
-        dice = structure_dices(slices.labels, prediction, compared_structures(entry.codes, model.codes))
+        structures = compared_structures(entry.codes, model.codes)
+        dice, held = structure_dices(slices.labels, prediction, structures), held_structures(slices.labels, structures)
         grid = slices.crop.grid
         t2w = Volume(slices.images[:, 0], grid)
         reference = Volume(slices.labels, grid)
-        yield Validated(entry.case_id, entry.patient_id, t2w, reference, Volume(prediction, grid), dice)
+        yield Validated(entry.case_id, entry.patient_id, t2w, reference, Volume(prediction, grid), dice, held)
 
 
-def mean_dice(dices: Iterable[tuple[str, Mapping[str, float]]]) -> dict[str, float]:
+def mean_dice(cases: Iterable[CaseDice]) -> dict[str, float]:
     """The mean Dice by structure, in the order of STRUCTURES, over the patients of whom it has one.
 
+    Which structures there are follows from the references alone: one that none of them holds has no mean, since a
+    stray pixel would add a 0 to what another model's means are of.
+
     Args:
-        dices: Of each case its patient and its Dice by structure; a patient of several cases counts once, by their
-            mean.
+        cases: A patient of several counts once, by their mean.
     """
     found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for patient_id, dice in dices:
-        for structure, value in dice.items():
-            found[structure][patient_id].append(value)
-    return {name: fmean(map(fmean, found[name].values())) for name in STRUCTURES if name in found}
+    held: set[str] = set()
+    for case in cases:
+        held.update(case.held)
+        for structure, value in case.dice.items():
+            found[structure][case.patient_id].append(value)
+    return {name: fmean(map(fmean, found[name].values())) for name in STRUCTURES if name in held}
+
+
+def held_structures(reference: npt.NDArray[np.uint8], structures: Iterable[str]) -> tuple[str, ...]:
+    """The structures of which a reference (S, H, W) uint8 holds a voxel."""
+    present = np.flatnonzero(np.bincount(reference.ravel(), minlength=256)).tolist()
+    return tuple(name for name in structures if set(codes_within(name, LabelCode)) & set(present))
 
 
 def compared_structures(reference: Sequence[LabelCode], model: Sequence[LabelCode]) -> list[str]:
     """The gland and the structures of a single code, where both sets of codes can express them."""
-    finest = told_apart(reference)
+    finest = drawn_apart([reference])
     single = {structure for structure in STRUCTURES if len(structure_codes(structure, finest) or ()) == 1}
     shared = [name for name in STRUCTURES if drawable(name, reference) and drawable(name, model)]
     return [name for name in shared if name == "GLAND" or name in single]
-
-
-def structure_dice(reference: npt.NDArray[np.uint8], prediction: npt.NDArray[np.uint8], structure: str) -> float | None:
-    """As `structure_dices`, of one structure; None where it has none."""
-    return structure_dices(reference, prediction, [structure]).get(structure)
 
 
 def structure_dices(

@@ -147,6 +147,32 @@ def told_apart(codes: Iterable[int]) -> tuple[LabelCode, ...]:
         ) from None
 
 
+def drawn_apart(annotators: Iterable[Iterable[int]]) -> tuple[LabelCode, ...]:
+    """The finest label codes that annotators tell apart and one of them draws on both sides of their borders.
+
+    It is what a model that learns from them can announce. Where only {BACKGROUND, PZ, TZ, CENTRAL_GLAND, AFS} is drawn,
+    what is left of the central gland may hold TZ and AFS as well: no border of TZ, DPU or AFS is drawn, and
+    {BACKGROUND, PZ, CENTRAL_GLAND} is given.
+
+    Args:
+        annotators: Of each, the codes that could have been drawn.
+
+    Returns:
+        As `told_apart` of all their codes together, but that zones stay together in the smallest code that is drawn.
+
+    Raises:
+        LabelError: A set of zones that nothing tells apart has no label code of its own.
+    """
+    declared = {tuple(sorted(_annotated(codes))) for codes in annotators}
+    drawn = [code for name, code in CODE_OF_STRUCTURE.items() if any(drawable(name, codes) for codes in declared)]
+    enclosing = {
+        min((zones for code in (LabelCode.BACKGROUND, *drawn) if (zones := ZONES_OF_CODE[code]) >= within), key=len)
+        for within in (ZONES_OF_CODE[code] for code in told_apart({code for codes in declared for code in codes}))
+    }
+    outermost = {zones for zones in enclosing if not any(zones < other for other in enclosing)}
+    return tuple(code for code, zones in ZONES_OF_CODE.items() if zones in outermost)
+
+
 def structure_codes(structure: str, codes: Iterable[int]) -> tuple[LabelCode, ...] | None:
     """Which of the codes make up a structure exactly, if they can.
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import zonate.alignment.align as align_module
 import zonate.alignment.candidates as candidates_module
 from tests.alignment.phantom import acquisition, grid_of, rigid, shorten
 from zonate.alignment import Alignment, align_to_t2w
 from zonate.errors import AlignmentError
-from zonate.geometry import Volume
+from zonate.geometry import Grid, Volume
 from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
@@ -28,6 +29,35 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, **found: sitk.Transform | Exceptio
         return result
 
     monkeypatch.setattr(candidates_module, "register", register)
+
+
+def stored(volume: Volume, order: tuple[int, int, int], flips: tuple[int, ...]) -> Volume:
+    """The same voxels at the same places with their axes in another order, some of them flipped."""
+    values = volume.values.transpose(order)
+    affine = volume.grid.affine.copy()
+    affine[:3, :3] = affine[:3, list(order)]
+    for axis in flips:
+        affine[:3, 3] += affine[:3, axis] * (values.shape[axis] - 1)
+        affine[:3, axis] *= -1
+    s, h, w = values.shape
+    return Volume(np.flip(values, flips), Grid((s, h, w), affine, volume.grid.frame_of_reference))
+
+
+def test_a_stage_that_is_lost_to_the_machine_is_told_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = AlignmentError("elastix's bspline stage did not end", repeatable=False)
+    stand_in(monkeypatch, rigid=MOVED, bspline=lost)
+    result = align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60))
+    assert result.record.chosen == "rigid"
+    assert not result.record.repeatable
+    assert result.warnings == ("elastix's bspline stage did not end; a plainer alignment is used",)
+    stand_in(monkeypatch, rigid=lost, bspline=lost)
+    header = align_to_t2w(acquisition(), AlignmentSettings(region_mm=60))
+    monkeypatch.setattr(align_module, "judge_quality", lambda *_: None)
+    none = align_to_t2w(acquisition(), AlignmentSettings(region_mm=60))
+    for result, chosen in ((header, "header"), (none, "none")):
+        assert (result.record.chosen, result.record.repeatable) == (chosen, False)
+        (warning,) = result.warnings
+        assert "elastix's bspline stage did not end" in warning
 
 
 def folding() -> sitk.Transform:
@@ -96,6 +126,50 @@ def test_the_transform_that_is_written_is_the_one_that_was_used(rigid_result: Al
     assert moved == pytest.approx(rigid_result.displacement_mm[4, 10, 50], abs=1e-3)
 
 
+@pytest.mark.parametrize(("order", "flips"), [((1, 2, 0), ()), ((2, 0, 1), (0, 1, 2))])
+def test_the_order_in_which_files_store_the_axes_makes_no_difference(
+    monkeypatch: pytest.MonkeyPatch, order: tuple[int, int, int], flips: tuple[int, ...]
+) -> None:
+    seen: list[tuple[Volume, Volume]] = []
+
+    def register(fixed: Volume, moving: Volume, *_: object, **__: object) -> sitk.Transform:
+        seen.append((fixed, moving))
+        return MOVED
+
+    monkeypatch.setattr(candidates_module, "register", register)
+    pair = acquisition(MOVED)
+    assert pair.dwi is not None
+    assert pair.adc is not None
+    assert pair.lowest_b is not None
+    t2w, dwi, adc, lowest_b = (stored(of, order, flips) for of in (pair.t2w, pair.dwi, pair.adc, pair.lowest_b))
+    other = replace(pair, t2w=t2w, dwi=dwi, adc=adc, lowest_b=lowest_b)
+    plain, found = align_to_t2w(pair, RIGID), align_to_t2w(other, RIGID)
+    for one, again in zip(*seen, strict=True):  # what elastix gets
+        np.testing.assert_array_equal(one.values, again.values)
+        assert one.grid.same_as(again.grid, 1e-9)
+    assert found.record.chosen == plain.record.chosen == "rigid"
+    # Rounding moves voxels between bins.
+    assert found.record.figures == pytest.approx(plain.record.figures, rel=5e-3, abs=1e-5)
+    assert plain.adc is not None
+    assert found.adc is not None
+    assert found.adc.grid.same_as(stored(pair.t2w, order, flips).grid)
+    np.testing.assert_allclose(found.adc.values, stored(plain.adc, order, flips).values, rtol=1e-4)
+    assert plain.displacement_mm is not None
+    assert found.displacement_mm is not None
+    for k in range(3):
+        component = stored(pair.t2w.with_values(plain.displacement_mm[..., k]), order, flips)
+        np.testing.assert_allclose(found.displacement_mm[..., k], component.values, atol=1e-4)
+
+
+def test_volumes_on_the_t2w_grid_may_be_stored_in_another_order() -> None:
+    t2w = acquisition().t2w
+    adc = t2w.with_values(t2w.values - t2w.values.min() + 1)
+    result = align_to_t2w(Acquisition("case", t2w, adc=stored(adc, (1, 2, 0), (1,))), RIGID)
+    assert result.record.chosen == "given"
+    assert result.adc is not None
+    assert np.array_equal(result.adc.values, adc.values)
+
+
 def test_the_same_input_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch, rigid_too=True)
     settings = AlignmentSettings(method="bspline", region_mm=60)
@@ -146,6 +220,8 @@ def test_a_failing_stage_falls_back_with_its_reason(monkeypatch: pytest.MonkeyPa
     result = align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60))
     assert result.record.chosen == "rigid"
     assert "no samples" in result.record.reason
+    assert result.warnings == ()
+    assert result.record.repeatable
     stand_in(monkeypatch, rigid=AlignmentError("one"), bspline=AlignmentError("two"))
     assert align_to_t2w(acquisition(), AlignmentSettings(region_mm=60)).record.chosen == "header"
     # There the header is 4 mm off, which is seen: better no DWI than one that belongs elsewhere.

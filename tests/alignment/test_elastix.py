@@ -72,7 +72,8 @@ def test_what_ran_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     ("script", "says"),
     [
         ("import os; os.abort()", "rigid stage crashed (SIGABRT)"),
-        ("import time; time.sleep(60)", "took longer than 1 s and was stopped (alignment.time_limit_s)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "took more than 1 s of processor time"),
+        ("import time; time.sleep(1.2); raise SystemExit(3)", "rigid stage failed"),  # waiting costs nothing
         ("raise SystemExit(3)", "rigid stage failed: it gave no reason"),
         ("raise RuntimeError('paths of a build machine\\nno samples')", "rigid stage failed: no samples"),
     ],
@@ -88,6 +89,43 @@ def test_the_native_library_cannot_take_the_program_with_it(
     with pytest.raises(AlignmentError) as caught:
         register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid", time_limit_s=1)
     assert says in str(caught.value)
+    assert caught.value.repeatable
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (
+            "import time; time.sleep(60)",
+            "rigid stage did not end within 0.5 s, of which it had the processor for less than 0.05 s",
+        ),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "rigid stage was killed"),
+    ],
+)
+def test_what_the_machine_is_to_blame_for_is_told_apart(
+    script: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(script)
+    monkeypatch.setattr(elastix_module, "_WORKER", worker)
+    if "sleep" not in script:
+        monkeypatch.setattr(elastix_module, "_WAITING", 1000)
+    pair = acquisition()
+    assert pair.lowest_b is not None
+    with pytest.raises(AlignmentError) as caught:
+        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid", time_limit_s=0.05)
+    assert says in str(caught.value)
+    assert not caught.value.repeatable
+
+
+def test_processor_time_is_what_is_limited() -> None:
+    pair = acquisition(TRUTH)
+    assert pair.lowest_b is not None
+    with pytest.raises(AlignmentError) as caught:
+        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "bspline", time_limit_s=1)
+    said = "elastix's bspline stage took more than 1 s of processor time and was stopped (alignment.time_limit_s)"
+    assert str(caught.value) == said
+    assert caught.value.repeatable
 
 
 def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +142,7 @@ def test_elastix_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
     assert pair.lowest_b is not None
     region = gland_region(pair.t2w.grid, 60.0)
     elastix_module._write_request(tmp_path, pair.t2w, pair.lowest_b, region, "bspline", None)
-    command = [sys.executable, "-P", str(elastix_module._WORKER), str(tmp_path)]
+    command = [sys.executable, "-P", str(elastix_module._WORKER), str(tmp_path), "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
         assert worker.stdin is not None
         worker.stdin.close()  # as the system does for a process that was killed

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from zonate.cli import render
 from zonate.dataset.importers import LeftOut
+from zonate.study import Study
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.prepare import PrepareResult
 
@@ -61,6 +62,14 @@ def test_a_doubt_is_told_first_and_once(tmp_path: Path, shown: list[str]) -> Non
         f"[bold red]doubtful:[/] case {tmp_path.name}: the gland is torn; it is cut",
         f"[yellow]warning:[/] case {tmp_path.name}: ADC is absent",
         f"look at {tmp_path / 'qc.png'}",
+    ]
+
+
+def test_inspect_names_the_files_whose_headers_cannot_be_read(shown: list[str]) -> None:
+    render.show_study(Study("one", Path("one"), (), {}, {}, ("no series has 1 file",), ("a/b.dcm",)))
+    assert shown[-2:] == [
+        "[yellow]warning:[/] no series has 1 file",
+        "file a/b.dcm: the DICOM header cannot be read",
     ]
 
 

@@ -18,11 +18,11 @@ from zonate.cohort.attempts import _Case, _Cohort, _here, _token_in, each_on_clu
 from zonate.cohort.set_aside import SetAside
 from zonate.cohort.workers import Workers
 from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
 from zonate.io.files import is_half_written
 from zonate.io.nifti import write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.statistics import Statistics
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import OutputSettings, PredictionSettings
 from zonate.zones import ALL_ZONE_CODES

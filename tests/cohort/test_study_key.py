@@ -28,7 +28,7 @@ def test_a_study_that_has_changed_has_another_key(study: Path) -> None:
 
 def test_another_version_makes_another_result(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = study_key(study, {})
-    monkeypatch.setattr("zonate.cohort.study_key.version", lambda _name: "99")
+    monkeypatch.setattr("zonate.io.made_from.version", lambda _name: "99")
     assert study_key(study, {}) != key
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
-from zonate.dataset.slices import slice_case
 from zonate.geometry import Grid, Volume
+from zonate.preprocessing.slices import slice_case
 from zonate.settings.data import CheckingSettings, SlicingSettings
 from zonate.zones import ALL_ZONE_CODES
 

@@ -3,13 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import dicom_factory as factory
 from tests.dataset.importers import trees
+from tests.io.segs import MODEL
+from tests.io.sources import source_of
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers import LabelLayer, Source
 from zonate.errors import GeometryError, LabelError
-from zonate.geometry import Grid
+from zonate.geometry import Grid, Volume
+from zonate.io.seg_writer import write_zones_seg
 from zonate.study import Sequence
-from zonate.zones import LabelCode
+from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 GRID = Grid(trees.SHAPE, np.array([[0, 0, 1.5, -36], [0, 1.5, 0, -36], [4.0, 0, 0, 0], [0, 0, 0, 1]]))
 BG, PZ, CG, WG, NA = (LabelCode(code) for code in (0, 1, 5, 6, 255))
@@ -58,6 +62,21 @@ def test_masks_that_exclude_each_other_are_counted_and_not_learnt_from(tmp_path:
     assert notes == ("5 voxels are drawn as zones that exclude each other: they count as not annotated",)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
+def test_slices_that_nobody_drew_are_not_annotated_however_the_t2w_is_stored(
+    order: tuple[int, int, int], tmp_path: Path
+) -> None:
+    affine = GRID.affine.copy()
+    affine[:3, :3] = affine[:3, list(order)]
+    first, second, third = (trees.SHAPE[axis] for axis in order)
+    of = source(tmp_path, ("gland.nii.gz", trees.gland()[:6], WG))
+    volume, notes = read_annotation(of, Grid((first, second, third), affine))
+    codes = volume.values.transpose([order.index(axis) for axis in range(3)])  # (S, H, W)
+    assert (codes[6:] == NA).all()
+    np.testing.assert_array_equal(codes[:6], np.where(trees.gland()[:6], WG, BG))
+    assert notes == ("the label file gland.nii.gz has 6 of the T2W's 10 slices: the others count as not annotated",)
+
+
 def test_of_several_segs_the_one_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
     layers = []
     for name, origin_mm in (("gland", (-36.0, -36.0, 0.0)), ("pz", (-30.0, -36.0, 0.0))):
@@ -67,6 +86,25 @@ def test_of_several_segs_the_one_that_lies_elsewhere_is_named(tmp_path: Path) ->
     of = Source("a", "P", {Sequence.T2W: tmp_path}, tuple(layers), "made here", "CC0", tmp_path, "here")
     with pytest.raises(GeometryError, match=r"^case a, pz\.dcm: the labels do not lie on the T2W grid"):
         read_annotation(of, GRID)
+
+
+def test_a_seg_of_ours_is_taken_where_the_slices_of_the_t2w_are_uneven(tmp_path: Path) -> None:
+    """The reader lets gaps differ by a tenth; a SEG has the headers' positions, and no frame where nothing is drawn."""
+    heights_mm = np.arange(9) * 3.0 + [0, 0.13, 0.26, 0.39, 0.52, 0.39, 0.26, 0.13, 0]
+    plan = factory.t2w(slices=9)
+    for s, height_mm in enumerate(heights_mm):
+        dataset = factory.classic(plan, s, None, instance=s + 1)
+        dataset.ImagePositionPatient[2] = float(height_mm)
+        factory.save(dataset, tmp_path / "study" / f"i{s}")
+    t2w = source_of(tmp_path / "study")
+    labels = np.zeros(t2w.grid.shape, dtype=np.uint8)
+    labels[4:, 2:5, 2:4] = np.arange(1, 6)[:, None, None] % 4 + 1
+    write_zones_seg(tmp_path / "zones.dcm", Volume(labels, t2w.grid), ALL_ZONE_CODES, t2w, algorithm=MODEL)
+    layer = LabelLayer(tmp_path / "zones.dcm", {0: BG, **{int(code): code for code in ALL_ZONE_CODES if code}})
+    of = Source("a", "P", {Sequence.T2W: tmp_path}, (layer,), "made here", "CC0", tmp_path, "here")
+    volume, notes = read_annotation(of, t2w.grid)
+    np.testing.assert_array_equal(volume.values, labels)
+    assert notes == ()
 
 
 def test_without_labels_there_is_nothing_to_read(tmp_path: Path) -> None:

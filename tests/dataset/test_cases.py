@@ -9,8 +9,8 @@ import zarr
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset import cases
 from zonate.dataset.cases import COMPLETE, case_folder, content_of, read_record, write_case
-from zonate.dataset.slices import slice_case
 from zonate.io.files import remove_half_written
+from zonate.preprocessing.slices import slice_case
 
 
 def group_of(dataset: Path, case_id: str = "a") -> Any:

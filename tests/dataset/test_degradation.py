@@ -5,7 +5,7 @@ import pytest
 
 from tests.dataset_factory import a_case
 from zonate.dataset.degradation import AS_IT_IS, DEGRADATIONS, MOVED, degrade, worse_copies
-from zonate.dataset.slices import Slices, slice_case
+from zonate.preprocessing.slices import Slices, slice_case
 from zonate.settings.data import SlicingSettings
 
 SLICES = slice_case(a_case("c", seed=3, slices=3, size=200), SlicingSettings())  # the square is larger than the image

@@ -42,7 +42,24 @@ def test_labels_stored_in_another_order_are_reordered_not_refused(
     placed = place_labels(flipped(labels, order, flips), grid, "a")
     np.testing.assert_array_equal(placed.volume.values, labels.values)
     assert placed.volume.grid is grid
-    assert placed.covered.tolist() == [True, True]
+    assert placed.covered.shape == (2, 3, 4)
+    assert placed.covered.all()
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("flips", list(product((False, True), repeat=3)))
+def test_fewer_slices_are_put_where_they_belong_however_the_t2w_is_stored(
+    order: tuple[int, ...], flips: tuple[bool, ...]
+) -> None:
+    t2w = Volume(np.arange(60, dtype=np.uint8).reshape(5, 3, 4), axial((5, 3, 4)))
+    affine = t2w.grid.affine.copy()
+    affine[:3, 3] = t2w.grid.to_mm([1, 0, 0])
+    part = Volume(t2w.values[1:3], Grid((2, 3, 4), affine))
+    stored = flipped(t2w, order, flips)
+    placed = place_labels(part, stored.grid, "a")
+    drawn = (stored.values >= 12) & (stored.values < 36)  # the second and the third slice
+    np.testing.assert_array_equal(placed.volume.values, np.where(drawn, stored.values, 0))
+    np.testing.assert_array_equal(placed.covered, drawn)
 
 
 def test_rounding_is_forgiven_and_the_t2w_grid_is_kept() -> None:
@@ -71,10 +88,36 @@ def test_fewer_slices_are_put_where_they_belong() -> None:
     affine[:3, 3] = grid.to_mm([1, 0, 0])  # the label file begins at the second slice
     placed = place_labels(Volume(np.full((2, 3, 4), 7, np.uint8), Grid((2, 3, 4), affine)), grid, "a")
     assert placed.volume.values[:, 0, 0].tolist() == [0, 7, 7, 0]
-    assert placed.covered.tolist() == [False, True, True, False]
+    assert placed.covered[:, 0, 0].tolist() == [False, True, True, False]
     affine[:3, 3] = grid.to_mm([0.5, 0, 0])
-    with pytest.raises(GeometryError, match=r"case a: .* 2 × 3 × 4 voxels .* against 4 × 3 × 4"):
+    with pytest.raises(GeometryError, match=r"case a: .* of its 4 slices the labels have 2, .* up to 1\.50 mm off"):
         place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), grid, "a")
+
+
+def test_slices_beyond_the_t2w_are_refused() -> None:
+    grid = axial((4, 3, 4))
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_mm([3, 0, 0])
+    with pytest.raises(GeometryError, match=r"case a: .* of 2 slices 1 lie beyond the T2W's 4"):
+        place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), grid, "a")
+
+
+def test_frames_go_to_the_nearest_slice_and_are_refused_halfway_between_two() -> None:
+    """As the headers of uneven slices put them; a volume file has no such excuse."""
+    grid = axial((4, 3, 4))
+    affine = grid.affine.copy()
+    drawn = np.full((2, 3, 4), 7, np.uint8)
+    affine[:3, 3] = grid.to_mm([1.19, 0.8, 0])  # 0.57 mm above, 0.4 mm aside
+    placed = place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
+    assert placed.volume.values[:, 0, 0].tolist() == [0, 7, 7, 0]
+    with pytest.raises(GeometryError, match=r"0\.57 mm off the nearest one's plane and 0\.40 mm aside"):
+        place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a")
+    affine[:3, 3] = grid.to_mm([1.3, 0, 0])
+    with pytest.raises(GeometryError, match=r"0\.90 mm off the nearest one's plane .* more than the 0\.6 mm"):
+        place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
+    affine[:3, 3] = grid.to_mm([1, 0, 1.2])
+    with pytest.raises(GeometryError, match=r"0\.60 mm aside of its pixels, more than the 0\.6 mm and 0\.5 mm"):
+        place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
 
 
 def test_a_header_known_to_be_careless_is_not_believed_and_said() -> None:

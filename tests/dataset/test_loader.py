@@ -9,8 +9,8 @@ import torch
 from tests.dataset_factory import COARSE, a_dataset
 from zonate.dataset.entry import Entry
 from zonate.dataset.loader import SliceLoader, chances, gland_chances
-from zonate.dataset.statistics import scaled_known
 from zonate.dataset.store import Dataset
+from zonate.preprocessing.statistics import scaled_known
 from zonate.settings.learning import AugmentationSettings
 
 ALONE = (True, False, False)

@@ -15,8 +15,8 @@ from zonate.config import Settings
 from zonate.dataset.cases import Origin, case_folder, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import Slices
 from zonate.geometry import Crop, Grid, Volume
+from zonate.preprocessing.slices import Slices
 
 CASES, SLICES, SIZE_PX = 48, 20, 256
 LIMIT_MB = 150

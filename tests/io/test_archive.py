@@ -1,4 +1,6 @@
+import errno
 import io
+import resource
 import stat
 import tempfile
 import zipfile
@@ -94,6 +96,38 @@ def test_corrupt_archives_are_named(tmp_path: Path, temporary: Path) -> None:
     for name in ("cut.zip", "text.zip", "flipped.zip"):
         with pytest.raises(StudyError, match=name), unpacked(tmp_path / name, SETTINGS):
             pytest.fail("unpacked")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_corrupt_entry_is_named_however_it_is_packed(tmp_path: Path, temporary: Path, way: int) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", way) as opened:
+        opened.writestr("entry", bytes(range(256)) * 40)
+    whole = bytearray((tmp_path / "z.zip").read_bytes())
+    whole[80] ^= 0xFF
+    (tmp_path / "z.zip").write_bytes(whole)
+    with (
+        pytest.raises(StudyError, match=r"archive z\.zip.* corrupt .*fetch it again$"),
+        unpacked(tmp_path / "z.zip", SETTINGS),
+    ):
+        pytest.fail("unpacked")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_full_temporary_folder_is_not_the_archives_fault(tmp_path: Path, temporary: Path) -> None:
+    path = archive(tmp_path / "z.zip", {"entry": bytes(range(256)) * 40})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="no room") as raised, unpacked(path, SETTINGS):
+            pytest.fail("unpacked")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.errno == errno.EFBIG
+    assert raised.value.strerror == (
+        "no room to unpack archive z.zip among the temporary files: make room there, or set TMPDIR to another folder"
+    )
+    assert raised.value.filename == str(temporary)
     assert list(temporary.iterdir()) == []
 
 

@@ -43,6 +43,26 @@ def test_an_old_result_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
+def test_an_old_result_that_somebody_still_needs_goes_back(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    seen: list[list[str]] = []
+
+    def look_through(old: Path) -> None:
+        seen.append([path.name for path in old.iterdir()])
+        assert not target.exists()
+        raise OutputError("the old one is needed")
+
+    with (
+        pytest.raises(OutputError, match="the old one is needed"),
+        atomic_folder(target, overwrite=True, look_through=look_through) as folder,
+    ):
+        (folder / "new").touch()
+    assert seen == [["old"]]
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
 def test_an_old_result_is_kept_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     with pytest.raises(OutputError, match="holds results already"), atomic_folder(tmp_path, overwrite=False):

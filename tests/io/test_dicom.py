@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import gdcm
 import numpy as np
@@ -24,7 +25,6 @@ from zonate.io.stacks import stack
 def test_any_nesting_any_name_and_what_is_not_an_mr_image(tmp_path: Path) -> None:
     factory.write(tmp_path / "a" / "b", factory.t2w(slices=3))
     (tmp_path / "notes.txt").write_text("DICM")
-    (tmp_path / "empty.dcm").touch()
     (tmp_path / "archive.zip").write_bytes(b"PK\x03\x04")
     other = factory.classic(factory.t2w(5, modality="CT"), 0, None, 1)
     factory.save(other, tmp_path / "ct.dcm")
@@ -35,6 +35,55 @@ def test_any_nesting_any_name_and_what_is_not_an_mr_image(tmp_path: Path) -> Non
     assert len(found.frames) == 3
     assert found.unreadable == ()
     assert {frame.name for frame in found.frames} == {f"a/b/x4/i00{i}" for i in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", bytes(40), bytes(600), None], ids=["empty", "short", "zeros", "may not be read"]
+)
+@pytest.mark.parametrize("called", ["i003", "1-03.dcm", "1.2.840.113619.2.3", "MR.3.IMA", "1-03.dcm.part"])
+def test_what_has_lost_its_content_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, called: str
+) -> None:
+    """As a copy onto a full disk, a sparse one, and a file of another user are left."""
+    factory.write(tmp_path, factory.t2w(slices=3))
+    lost = (tmp_path / "x4" / "i003").rename(tmp_path / "x4" / called)
+    if content is None:
+        forbid(monkeypatch, lost)
+    else:
+        lost.write_bytes(content)
+    found = scan(tmp_path)
+    assert len(found.frames) == 2
+    assert found.unreadable == (f"x4/{called}",)
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, forbidden: Path) -> None:
+    unhindered = Path.open
+
+    def open_file(path: Path, *how: Any, **more: Any) -> Any:
+        if path == forbidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return unhindered(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", open_file)
+
+
+@pytest.mark.parametrize(
+    "called",
+    [".gitkeep", ".DS_Store", "._i003", ".i003.dcm", "LOCKFILE", "lockfile", "DICOMDIR", "README", "Icon\r",
+     "notes.txt", "Thumbs.db", "desktop.ini", "preview.JPG", "t2w.raw", "t2w.nii.gz", "image.iso"],
+)  # fmt: skip
+def test_what_was_never_an_image_is_passed_over_though_it_is_empty(tmp_path: Path, called: str) -> None:
+    factory.write(tmp_path, factory.t2w(slices=3))
+    for content in (b"", bytes(600)):
+        (tmp_path / "x4" / called).write_bytes(content)
+        assert scan(tmp_path).unreadable == ()
+
+
+def test_what_is_called_dicom_and_is_none_is_unreadable(tmp_path: Path) -> None:
+    """As a page that says what went wrong with a download."""
+    for called in ("1-03.dcm", "._1-03.dcm", "1-03", "1-03.html"):
+        (tmp_path / called).write_text("<html>not found</html>")
+    assert scan(tmp_path).unreadable == ("1-03.dcm",)
 
 
 @pytest.mark.parametrize("preamble", [True, False])

@@ -12,8 +12,6 @@ from zonate.io.dicom_codes import coded_zone
 from zonate.io.dicom_output import (
     DicomAlgorithm,
     SeriesNumber,
-    add_equipment,
-    equipment,
     long_string,
     new_uid,
     now,
@@ -39,15 +37,6 @@ def test_a_moment_is_written_as_dicom_writes_it() -> None:
     assert pydicom.valuerep.DA(date)
     assert pydicom.valuerep.TM(time)
     assert (len(date), len(time)) == (8, 13)
-
-
-def test_equipment_by_hand_is_that_of_highdicom() -> None:
-    dataset = pydicom.Dataset()
-    add_equipment(dataset)
-    assert dataset.Manufacturer == equipment()["manufacturer"] == "Zonate"
-    assert dataset.ManufacturerModelName == equipment()["manufacturer_model_name"]
-    assert dataset.SoftwareVersions == equipment()["software_versions"]
-    assert dataset.DeviceSerialNumber
 
 
 def test_each_kind_of_object_has_a_series_of_its_own() -> None:

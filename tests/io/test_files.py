@@ -30,6 +30,11 @@ def write_half(opened: AbstractContextManager[Path]) -> None:
         raise KilledError
 
 
+def write_new(target: Path, text: str) -> None:
+    with atomic_path(target, new=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def make_half(opened: AbstractContextManager[Path]) -> None:
     with opened as temporary:
         temporary.mkdir(exist_ok=True)
@@ -51,6 +56,52 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_half(atomic_path(target))
     assert target.read_text(encoding="utf-8") == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.nii.gz"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_takes_no_name_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def link(_source: Path, _name: Path) -> None:
+        raise PermissionError("Operation not permitted")  # as file systems without links say
+
+    if not links:
+        monkeypatch.setattr("os.link", link)
+    target = tmp_path / "a.txt"
+    write_new(target, "theirs")
+    with pytest.raises(FileExistsError):
+        write_new(target, "ours")
+    assert target.read_text(encoding="utf-8") == "theirs"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_new_file_that_cannot_have_its_name_leaves_nothing(tmp_path: Path) -> None:
+    def lose() -> None:
+        with atomic_path(tmp_path / "a.txt", new=True) as temporary:
+            temporary.touch()
+            temporary.unlink()  # by another process
+
+    with pytest.raises(FileNotFoundError):
+        lose()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def flushed(descriptor: int) -> None:
+        done.append(f"flushed {os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def named(source: Path, name: Path) -> None:
+        done.append(f"named {name.name}")
+        link(source, name)
+
+    monkeypatch.setattr("os.fsync", flushed)
+    monkeypatch.setattr("os.link", named)
+    write_new(tmp_path / "a.txt", "four")
+    assert done == ["flushed 4 bytes", "named a.txt"]
 
 
 def test_a_failed_folder_is_removed(tmp_path: Path) -> None:

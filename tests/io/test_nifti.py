@@ -1,3 +1,7 @@
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +10,19 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import zonate
 from zonate.errors import AmbiguousSeriesError, GeometryError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.itk import to_itk
-from zonate.io.nifti import is_volume_file, read_volume, role_files, volume_files, volume_shape, write_volume
+from zonate.io.nifti import (
+    is_volume_file,
+    read_volume,
+    role_files,
+    volume_files,
+    volume_shape,
+    write_image,
+    write_volume,
+)
 from zonate.study import Sequence
 
 
@@ -117,6 +130,56 @@ def test_affine_holds_on_rereading(tmp_path: Path, angle: float, origin: tuple[f
     written = volume(angle=angle, origin_mm=origin)
     write_volume(tmp_path / "v.nii.gz", written)
     np.testing.assert_allclose(read_volume(tmp_path / "v.nii.gz").grid.affine, written.grid.affine, atol=2e-5)
+
+
+@contextmanager
+def room_for(most_bytes: int) -> Iterator[None]:
+    """Files may grow no further, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path, name: str, *, parts: bool) -> None:
+    """The libraries beneath ITK end a NIfTI or NRRD where the disk does, without a word."""
+    noise = np.random.default_rng(0).normal(size=(6, 20, 20, 3) if parts else (6, 40, 40)).astype(np.float32)
+    image = sitk.GetImageFromArray(noise, isVector=parts)
+    write_image(tmp_path / name, image)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(b"old")
+    for room in (0, 300, 4096, len(whole) - 9, len(whole) - 4, len(whole) - 1):
+        with room_for(room), pytest.raises(OSError, match=r"make room.*, and do this again") as raised:
+            write_image(tmp_path / name, image)
+        assert raised.value.filename == str(tmp_path / name)
+        assert name in str(raised.value.strerror)
+        assert [file.name for file in tmp_path.iterdir()] == [name]
+        assert (tmp_path / name).read_bytes() == b"old"
+    with room_for(len(whole)):
+        write_image(tmp_path / name, image)
+    assert (tmp_path / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float64])
+def test_any_type_is_found_whole(tmp_path: Path, name: str, dtype: type) -> None:
+    write_volume(tmp_path / name, volume(dtype), note="Research use only.")
+    np.testing.assert_array_equal(read_volume(tmp_path / name).values, volume(dtype).values)
+
+
+def test_volumes_are_written_in_one_place() -> None:
+    """Elastix is given MHA in a temporary folder, of which ITK says itself where it did not get on the disk."""
+    package = Path(zonate.__file__).parent
+    found = [file.relative_to(package).as_posix() for file in package.rglob("*.py") if _writes(file)]
+    assert sorted(found) == ["alignment/elastix.py", "io/nifti.py"]
+
+
+def _writes(file: Path) -> bool:
+    return re.search(r"WriteImage\(|ImageFileWriter\(", file.read_text(encoding="utf-8")) is not None
 
 
 def sheared(mm: float) -> Volume:

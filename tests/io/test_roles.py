@@ -274,12 +274,12 @@ class TestFaults:
     def test_a_late_start_is_refused_unless_the_user_gives_the_series(self, tmp_path: Path) -> None:
         for s in range(5):
             factory.save(factory.classic(factory.t2w(4), s, None, s + 2), tmp_path / f"i{s}")
-        late = "file i0 is the first of the series and has instance number 2: a slice is missing"
-        with pytest.raises(CorruptSeriesError, match=f"{late}.*give it by its number as T2W to use it as it is"):
+        late = "is the first of the series and has instance number 2: a slice is missing"
+        with pytest.raises(CorruptSeriesError, match=f"file i0 {late}.*give it by its number as T2W to use it"):
             choose(tmp_path)
         found = choose(tmp_path, overrides={T2W: 4})
         assert numbers(found) == {T2W: 4}
-        assert found.warnings == [f"series 4, which is T2W, is used as it is given, but {late}"]
+        assert found.warnings == [f"series 4, which is T2W, is used as it is given, but file of instance 2 {late}"]
         (tmp_path / "i2").unlink()
         with pytest.raises(CorruptSeriesError, match="1 slice is missing between"):
             choose(tmp_path, overrides={T2W: 4})
@@ -288,7 +288,10 @@ class TestFaults:
         factory.write(tmp_path, factory.calculated(8))
         (tmp_path / "x8" / "i003").unlink()
         found = choose(tmp_path, factory.t2w(4), factory.trace(6), factory.adc(7))
-        assert found.warnings[0].startswith("series 8 has no role: 1 slice is missing")
+        missing = (
+            "series 8 has no role: 1 slice is missing of b-value 1000 between files of instance 2 and of instance 4"
+        )
+        assert found.warnings[0].startswith(missing)
 
     @pytest.mark.parametrize("last", ["x4/i005", "x7/i005"])
     def test_the_last_slice_is_missed_by_its_partner(self, tmp_path: Path, last: str) -> None:
@@ -297,6 +300,7 @@ class TestFaults:
         with pytest.raises(CorruptSeriesError, match=f"series {last[1]}.*lacks 1 at an end: 4 of 5 slices"):
             choose(tmp_path)
         found = choose(tmp_path, overrides={T2W: 4, ADC: 7})
+        assert "(file of instance 1 and others)" in found.warnings[0]
         assert "lacks 1 at an end" in found.warnings[0]
 
 
@@ -317,7 +321,7 @@ class TestSeveralPatients:
 
     def test_a_series_that_can_have_no_role_is_a_warning(self, tmp_path: Path) -> None:
         found = choose(tmp_path, factory.t2w(4), factory.t2w(2, description="localizer", patient="Other", slices=3))
-        assert found.warnings == ["series 2 has no role and is of another patient: file x2/i001"]
+        assert found.warnings == ["series 2 has no role and is of another patient: file of instance 1"]
 
     def test_two_examinations_of_one_patient_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="2 examinations"):

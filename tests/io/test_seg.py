@@ -76,8 +76,29 @@ def test_of_a_fractional_seg_a_half_or_more_is_drawn(tmp_path: Path) -> None:
     t2w = trees.write_series(tmp_path / "t2w", "P")
     sure = trees.gland() * np.float32(0.7)
     sure[3] *= np.float32(0.5)  # 0.35 in one of six slices
-    file = trees.write_seg(tmp_path / "seg.dcm", t2w, {"PZ": (None, sure)}, fractional=True)
+    file = trees.write_seg(tmp_path / "seg.dcm", t2w, {"PZ": (None, sure)}, kind="FRACTIONAL")
     assert int(read_segments(file)[1].values.sum()) == 5 * 480
+
+
+def test_a_label_map_gives_the_segments_without_the_background(tmp_path: Path) -> None:
+    t2w = trees.write_series(tmp_path / "t2w", "P")
+    drawn = {
+        name: (trees.SNOMED[name], (trees.zones() == zone).astype(np.uint8))
+        for name, zone in (("Peripheral zone of prostate", trees.PZ), ("Transition zone of prostate", trees.TZ))
+    }
+    volumes = {}
+    for kind in ("BINARY", "LABELMAP"):
+        file = trees.write_seg(tmp_path / f"{kind}.dcm", t2w, drawn, kind=kind)
+        volumes[kind] = read_segments(file)
+        assert [(of.number, of.code) for of in read_segment_header(file).segments] == [
+            (1, "279706003"),
+            (2, "399384005"),
+        ]
+    assert sorted(volumes["LABELMAP"]) == [1, 2]
+    for number, expected in volumes["BINARY"].items():
+        assert volumes["LABELMAP"][number].grid.same_as(expected.grid)
+        assert np.array_equal(volumes["LABELMAP"][number].values, expected.values)
+        assert expected.values.any()
 
 
 def test_a_seg_in_which_nothing_is_drawn_gives_empty_segments(tmp_path: Path) -> None:

@@ -173,3 +173,15 @@ def test_what_the_standard_does_not_allow_is_not_carried_on(
                 setattr(header, keyword, value)
                 header.save_as(file)
     assert str(source_of(tmp_path).header[keyword].value) == carried
+
+
+def test_what_cannot_be_read_is_left_out_also_within_a_sequence(tmp_path: Path) -> None:
+    """A value representation that the standard does not know stands in no way of the rest."""
+    code = pydicom.Dataset()
+    code.CodeMeaning, code.SpecificCharacterSet, code.NumericValue = "für Männer", "ISO_IR 100", "1234.5"
+    names = {"PatientName": "Λουκάς", "SpecificCharacterSet": "ISO_IR 126", "ProcedureCodeSequence": [code]}
+    for file in factory.write(tmp_path, factory.t2w(extra=names)).rglob("i*"):
+        file.write_bytes(file.read_bytes().replace(b"\x40\x00\x0a\xa3DS", b"\x40\x00\x0a\xa3ZZ"))
+    header = source_of(tmp_path).header
+    assert header.ProcedureCodeSequence[0].to_json_dict() == {"00080104": {"vr": "LO", "Value": ["für Männer"]}}
+    assert (header.SpecificCharacterSet, header.PatientName) == ("ISO_IR 192", "Λουκάς")

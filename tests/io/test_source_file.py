@@ -69,6 +69,16 @@ def test_without_a_patient_the_file_names_none(tmp_path: Path) -> None:
     assert "Secret" not in (tmp_path / "source.json").read_text(encoding="utf-8")
 
 
+def test_texts_within_sequences_keep_their_letters(tmp_path: Path) -> None:
+    other = pydicom.Dataset()
+    other.PatientID, other.IssuerOfPatientID = "0815", "Universitätsklinikum"
+    extra = {"SpecificCharacterSet": "ISO_IR 100", "OtherPatientIDsSequence": [other]}
+    write_source(tmp_path / "source.json", classic(tmp_path / "study", extra=extra))
+    header = read_source(tmp_path / "source.json").header
+    assert header.SpecificCharacterSet == "ISO_IR 192"
+    assert header.OtherPatientIDsSequence[0].IssuerOfPatientID == "Universitätsklinikum"
+
+
 def test_a_missing_or_damaged_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"source\.json is not there: predict the study again"):
         read_source(tmp_path / "source.json")

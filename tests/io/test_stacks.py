@@ -59,10 +59,10 @@ def test_rounded_headers_give_axes_at_right_angles(frames: list[Frame]) -> None:
 
 def test_sheared_slices_are_a_fault(frames: list[Frame]) -> None:
     sheared = [_moved(frame, 0.25 * s, 0.0) for s, frame in enumerate(frames)]
-    assert list(faults(sheared, diffusion=False)) == [
+    assert [str(fault) for fault in faults(sheared, diffusion=False)] == [
         "the slices are sheared: each lies 0.25 mm aside of the normal through the one before, which makes 1.0 mm from "
-        "file x4/i001 to x4/i005, and the files of results cannot hold that: resample the series onto slices above one "
-        "another, or export it with more digits where its orientation is rounded"
+        "file x4/i001 to file x4/i005, and the files of results cannot hold that: resample the series onto slices "
+        "above one another, or export it with more digits where its orientation is rounded"
     ]
     assert list(faults(sheared[:2], diffusion=False)) == []
 
@@ -98,9 +98,23 @@ Change = Callable[[list[Frame]], list[Frame]]
     ],
 )  # fmt: skip
 def test_faults_name_the_file(frames: list[Frame], change: Change, message: str) -> None:
-    found = list(faults(change(frames), diffusion=False))
+    found = [str(fault) for fault in faults(change(frames), diffusion=False)]
     assert any(message in fault for fault in found), found
     assert not any("Secret" in fault or "other," in fault for fault in found)
+
+
+def test_for_what_outlives_the_terminal_files_are_named_by_number(frames: list[Frame]) -> None:
+    hidden = [replace(frame, name=f"MUSTERMANN_MAX/{i}.dcm") for i, frame in enumerate(frames)]
+    (missing,) = faults(hidden[:2] + hidden[3:], diffusion=False)
+    assert missing.by_number == (
+        "1 slice is missing between files of instance 2 and of instance 4: 6.00 mm apart where the others are 3.00 mm"
+    )
+    (broken,) = faults([*hidden[:4], replace(hidden[4], broken="it is cut")], diffusion=False)
+    assert (broken.by_number, str(broken)) == ("file of instance 5: it is cut", "file MUSTERMANN_MAX/4.dcm: it is cut")
+    (of_enhanced,) = faults(
+        [*hidden[:4], replace(hidden[4], instance_number=None, index=6, broken="it is cut")], diffusion=False
+    )
+    assert of_enhanced.by_number == "file of frame 7: it is cut"
 
 
 def _moved(frame: Frame, across: float, along: float) -> Frame:
@@ -111,12 +125,14 @@ def _moved(frame: Frame, across: float, along: float) -> Frame:
 def test_a_b_value_that_lacks_a_slice(diffusion: list[Frame]) -> None:
     first_of_400 = next(i for i, frame in enumerate(diffusion) if frame.b_value_s_mm2 == 400)
     found = list(faults(diffusion[:first_of_400] + diffusion[first_of_400 + 1 :], diffusion=True))
-    assert found == ["b-value 400 lacks a slice (4 of 5): the one at the place of x6/i011"]
+    (fault,) = found
+    assert str(fault) == "b-value 400 lacks a slice (4 of 5): the one at the place of file x6/i011"
 
 
 def test_a_position_twice_for_one_b_value(diffusion: list[Frame]) -> None:
     doubled = [*diffusion, replace(diffusion[0], sop_uid="other", name="again")]
-    assert list(faults(doubled, diffusion=True)) == ["files x6/i001 and again lie at the same position of b-value 50"]
+    (fault,) = faults(doubled, diffusion=True)
+    assert str(fault) == "files x6/i001 and again lie at the same position of b-value 50"
 
 
 def test_planes_lacking(frames: list[Frame], diffusion: list[Frame]) -> None:

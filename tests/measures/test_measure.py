@@ -65,6 +65,12 @@ def test_an_empty_gland_gives_zeros_and_reasons() -> None:
     assert found.not_given["pz_tz_ratio"] == "no transition zone was found"
 
 
+def test_without_a_peripheral_zone_there_is_no_ratio() -> None:
+    labels = box(LabelCode.TZ)
+    found = measure(case_on(labels), labels, ALL_ZONE_CODES)
+    assert (found.pz_tz_ratio, found.not_given["pz_tz_ratio"]) == (None, "no peripheral zone was found")
+
+
 def test_a_model_that_cannot_express_the_gland_has_no_psa_density() -> None:
     labels = box(LabelCode.PZ)
     found = measure(case_on(labels), labels, (LabelCode.BACKGROUND, LabelCode.PZ), psa_ng_ml=6.0)

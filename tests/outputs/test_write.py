@@ -77,7 +77,7 @@ class Scene:
         self.sampled = False
         self.unproven: tuple[str, ...] = ()
 
-    def write(self, doubt: str | None = None, **output: Any) -> dict[str, Any]:
+    def write(self, doubt: str | None = None, *, source_key: str | None = None, **output: Any) -> dict[str, Any]:
         """Write the outputs that are asked for, all where nothing is said; a gland so small is doubtful of itself."""
         settings = Settings(slicing=SlicingSettings(size_px=64), output=OutputSettings(**output))
         model: Any = StandInModel(
@@ -91,7 +91,7 @@ class Scene:
         entropy = np.zeros(self.grid.shape, dtype=np.float32) if self.sampled else None
         zones = replace(zones, doubt=zones.doubt if doubt is None else doubt, sample_entropy=entropy)
         self.folder.mkdir()
-        write_outputs(self.folder, LoadedStudy(self.case, self.source), zones, segmenter)
+        write_outputs(self.folder, LoadedStudy(self.case, self.source), zones, segmenter, source_key=source_key)
         report: dict[str, Any] = json.loads((self.folder / "zones.json").read_text(encoding="utf-8"))
         return report
 
@@ -103,6 +103,14 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_result_that_may_come_out_otherwise_is_not_resumed_from(scene: Scene, repeatable: bool) -> None:
+    scene.case = replace(scene.case, alignment=replace(scene.case.alignment, repeatable=repeatable))
+    report = scene.write(source_key="key", images=False, dicom=False, rtstruct=False, surfaces=False, report=False)
+    assert report["source_key"] == ("key" if repeatable else None)
+    assert report["alignment"]["repeatable"] == repeatable
 
 
 def test_a_dicom_study_gives_everything(scene: Scene) -> None:
@@ -243,6 +251,39 @@ def test_headers_that_make_no_object_cost_no_other_file(scene: Scene) -> None:
     assert not {"zones.seg.dcm", "sectors.seg.dcm", "zones.rtstruct.dcm"} & scene.names
     assert "names no frame of reference" in report["not_given"]["zones.seg.dcm"]
     assert "names no frame of reference" in report["not_given"]["zones.rtstruct.dcm"]
+    for name in ("zones.seg.dcm", "sectors.seg.dcm", "zones.rtstruct.dcm"):
+        said = f"here is no {name}: the T2W series names no frame of reference"
+        assert any(text.startswith(f"t{said}") for text in report["warnings"]), name
+        assert f"T{said}" in _content(scene.folder / "report.html")
+        assert f"There is no {name}" in _content(scene.folder / "report.pdf")
+
+
+def test_an_object_that_fails_of_itself_says_where_and_no_value(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("Secret^Person")
+
+    monkeypatch.setattr("zonate.outputs.dicom.write_rtstruct", fail)
+    monkeypatch.setattr("zonate.outputs.dicom.write_encapsulated_pdf", fail)
+    report = scene.write(doubt="")
+    line = fail.__code__.co_firstlineno + 1
+    why = (
+        f"KeyError at test_write.py:{line}: the headers of the T2W series are not as the standard wants them, "
+        "or Zonate has a defect"
+    )
+    assert report["not_given"] | dict.fromkeys(("zones.rtstruct.dcm", "report.pdf.dcm"), why) == report["not_given"]
+    assert report["warnings"][-2:] == [
+        f"there is no zones.rtstruct.dcm: {why}",
+        f"there is no report.pdf.dcm: {why}",
+    ]
+
+
+def test_where_memory_runs_out_the_case_ends(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("zonate.outputs.dicom.write_rtstruct", fail)
+    with pytest.raises(MemoryError):
+        scene.write(doubt="")
 
 
 def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
@@ -251,6 +292,7 @@ def test_a_study_of_volumes_gives_all_but_objects(scene: Scene) -> None:
     assert not any(name.endswith(".dcm") for name in scene.names)
     assert {"report.pdf", "sectors.nii.gz", "surfaces/gland.stl"} <= scene.names
     assert {name for name, why in report["not_given"].items() if "not DICOM" in why} == OBJECTS
+    assert not any(".dcm" in text for text in report["warnings"])
     assert report["not_given"]["dwi.nii.gz"] == "there is no DWI that could be used"
     no_samples = "no repeated segmentations were drawn: prediction.samples is 0, or the network has no dropout"
     assert report["not_given"]["entropy.nii.gz"] == report["not_given"]["uncertainty"] == no_samples

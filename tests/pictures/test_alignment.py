@@ -53,3 +53,9 @@ def test_a_volume_that_was_measured_nowhere_does_not_stop_the_picture(tmp_path: 
     empty = Acquisition("case", t2w, dwi=t2w.with_values(np.full_like(t2w.values, np.nan)))
     draw_alignment(tmp_path / "alignment.png", empty, align_to_t2w(empty, HEADER), HEADER)
     assert (tmp_path / "alignment.png").is_file()
+
+
+def test_a_dollar_sign_in_a_case_id_is_no_mathematics(tmp_path: Path) -> None:
+    alone = Acquisition(r"a$\bad$c", acquisition().t2w)
+    draw_alignment(tmp_path / "alignment.png", alone, align_to_t2w(alone, HEADER), HEADER)
+    assert (tmp_path / "alignment.png").is_file()

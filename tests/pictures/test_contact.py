@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,9 @@ def test_nothing_drawn_or_nothing_measured_still_has_its_row(tmp_path: Path) -> 
     rows = [ContactRow("case", (), nothing, unknown, (3.0, 1.0, 1.0))] * CASES_PER_SHEET
     draw_contact_sheet(tmp_path / "sheet.png", rows, title="empty")
     assert imread(tmp_path / "sheet.png").shape[0] == 1896  # 0.5 + 8 · 2.27 + 0.3 in
+
+
+def test_a_dollar_sign_in_a_text_is_no_mathematics(tmp_path: Path) -> None:
+    named = replace(row(LabelCode.PZ, r"$\bad$"), title=r"a$\bad$c")
+    draw_contact_sheet(tmp_path / "sheet.png", [named], title=r"$\bad$")
+    assert (tmp_path / "sheet.png").is_file()

@@ -9,9 +9,9 @@ from matplotlib.image import imread
 
 from tests.verbs.standins import SLICING, StandInModel, gland, t2w
 from zonate.case import Case
-from zonate.dataset.slices import slice_case
 from zonate.pictures import qc
 from zonate.pictures.qc import draw_qc
+from zonate.preprocessing.slices import slice_case
 from zonate.zones import LabelCode
 
 ALARM = np.array([255, 123, 114])

@@ -55,3 +55,8 @@ def test_few_slices_fit(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     values = sectors().values[3 : 3 + shape[0]]
     draw_sector_map(tmp_path / "sectors.png", Volume(t2w().values[: shape[0]], grid), Volume(values, grid), title="one")
     assert (tmp_path / "sectors.png").is_file()
+
+
+def test_a_dollar_sign_in_a_title_or_line_is_no_mathematics(tmp_path: Path) -> None:
+    draw_sector_map(tmp_path / "sectors.png", t2w(), sectors(), title=r"a$\bad$c", lines=(r"$\bad$",))
+    assert (tmp_path / "sectors.png").is_file()

@@ -79,3 +79,9 @@ def test_the_window_is_square_in_millimetres_about_the_gland() -> None:
 def test_coarse_codes_have_a_colour_and_a_name() -> None:
     assert code_colour(LabelCode.WHOLE_GLAND) == pytest.approx((0, 158 / 255, 115 / 255))
     assert (code_name(LabelCode.CENTRAL_GLAND), code_name(LabelCode.PZ)) == ("central gland", "peripheral zone")
+
+
+def test_a_dollar_sign_in_a_title_or_line_is_no_mathematics(tmp_path: Path) -> None:
+    r"""`$\bad$` would be an error of matplotlib's mathematics."""
+    draw_zones(tmp_path / "zones.png", t2w(), [Reading("", gland())], title=r"a$\bad$c", lines=[r"$\bad$"], legend=[])
+    assert (tmp_path / "zones.png").is_file()

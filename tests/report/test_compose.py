@@ -8,6 +8,7 @@ from tests.report.cases import ABOUT_MODEL, CREATED, case, coarse_zones, measure
 from tests.verbs.standins import t2w
 from zonate.case import Case
 from zonate.geometry import Grid, Volume
+from zonate.pictures import lettering
 from zonate.report.compose import compose
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode
@@ -159,3 +160,16 @@ def test_what_depends_on_a_zone_that_is_not_validated_is_marked_too() -> None:
     (sectors,) = (figure.table for figure in content.figures if figure.title == "Sectors")
     assert sectors is not None
     assert sectors.notes == ("TZa, TZp: not validated.",)
+
+
+def test_a_case_id_that_cannot_be_lettered_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lettering, "_other_fonts", lambda: ())
+    lettering._font_of.cache_clear()
+    content = compose(case("患者1"), zones(warnings=("DWI is absent",)), ABOUT_MODEL, created=CREATED)
+    lettering._font_of.cache_clear()
+    assert content.case_id == "患者1"
+    assert content.warnings == (
+        "DWI is absent.",
+        "No font here shows every character of the case id: in the PDF or the pictures some stand as their Unicode "
+        "numbers.",
+    )

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,11 @@ def test_adc_that_covers_a_part_of_a_structure_is_said() -> None:
 def test_the_key_figures_of_a_whole_result() -> None:
     whole = zones()
     assert volume_figure(whole) == KeyFigure("Gland volume", "7.2 ml", "95 % interval 3.6 to 10.8 ml")
-    assert psa_figure(whole) == KeyFigure("PSA density", "0.15 ng/ml²", "reaches 0.15, below 0.20 ng/ml²")
+    assert psa_figure(whole) == KeyFigure(
+        "PSA density",
+        "0.15 ng/ml²",
+        "95 % interval 0.10 to 0.30 ng/ml²; reaches 0.10 ng/ml²; 0.15 and 0.20 lie within its interval",
+    )
     assert dice_figure(whole) == KeyFigure("Expected Dice, gland", "0.91", "with a reader; 1 is identical")
 
 
@@ -129,6 +134,8 @@ def test_a_model_without_a_gland_has_no_gland_volume() -> None:
         (0.1496, (0.10,), "0.1496", "reaches 0.10, below 0.15 ng/ml²"),  # 0.15 would seem to reach it
         (0.148, (0.10,), "0.148", "reaches 0.10, below 0.15 ng/ml²"),
         (0.63, (0.10, 0.15, 0.20), "0.63", "reaches 0.20 ng/ml²"),
+        (0.099999, (), "0.0999", "below 0.10 ng/ml²"),
+        (0.14999, (0.10,), "0.1499", "reaches 0.10, below 0.15 ng/ml²"),
     ],
 )
 def test_a_rounded_density_reaches_no_cut_off_that_it_does_not_reach(
@@ -136,6 +143,72 @@ def test_a_rounded_density_reaches_no_cut_off_that_it_does_not_reach(
 ) -> None:
     figure = psa_figure(zones(measurements=with_psa(PsaDensity(6.0, density, reached))))
     assert (figure.value, figure.note) == (f"{shown} ng/ml²", said)
+
+
+@pytest.mark.parametrize(
+    ("density", "interval", "note"),
+    [
+        (0.28, (0.19, 0.32), "0.19 to 0.32 ng/ml²; reaches 0.15 ng/ml²; 0.20 lies within its interval"),
+        (0.12, (0.11, 0.14), "0.11 to 0.14 ng/ml²; reaches 0.10, below 0.15 ng/ml²"),
+        (0.12, (0.09, 0.14), "0.09 to 0.14 ng/ml²; below 0.15 ng/ml²; 0.10 lies within its interval"),
+        (0.12, (0.09, 0.25), "0.09 to 0.25 ng/ml²; 0.10, 0.15 and 0.20 lie within its interval"),
+        (
+            0.17,
+            (0.1499, 0.1999),
+            "0.1499 to 0.1999 ng/ml²; reaches 0.10, below 0.20 ng/ml²; 0.15 lies within its interval",
+        ),
+    ],
+)
+def test_a_cut_off_within_the_interval_is_neither_reached_nor_missed(
+    density: float, interval: tuple[float, float], note: str
+) -> None:
+    figure = psa_figure(zones(measurements=with_psa(PsaDensity(6.0, density, (), interval))))
+    assert figure.note == f"95 % interval {note}"
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        {"doubt": "the gland is in 14 pieces", "uncertainty": None},
+        {"uncertainty": uncertainty(interval_ml={}, doubtful=True, reason="it is torn")},
+    ],
+)
+def test_the_density_of_a_doubtful_volume_reaches_no_cut_off(doubtful: dict[str, Any]) -> None:
+    result = zones(measurements=with_psa(PsaDensity(6.0, 0.28, (0.10, 0.15, 0.20))), **doubtful)
+    assert psa_figure(result) == KeyFigure("PSA density", "0.28 ng/ml²", "the volume is doubtful")
+    assert measurement_facts(result) == (
+        ("PSA density", "0.28 ng/ml²: PSA 6 ng/ml over 7.2 ml; the volume is doubtful"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("warning", "density", "sectors"),
+    [
+        (
+            "the gland reaches the first or the last slice: it may go on outside the volume",
+            "; a part of the gland may be missing, see the warnings",
+            ("Base and apex are thirds of what was imaged: see the warnings.",),
+        ),
+        (
+            "the gland is only 0.71 times as wide as it is deep: half of it may be missing, and right and left in the "
+            "sector table are not to be trusted",
+            "; a part of the gland may be missing, see the warnings",
+            ("Right and left are not to be trusted: see the warnings.",),
+        ),
+        (
+            "98% of the peripheral zone lies on the left of the gland's midline: a side of it may be missing, and "
+            "right and left in the sector table are not to be trusted",
+            "",
+            ("Right and left are not to be trusted: see the warnings.",),
+        ),
+        ("DWI is absent", "", ()),
+    ],
+)
+def test_what_makes_a_figure_wrong_is_said_beside_it(warning: str, density: str, sectors: tuple[str, ...]) -> None:
+    result = zones(measurements=with_psa(PsaDensity(6.0, 0.63, (0.10, 0.15, 0.20))), warnings=(warning,))
+    assert psa_figure(result).note == f"reaches 0.20 ng/ml²{density}"
+    assert result.sectors is not None
+    assert sector_table(result.sectors, result.codes, (), result.warnings).notes == sectors
 
 
 def test_the_measurements_in_words() -> None:
@@ -153,7 +226,8 @@ def test_the_measurements_in_words() -> None:
         ("PZ : TZ ratio", "0.62"),
         (
             "PSA density",
-            "0.14 ng/ml² (95 % interval 0.13 to 0.15): PSA 6.3 ng/ml over 45.3 ml; reaches 0.10, below 0.15 ng/ml²",
+            "0.14 ng/ml² (95 % interval 0.13 to 0.15): PSA 6.3 ng/ml over 45.3 ml; reaches 0.10, below 0.20 ng/ml²; "
+            "0.15 lies within its interval",
         ),
     )
     assert measurement_facts(nothing_found()) == ()

@@ -6,6 +6,8 @@ import pytest
 
 from tests.report.cases import ABOUT_MODEL, CREATED, case, coarse_zones, nothing_found, uncertainty, zones
 from tests.report.texts import squeezed, texts_of
+from zonate.pictures import lettering
+from zonate.pictures.lettering import Font, plain_file
 from zonate.report.compose import compose
 from zonate.report.content import Content
 from zonate.report.pdf import render_pdf
@@ -111,3 +113,14 @@ def test_the_longest_name_of_a_structure_takes_one_line() -> None:
     unvalidated = compose(case(), replace(zones(), not_validated=("AFS",)), ABOUT_MODEL, created=CREATED)
     lines = opened(render_pdf(unvalidated)).pages[0].extract_text().splitlines()
     assert any("Anterior stroma (AFS), not validated" in line for line in lines)
+
+
+def test_a_case_id_is_shown_by_another_font_or_by_its_numbers(
+    content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stix = Font("of the test", plain_file("STIXGeneral.ttf"))  # it has ℊ, which DejaVu Sans lacks
+    monkeypatch.setattr(lettering, "_other_fonts", lambda: (stix,))
+    lettering._font_of.cache_clear()
+    shown = text_of(render_pdf(replace(content, case_id="ℊ患者<1>")))
+    lettering._font_of.cache_clear()
+    assert r"Prostatezones:ℊ\u60a3\u8005<1>" in shown

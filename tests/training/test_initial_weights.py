@@ -9,11 +9,11 @@ from tests.dataset_factory import a_dataset
 from tests.verbs.standins import entry
 from zonate import shipped
 from zonate.config import Settings, load_recipe
-from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, LeakageError, ModelError, OutputError
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.statistics import Statistics
 from zonate.provenance import sources_of, terms_of_use
 from zonate.training.initial_weights import initial_settings, initial_weights, joined_provenance
 from zonate.verbs.evaluate import evaluate

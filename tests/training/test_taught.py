@@ -33,6 +33,15 @@ def test_what_two_train_and_one_chooses_by(dataset: Dataset) -> None:
     }
 
 
+def test_a_model_announces_no_zone_whose_border_nobody_drew(tmp_path: Path) -> None:
+    """As in ProstateZones, where the urethra is drawn as CENTRAL_GLAND."""
+    codes = tuple(LabelCode(code) for code in (0, 1, 2, 4, 5))
+    assert taught_by(Dataset.open(a_dataset(tmp_path / "zones", ("train",), codes=codes))).codes == COARSE
+    codes = tuple(LabelCode(code) for code in (0, 1, 6))
+    coarse = taught_by(Dataset.open(a_dataset(tmp_path / "gland", ("train",), codes=codes))).codes
+    assert coarse == (LabelCode.BACKGROUND, LabelCode.WHOLE_GLAND)
+
+
 def test_labels_without_background_teach_nothing(tmp_path: Path) -> None:
     zones = a_dataset(tmp_path, ("train",), codes=(LabelCode.PZ, LabelCode.CENTRAL_GLAND))
     with pytest.raises(DatasetError, match=r"tell apart PZ, CENTRAL_GLAND but no BACKGROUND"):

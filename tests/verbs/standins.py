@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from zonate.case import Case
 from zonate.cohort.study_key import study_key
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
-from zonate.dataset.slices import Slices, slice_case
-from zonate.dataset.statistics import Statistics
 from zonate.geometry import Grid, Volume
 from zonate.measures.calibration import Calibration
+from zonate.preprocessing.slices import Slices, slice_case
+from zonate.preprocessing.statistics import Statistics
 from zonate.settings.data import SlicingSettings, SplitSettings
 from zonate.zonemap import ZoneMap
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -123,6 +124,10 @@ class StandInSegmentation:
 
     model: StandInModel
     slices: Slices
+
+    @property
+    def inference(self) -> SimpleNamespace:
+        return SimpleNamespace(window=None)  # it looked at whole slices
 
     def result(self) -> ZoneMap:
         return self.model.segment(self.slices)

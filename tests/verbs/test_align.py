@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from tests.alignment.phantom import acquisition
 from zonate.config import Settings
@@ -79,6 +80,25 @@ def test_landmarks_are_measured_and_written(study: Path, tmp_path: Path) -> None
     assert result.landmarks.error_mm == pytest.approx({"utricle": 3.0, "cyst": 4.0})
     told = json.loads((tmp_path / "out" / "alignment.json").read_text())["landmarks"]
     assert (told["n"], told["mean_mm"], told["header_mean_mm"]) == (2, pytest.approx(3.5), pytest.approx(3.5))
+
+
+def test_landmarks_beyond_the_last_slice_are_moved_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shift = sitk.TranslationTransform(3, (4.0, 0.0, 0.0))
+    monkeypatch.setattr("zonate.alignment.candidates.register", lambda *_, **__: shift)
+    pair = acquisition(shift)
+    assert pair.adc is not None
+    write_volume(tmp_path / "case-1" / "t2w.nii.gz", pair.t2w)
+    write_volume(tmp_path / "case-1" / "adc.nii.gz", pair.adc)
+    places = {"inside": (8, 32, 32), "above": (16.5, 32, 32), "below": (-1.5, 20, 20)}  # 3 mm beyond the faces
+    at = {name: tuple(pair.t2w.grid.to_mm(index).tolist()) for name, index in places.items()}
+    t2w = markups(tmp_path / "t2w.mrk.json", at)
+    adc = markups(tmp_path / "adc.mrk.json", {name: (x + 4, y, z) for name, (x, y, z) in at.items()})
+    settings = Settings(alignment=AlignmentSettings(method="rigid", region_mm=60))
+    found = align(tmp_path / "case-1", tmp_path / "out", settings, landmarks=[t2w, adc])
+    assert found.alignment.record.chosen == "rigid"
+    assert found.landmarks is not None
+    assert found.landmarks.error_mm == pytest.approx({"inside": 0.0, "above": 0.0, "below": 0.0}, abs=1e-6)
+    assert found.landmarks.header_error_mm == pytest.approx({"inside": 4.0, "above": 4.0, "below": 4.0})
 
 
 def test_landmarks_that_cannot_be_read_are_told_before_the_work(study: Path, tmp_path: Path) -> None:

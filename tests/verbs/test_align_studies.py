@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from tests.alignment.phantom import acquisition
 from tests.verbs.standins import key_but_of
 from tests.verbs.synthetic import all_files
+from zonate.alignment import Alignment, align_to_t2w
 from zonate.config import Settings
 from zonate.errors import OutputError
 from zonate.io.nifti import write_volume
@@ -67,6 +69,24 @@ def test_what_is_complete_is_skipped_and_what_was_made_otherwise_is_kept(studies
     assert "--overwrite" in refused.failed["one"]
     assert before.items() <= all_files(out).items()
     assert list(align_studies(studies[:1], out, other, resume=True, overwrite=True).done) == [out / "one"]
+
+
+def test_what_the_machine_had_a_part_in_is_not_taken_for_complete(
+    studies: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hung(*arguments: Any) -> Alignment:
+        found = align_to_t2w(*arguments)
+        return replace(found, record=replace(found.record, repeatable=False))
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(of_one, "align_to_t2w", hung)
+        assert not align_studies(studies[:1], out, SETTINGS).done[out / "one"].record.repeatable
+    assert json.loads((out / "one" / "alignment.json").read_text())["source_key"] is None
+    assert "--overwrite" in align_studies(studies[:1], out, SETTINGS, resume=True).failed["one"]
+    again = align_studies(studies[:1], out, SETTINGS, resume=True, overwrite=True)
+    assert again.done[out / "one"].record.repeatable
+    assert align_studies(studies[:1], out, SETTINGS, resume=True).skipped == (out / "one",)
 
 
 @pytest.mark.parametrize(("other", "fails"), [(SETTINGS, False), (SETTINGS.override(["alignment.region_mm=50"]), True)])

@@ -15,8 +15,6 @@ from zonate import shipped
 from zonate.config import Settings
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import slice_case
-from zonate.dataset.statistics import Statistics
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.io.weights import read_weights
@@ -24,6 +22,8 @@ from zonate.measures.calibration import Calibration, Observed, calibrate_scores
 from zonate.measures.clean_up import CleanUp, clean_up
 from zonate.model import BEST_NAME, FORMAT, FORMAT_VERSION, Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.statistics import Statistics
 from zonate.segmenter import Segmenter
 from zonate.verbs import calibrate as verb
 from zonate.verbs.calibrate import calibrate, reader_volumes_ml

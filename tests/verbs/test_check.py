@@ -8,15 +8,15 @@ from matplotlib.image import imread
 
 from tests.dataset.importers import trees
 from tests.dataset_factory import a_case
+from zonate.anatomy import examine
 from zonate.config import Settings
-from zonate.dataset.anatomy import examine
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import Slices, slice_case
 from zonate.dataset.store import Dataset
 from zonate.errors import OutputError
 from zonate.geometry import Grid, Volume
+from zonate.preprocessing.slices import Slices, slice_case
 from zonate.verbs import check as verb
 from zonate.verbs.check import check
 from zonate.verbs.prepare import prepare

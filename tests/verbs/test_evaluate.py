@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.verbs.standins import GRID, StandInDataset, StandInModel, coarse, entry, gland
-from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError, LeakageError, ModelError, OutputError
 from zonate.geometry import Volume
 from zonate.model import Model
+from zonate.preprocessing.slices import Slices
 from zonate.settings.results import EvaluationSettings
 from zonate.verbs import evaluate as verb
 from zonate.verbs.evaluate import evaluate

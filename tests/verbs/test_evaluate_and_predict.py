@@ -14,12 +14,12 @@ from zonate.config import Settings
 from zonate.dataset.cases import Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import slice_case
-from zonate.dataset.statistics import Statistics
 from zonate.errors import LeakageError
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.statistics import Statistics
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import EvaluationSettings
 from zonate.verbs.evaluate import evaluate

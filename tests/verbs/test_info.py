@@ -8,12 +8,12 @@ import torch
 from tests.verbs.standins import entry
 from zonate import shipped
 from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
 from zonate.errors import ModelError
 from zonate.io.weights import write_weights
 from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.networks.generator import Generator
+from zonate.preprocessing.statistics import Statistics
 from zonate.provenance import sources_of
 from zonate.verbs.info import info, shipped_model
 from zonate.zones import ALL_ZONE_CODES

@@ -23,12 +23,11 @@ def case(
     side: Side | None = None,
     *,
     level: float,
-    fine: bool = False,
+    codes: tuple[LabelCode, ...] = COARSE,
     derived_from: tuple[str, ...] = (),
     use: Use = "any",
 ) -> tuple[Source, CaseRecord]:
     """A case of which no network need know more than its codes; two of one level hold the same image."""
-    codes = ALL_ZONE_CODES if fine else COARSE
     record = store(root, labelled_case(case_id, level), patient, codes=codes, derived_from=derived_from, use=use)
     source = Source(case_id, patient, {Sequence.T2W: root}, (), "made here", "CC0", root, "here", use=use, side=side)
     return replace(source, derived_from=derived_from), record
@@ -38,14 +37,23 @@ def test_zones_that_nobody_who_trains_has_are_said(tmp_path: Path) -> None:
     cases = [
         case(tmp_path, "a", "P1", "train", level=1.0),
         case(tmp_path, "b", "P2", "validation", level=2.0),
-        case(tmp_path, "c", "P3", "test", level=3.0, fine=True),
+        case(tmp_path, "c", "P3", "test", level=3.0, codes=ALL_ZONE_CODES),
     ]
     placed, said = place_cases(cases, SETTINGS.split, {})
     assert [one.split for one in placed] == ["train", "validation", "test"]
     (text,) = said
     assert text.startswith("TZ, DPU, AFS are drawn, but in no case that trains: a model will not tell them apart")
-    cases[0] = case(tmp_path, "d", "P4", "train", level=4.0, fine=True)
+    cases[0] = case(tmp_path, "d", "P4", "train", level=4.0, codes=ALL_ZONE_CODES)
     assert place_cases(cases, SETTINGS.split, {})[1] == []
+
+
+def test_zones_that_those_who_train_name_but_do_not_draw_are_said(tmp_path: Path) -> None:
+    named = tuple(LabelCode(code) for code in (0, 1, 2, 4, 5))
+    cases = [case(tmp_path, "a", "P1", "train", level=1.0, codes=named)]
+    assert place_cases(cases, SETTINGS.split, {})[1] == []
+    cases.append(case(tmp_path, "b", "P2", "test", level=2.0, codes=ALL_ZONE_CODES))
+    (text,) = place_cases(cases, SETTINGS.split, {})[1]
+    assert text.startswith("TZ, DPU, AFS are drawn, but in no case that trains: a model will not tell them apart")
 
 
 def test_cases_that_change_sides_are_counted(tmp_path: Path) -> None:

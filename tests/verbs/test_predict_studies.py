@@ -14,8 +14,6 @@ from tests.verbs.standins import AFFINE, GRID, SHAPE, SLICING, StandInModel, coa
 from tests.verbs.synthetic import all_files
 from zonate.case import Case
 from zonate.config import Settings
-from zonate.dataset.slices import Slices
-from zonate.dataset.statistics import Statistics
 from zonate.errors import ConfigError, ModelError, OutputError, StudyError
 from zonate.geometry import Grid, Volume
 from zonate.io.nifti import read_volume, write_volume
@@ -23,6 +21,8 @@ from zonate.load import LoadedStudy, load_study
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.outputs import write as outputs
+from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.statistics import Statistics
 from zonate.settings.results import OutputSettings, PredictionSettings
 from zonate.study import Sequence
 from zonate.verbs import predict_study as of_one
@@ -446,6 +446,28 @@ def test_a_correction_that_is_saved_meanwhile_is_not_overwritten(scene: Scene, m
     monkeypatch.setattr(outputs, "draw_qc", save_and_draw)
     assert "holds corrections by hand" in scene.run("one", overwrite=True).failed["one"]
     assert correction.read_bytes() == b"hours of work"
+
+
+@pytest.mark.parametrize("name", ["zones.edited.nii.gz", ".zonate-0123abcd.zones.edited.nii.gz"])
+def test_a_correction_that_is_saved_at_the_very_end_brings_the_old_result_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever saves it has the folder open, and finds it where it was."""
+    scene.run("one")
+    before = (scene.output / "one" / "zones.json").read_bytes()
+    replace = Path.replace
+
+    def save_and_replace(path: Path, target: Path) -> Path:
+        if path == scene.output / "one":
+            (path / name).write_bytes(b"hours of work")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", save_and_replace)
+    failed = scene.run("one", overwrite=True).failed["one"]
+    assert f"{scene.output / 'one'} holds corrections by hand ({name})" in failed
+    assert (scene.output / "one" / name).read_bytes() == b"hours of work"
+    assert (scene.output / "one" / "zones.json").read_bytes() == before
+    assert [path.name for path in scene.output.iterdir()] == ["one"]
 
 
 def test_a_psa_belongs_to_one_study_and_must_be_one(scene: Scene) -> None:

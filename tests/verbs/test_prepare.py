@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,29 @@ def test_voxels_that_changed_beside_their_header_are_noticed(tmp_path: Path) -> 
     result = prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
     assert list(result.failed) == ["a"]
     assert result.skipped == ()
+
+
+def test_a_case_of_another_version_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = write_manifest(tmp_path / "cases.csv", write_study(tmp_path, "a", 100.0))
+    prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    monkeypatch.setattr("zonate.io.made_from.version", lambda _name: "99")
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).done == ("a",)
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).skipped == ("a",)
+
+
+def test_a_case_whose_alignment_the_machine_had_a_part_in_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hung(*arguments: Any, **named: Any) -> Case:
+        case = load_case(*arguments, **named)
+        return replace(case, alignment=replace(case.alignment, repeatable=False))
+
+    manifest = write_manifest(tmp_path / "cases.csv", write_study(tmp_path, "a", 100.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_case, "load_case", hung)
+        prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS)
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).done == ("a",)
+    assert prepare(tmp_path / "out", manifests=[manifest], settings=SETTINGS).skipped == ("a",)
 
 
 def test_a_misspelt_test_set_is_found_before_anything_is_prepared(tmp_path: Path) -> None:

@@ -19,17 +19,18 @@ from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings, load_recipe
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
-from zonate.dataset.slices import slice_case
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, OutputError
 from zonate.io import weights
 from zonate.learner import Learner
 from zonate.model import Model
+from zonate.preprocessing.slices import slice_case
 from zonate.progress import hearing_stages
 from zonate.run_folder import log_epoch
 from zonate.training.epochs import quickest_convolutions
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
+from zonate.zones import LabelCode
 
 TINY = load_recipe("pix2pix").override(
     ["network.base_channels=4", "training.epochs=3", "training.pictures_every_epochs=2"]
@@ -109,6 +110,17 @@ def test_the_model_says_what_it_learnt_from(unbroken: Path) -> None:
     assert model.provenance["validation_patients"] == ["patient2"]
     zones = model.segment(slice_case(a_case("new", seed=5), model.settings.slicing))
     assert np.isin(zones.labels.values, COARSE).all()
+
+
+def test_codes_finer_than_the_model_s_are_learnt_from(tmp_path: Path) -> None:
+    """As in ProstateZones: TZ and AFS have codes, but what is left of the central gland may hold either."""
+    codes = tuple(LabelCode(code) for code in (0, 1, 2, 4, 5))
+    labelled = a_dataset(tmp_path / "set", ("train", "validation"), codes=codes, slices=1)
+    model = Model.load(train(labelled, tmp_path / "run", TINY.override(["training.epochs=1"])))
+    assert model.codes == COARSE
+    (line,) = _metrics(tmp_path / "run")
+    assert set(line["validation_dice"]) == {"PZ", "CENTRAL_GLAND", "GLAND"}
+    assert all(np.isfinite(value) for value in line["losses"].values())
 
 
 def test_the_caller_s_random_state_is_left_alone(dataset: Path, tmp_path: Path) -> None:

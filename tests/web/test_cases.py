@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from tests.web.results import DOUBT, WARNING, acquired_grid, write_result
 from zonate.errors import LabelError, OutputError
 from zonate.geometry import Grid
-from zonate.io.nifti import read_volume
-from zonate.web.cases import ViewedCase, find_cases, read_case
+from zonate.io.nifti import read_volume, write_volume
+from zonate.web.cases import ViewedCase, find_cases, note_of_correction, read_case
 
 
 def test_an_output_of_one_case_and_of_several(tmp_path: Path) -> None:
@@ -99,14 +99,63 @@ def test_codes_of_several_zones_have_their_names_and_colours(tmp_path: Path) -> 
 def test_corrections_come_in_the_order_of_their_saving(tmp_path: Path) -> None:
     folder = write_result(tmp_path / "a")
     for name in ("zones.edited-10.nii.gz", "zones.edited-2.nii.gz", "zones.edited.nii.gz", "zones.edited.seg.dcm"):
-        (folder / name).touch()
-    (folder / "zones.edited-x.nii.gz").touch()
+        (folder / name).write_bytes(b"something")
+    (folder / "zones.edited-x.nii.gz").write_bytes(b"something")
     assert read_case(folder).readings() == (
         "zones.nii.gz",
         "zones.edited.nii.gz",
         "zones.edited-2.nii.gz",
         "zones.edited-10.nii.gz",
     )
+
+
+def test_an_empty_file_is_no_correction(tmp_path: Path) -> None:
+    """Its writer was killed, or has only taken the name so far."""
+    folder = write_result(tmp_path / "a")
+    (folder / "zones.edited.nii.gz").write_bytes(b"something")
+    (folder / "zones.edited-2.nii.gz").touch()
+    assert read_case(folder).readings() == ("zones.nii.gz", "zones.edited.nii.gz")
+
+
+def test_what_was_saved_since_a_reading_is_known(tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "a")
+    for name in ("zones.edited-10.nii.gz", "zones.edited-2.nii.gz", "zones.edited.nii.gz"):
+        (folder / name).write_bytes(b"something")
+    case = read_case(folder)
+    assert case.saved_since("zones.nii.gz") == (
+        "zones.edited.nii.gz",
+        "zones.edited-2.nii.gz",
+        "zones.edited-10.nii.gz",
+    )
+    assert case.saved_since("zones.edited-3.nii.gz") == ("zones.edited-10.nii.gz",)  # which is there no longer
+    assert case.saved_since("zones.edited-10.nii.gz") == ()
+    with pytest.raises(LabelError, match=r"case a: zones\.json is no name of a label volume: reload the page"):
+        case.saved_since("zones.json")
+
+
+@pytest.mark.parametrize("file", ["zones.nii.gz", "zones.json"])
+def test_a_result_that_was_made_anew_is_another(tmp_path: Path, file: str) -> None:
+    folder = write_result(tmp_path / "a")
+    before = read_case(folder).result
+    assert read_case(folder).manifest()["result"] == before
+    (folder / "zones.edited.nii.gz").write_bytes(b"something")
+    assert read_case(folder).result == before
+    if file == "zones.json":
+        (folder / file).write_text((folder / file).read_text(encoding="utf-8").replace("made-here", "made-anew"))
+    else:
+        labels = read_volume(folder / file)
+        write_volume(folder / file, labels.with_values(labels.values[::-1].copy()))
+    assert read_case(folder).result != before
+
+
+def test_a_correction_says_what_it_was_made_of() -> None:
+    sound, doubtful = {"doubt": ""}, {"doubt": "the gland is torn"}
+    assert note_of_correction(sound) == "Corrected by a person. Research use only."
+    assert note_of_correction(doubtful) == "Corrected by a person; was DOUBTFUL: the gland is torn"
+    assert note_of_correction(sound, "zones.nii.gz") == "Corrected by a person. Research use only."
+    again = "Corrected by a person from zones.edited-2"
+    assert note_of_correction(sound, "zones.edited-2.nii.gz") == f"{again}. Research use only."
+    assert note_of_correction(doubtful, "zones.edited-2.nii.gz") == f"{again}; was DOUBTFUL: the gland is torn"
 
 
 def test_a_result_without_its_t2w_must_be_made_again(tmp_path: Path) -> None:
@@ -143,7 +192,7 @@ def test_labels_keep_the_order_of_the_file(tmp_path: Path) -> None:
 
 @given(arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 255])))
 def test_any_known_labels_come_through(values: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> None:
-    case = ViewedCase(Path("a"), {"case_id": "a"}, Grid((2, 3, 4), np.eye(4)), frozenset({0, 1, 2, 255}))
+    case = ViewedCase(Path("a"), {"case_id": "a"}, Grid((2, 3, 4), np.eye(4)), frozenset({0, 1, 2, 255}), "made-here")
     np.testing.assert_array_equal(case.labels_from(values.tobytes()).values, values)
 
 

@@ -1,7 +1,9 @@
 """Patient data leave the server for the holder of its token only, and nothing is written but new corrections."""
 
+import gzip
 import http.client
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.web.results import write_result
+from tests.web.results import acquired_grid, write_result
 from zonate.errors import OutputError
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume
 from zonate.verbs.view import save_correction
+from zonate.web.cases import read_case
 from zonate.web.server import Saved, ViewerServer
 
 N_VOXELS = 8 * 40 * 48
@@ -55,8 +58,15 @@ def with_token(server: ViewerServer) -> dict[str, str]:
     return {"X-Zonate-Token": server.token}
 
 
-def own_page(server: ViewerServer) -> dict[str, str]:
-    return {**with_token(server), "Origin": server.address.rstrip("/")}
+def own_page(server: ViewerServer, newest: str = "zones.nii.gz") -> dict[str, str]:
+    """Of the page that shows the case as it is now, opened when `newest` was its newest reading."""
+    return {
+        **with_token(server),
+        "Origin": server.address.rstrip("/"),
+        "X-Zonate-Result": read_case(server.cases["case-1"]).result,
+        "X-Zonate-Began-From": newest,
+        "X-Zonate-Newest": newest,
+    }
 
 
 def test_the_page_is_served_with_a_policy_that_keeps_it_to_itself(server: ViewerServer) -> None:
@@ -164,19 +174,92 @@ def test_a_correction_is_saved_beside_what_there_was_and_never_over_it(server: V
     labels = read_volume(folder / "zones.nii.gz")
     edited = labels.values.copy()
     edited[3, 20, 5] = 4
-    names = []
+    names = ["zones.nii.gz"]
     for values in (edited, labels.values):
-        status, answer, _ = ask(server, "POST", "/api/cases/0/labels", own_page(server), values.tobytes())
+        status, answer, _ = ask(server, "POST", "/api/cases/0/labels", own_page(server, names[-1]), values.tobytes())
         assert status == 200
         assert answer["warnings"] == []
         names += answer["files"]
-    assert names == ["zones.edited.nii.gz", "zones.edited-2.nii.gz"]
-    assert answer["readings"] == ["zones.nii.gz", *names]
+    assert names == ["zones.nii.gz", "zones.edited.nii.gz", "zones.edited-2.nii.gz"]
+    assert answer["readings"] == names
     first = read_volume(folder / "zones.edited.nii.gz")
     assert first.values.dtype == np.uint8
     assert first.grid.same_as(labels.grid)
     assert np.argwhere(first.values != labels.values).tolist() == [[3, 20, 5]]
     assert (folder / "zones.nii.gz").read_bytes() == before
+
+
+def remake(folder: Path) -> None:
+    """As `predict --overwrite` leaves it: the same matrix, turned about."""
+    shutil.rmtree(folder)
+    write_result(folder, acquired_grid(flipped=(False, True, True)))
+
+
+def test_what_was_drawn_on_another_result_is_refused(server: ViewerServer, folder: Path) -> None:
+    opened = own_page(server)
+    remake(folder)
+    status, answer, _ = ask(server, "POST", "/api/cases/0/labels", opened, bytes(N_VOXELS))
+    assert (status, answer["error"]) == (
+        409,
+        "the result was made anew since this page was opened, and what was drawn on the old one is not for the new "
+        "one: reload the page",
+    )
+    assert not list(folder.glob("zones.edited*"))
+    assert ask(server, "POST", "/api/cases/0/labels", own_page(server), bytes(N_VOXELS))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["volumes/t2w", "readings/zones.nii.gz"])
+def test_a_page_of_another_result_gets_no_part_of_this_one(server: ViewerServer, folder: Path, path: str) -> None:
+    opened = own_page(server)
+    assert ask(server, "GET", f"/api/cases/0/{path}", opened)[0] == 200
+    remake(folder)
+    assert ask(server, "GET", f"/api/cases/0/{path}", opened)[0] == 409
+
+
+@pytest.mark.parametrize("missing", ["X-Zonate-Result", "X-Zonate-Began-From", "X-Zonate-Newest"])
+def test_a_page_that_does_not_say_what_it_shows_is_refused(server: ViewerServer, folder: Path, missing: str) -> None:
+    headers = {name: value for name, value in own_page(server).items() if name != missing}
+    status, answer, _ = ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))
+    assert (status, answer["error"]) == (400, f"the page does not say {missing}: reload it")
+    assert not (folder / "zones.edited.nii.gz").exists()
+
+
+def test_names_that_are_no_readings_are_refused(server: ViewerServer, folder: Path) -> None:
+    for header in ("X-Zonate-Began-From", "X-Zonate-Newest"):
+        headers = own_page(server) | {header: "../zones.nii.gz"}
+        assert ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))[0] == 422
+    assert not (folder / "zones.edited.nii.gz").exists()
+
+
+def test_a_correction_that_lacks_another_one_is_saved_and_says_so(server: ViewerServer) -> None:
+    """Two pages began from the prediction; the second one is told of the first one's, once."""
+
+    def save(began_from: str, newest: str) -> dict[str, Any]:
+        headers = own_page(server, newest) | {"X-Zonate-Began-From": began_from}
+        status, answer, _ = ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))
+        assert status == 200
+        return dict(answer)
+
+    assert save("zones.nii.gz", "zones.nii.gz")["warnings"] == []
+    second = save("zones.nii.gz", "zones.nii.gz")
+    assert second["files"] == ["zones.edited-2.nii.gz"]
+    assert second["warnings"] == [
+        "Another correction was saved since you began, and this one does not contain it: zones.edited.nii.gz"
+    ]
+    assert save("zones.edited-2.nii.gz", "zones.edited-2.nii.gz")["warnings"] == []
+    assert save("zones.nii.gz", "zones.edited-3.nii.gz")["warnings"] == []  # from the prediction, on purpose
+    assert save("zones.edited.nii.gz", "zones.edited-2.nii.gz")["warnings"] == [
+        "Other corrections were saved since you began, and this one does not contain them: "
+        "zones.edited-3.nii.gz and zones.edited-4.nii.gz"
+    ]
+
+
+def test_a_correction_keeps_the_name_of_the_one_that_it_began_from(server: ViewerServer, folder: Path) -> None:
+    (folder / "zones.edited.nii.gz").write_bytes((folder / "zones.nii.gz").read_bytes())
+    headers = own_page(server, "zones.edited.nii.gz")
+    assert ask(server, "POST", "/api/cases/0/labels", headers, bytes(N_VOXELS))[0] == 200
+    header = gzip.decompress((folder / "zones.edited-2.nii.gz").read_bytes())[148:228]
+    assert header.rstrip(b"\0") == b"Corrected by a person from zones.edited; was DOUBTFUL: the gland is torn"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +301,7 @@ def test_whatever_fails_is_answered(server: ViewerServer, folder: Path) -> None:
 
 
 def test_what_cannot_be_saved_is_said(folder: Path) -> None:
-    def full(_folder: Path, _labels: Volume) -> Saved:
+    def full(_folder: Path, _labels: Volume, **_about: str) -> Saved:
         raise OSError(28, "No space left on device", "/secret/place")
 
     with ViewerServer({"case-1": folder}, full) as running:

@@ -1,5 +1,6 @@
 """The viewer, driven in a real browser that can reach this machine only."""
 
+import gzip
 import io
 import os
 import re
@@ -16,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 from tests.web.results import DOUBT, SPOT, WARNING, acquired_grid, write_result
-from zonate.geometry import to_canonical
-from zonate.io.nifti import read_volume
+from zonate.geometry import Volume, to_canonical
+from zonate.io.nifti import read_volume, write_volume
 from zonate.verbs.view import save_correction
 from zonate.web.server import ViewerServer
 from zonate.zones import LabelCode
@@ -381,6 +382,194 @@ def test_another_case_is_opened_in_its_place(viewer_of_two: Viewer) -> None:
     assert (viewer.folder.parent / "case-2" / "zones.edited.nii.gz").exists()
     page.locator("#case").select_option(label="case-1")
     expect(page.locator(".pane-adc")).to_be_visible(timeout=60_000)
+
+
+HOLD_BACK = """(part) => {
+  const fetched = window.fetch
+  window.fetch = async (url, options) => {
+    if (String(url).includes(part)) await new Promise((done) => (window.letThrough = done))
+    return fetched(url, options)
+  }
+}"""
+"""Holds back what the page asks for under an address with this part, until `letThrough` is called."""
+
+
+def choose_at_once(page: Page, number: int) -> None:
+    """Choose a case also while the list is closed to the user."""
+    page.evaluate(
+        "(number) => { const list = document.getElementById('case'); list.value = number;"
+        " list.dispatchEvent(new Event('change')) }",
+        str(number),
+    )
+
+
+def test_a_case_that_comes_late_is_not_shown_under_the_name_of_another(viewer_of_two: Viewer) -> None:
+    """Case 2 is slow to come, and while it does case 1 is chosen again: its own image, zones and warnings are seen."""
+    viewer, page = viewer_of_two, viewer_of_two.page
+    page.evaluate(HOLD_BACK, "/cases/1/volumes/t2w")
+    page.locator("#case").select_option(label="case-2")
+    page.wait_for_function("() => window.letThrough")
+    assert page.locator("#case").is_disabled()
+    assert page.locator("#save").is_disabled()
+    assert not page.locator("#panes").is_visible()  # what is still there is of another case than the list names
+    assert not page.locator("#doubt").is_visible()
+    viewer.press("b")
+    assert page.locator("#tool-brush").get_attribute("aria-pressed") == "false"
+
+    choose_at_once(page, 0)
+    page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+    page.evaluate("() => window.letThrough()")
+    page.wait_for_timeout(2000)
+    assert page.title() == "case-1 · Zonate"
+    assert page.locator("#case").input_value() == "0"
+    assert page.locator("figcaption").all_inner_texts() == ["T2W", "ADC"]  # case 2 has no ADC
+    assert page.locator(".pane canvas").count() == 3  # with that of the surface
+    viewer.press("Shift+1")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved")
+    assert (viewer.folder / "zones.edited.nii.gz").exists()
+
+
+def test_a_case_that_cannot_be_opened_leaves_the_one_that_is(viewer_of_two: Viewer) -> None:
+    viewer, page = viewer_of_two, viewer_of_two.page
+    before = viewer.pixels("t2w")
+    (viewer.folder.parent / "case-2" / "t2w.nii.gz").unlink()
+    page.locator("#case").select_option(label="case-2")
+    viewer.wait_for_message("there is no t2w.nii.gz")
+    assert page.title() == "case-1 · Zonate"
+    assert page.locator("#case").input_value() == "0"
+    assert page.locator("#doubt").is_visible()
+    np.testing.assert_array_equal(viewer.pixels("t2w")[:300], before[:300])  # the message lies below
+    viewer.press("Shift+1")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved")
+    assert (viewer.folder / "zones.edited.nii.gz").exists()
+    viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_a_label_volume_that_lies_otherwise_is_not_opened(viewer: Viewer) -> None:
+    page, labels = viewer.page, read_volume(viewer.folder / "zones.nii.gz")
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved")
+    turned = acquired_grid(flipped=(False, True, True))
+    write_volume(viewer.folder / "zones.edited.nii.gz", Volume(labels.values, turned))
+    page.locator("#reading").select_option(label="as predicted")
+    expect(page.locator("#message")).to_be_empty()
+    page.locator("#reading").select_option(label="zones.edited.nii.gz")
+    viewer.wait_for_message("zones.edited.nii.gz does not lie as the T2W does")
+    assert page.locator("#reading").input_value() == "zones.nii.gz"
+
+
+def test_an_uncertainty_map_that_comes_late_is_not_drawn_on_another_case(browser: Browser, tmp_path: Path) -> None:
+    first, second = (write_result(tmp_path / name, adc=False) for name in ("case-1", "case-2"))
+    entropy = read_volume(second / "entropy.nii.gz")
+    write_volume(second / "entropy.nii.gz", entropy.with_values(np.zeros_like(entropy.values)))
+    for viewer in open_viewer(browser, first, second):
+        page = viewer.page
+        page.evaluate(HOLD_BACK, "/cases/0/volumes/entropy")
+        viewer.press("u")
+        page.wait_for_function("() => window.letThrough")
+        page.locator("#case").select_option(label="case-2")
+        expect(page).to_have_title("case-2 · Zonate")
+        page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+        plain = viewer.pixels("t2w")
+        page.evaluate("() => window.letThrough()")
+        page.wait_for_timeout(1000)
+        np.testing.assert_array_equal(viewer.pixels("t2w"), plain)
+        viewer.press("u")  # nothing is uncertain in case 2
+        page.wait_for_timeout(1000)
+        np.testing.assert_array_equal(viewer.pixels("t2w"), plain)
+
+
+def test_the_change_shown_is_that_from_the_prediction(viewer: Viewer) -> None:
+    page, predicted = viewer.page, read_volume(viewer.folder / "zones.nii.gz")
+    values = np.where(predicted.values == LabelCode.AFS, 0, predicted.values).astype(np.uint8)
+    write_volume(viewer.folder / "zones.edited.nii.gz", predicted.with_values(values))
+    page.reload()
+    page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+    assert page.locator("#reading").input_value() == "zones.edited.nii.gz"
+    afs, gland = page.locator("#zone-4-volume"), page.locator("#gland-volume")
+    assert afs.inner_text().split() == ["0.0", "−0.43"]  # 6 × 2 × 12 voxels of 0.003 ml
+    assert gland.inner_text().split() == ["11.7", "−0.43"]
+    page.locator("#reading").select_option(label="as predicted")
+    expect(afs).to_have_text("0.4")
+
+
+def test_a_correction_of_another_result_is_refused_and_can_be_downloaded(viewer: Viewer, tmp_path: Path) -> None:
+    page = viewer.page
+    predicted = viewer.saved_labels("zones.nii.gz")
+    viewer.go_to_slice(SPOT_SLICE)
+    spot = viewer.spot()
+    viewer.press("Shift+4")
+    viewer.set_diameter(3)
+    viewer.click("t2w", spot)
+    assert not page.locator("#download").is_visible()
+    shutil.rmtree(viewer.folder)
+    write_result(viewer.folder, acquired_grid(flipped=(False, True, True)))
+    viewer.press("Control+s")
+    viewer.wait_for_message("case-1 was not saved: the result was made anew since this page was opened")
+    assert not (viewer.folder / "zones.edited.nii.gz").exists()
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename == "case-1.zones.edited.nii.gz"
+    download.value.save_as(tmp_path / "saved.nii.gz")
+    saved = read_volume(tmp_path / "saved.nii.gz")
+    assert saved.values.dtype == np.uint8
+    assert saved.grid.same_as(acquired_grid(), tolerance_mm=1e-3)
+    expected = predicted.copy()
+    expected[SPOT] = LabelCode.AFS
+    np.testing.assert_array_equal(to_canonical(saved).values, expected)
+    note = gzip.decompress((tmp_path / "saved.nii.gz").read_bytes())[148:228].rstrip(b"\0")
+    assert note == b"Corrected by a person; was DOUBTFUL: the gland is torn"
+    assert page.locator("body").get_attribute("data-unsaved") == "yes"
+    viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_a_correction_outlives_its_server(viewer: Viewer) -> None:
+    """The viewer is started again on the same port: its new address in the old page lets the page save."""
+    page = viewer.page
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    page.route("**/labels", lambda route: route.abort())
+    viewer.press("Control+s")
+    viewer.wait_for_message("case-1 was not saved: `zonate view` does not answer")
+    viewer.wait_for_message(f"start it again on the same folder with `--port {viewer.server.port}`")
+    page.unroute("**/labels")
+
+    viewer.server.token = "another"  # noqa: S105  as a server that was started anew has
+    viewer.press("Control+s")
+    viewer.wait_for_message("case-1 was not saved: the token is missing or not this server's")
+    page.goto(viewer.server.private_address)
+    viewer.wait_for_message("Connected again")
+    assert "#" not in page.url
+    assert page.locator("#download").is_visible()
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited.nii.gz")
+    assert not page.locator("#download").is_visible()
+    viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_of_two_pages_the_later_one_is_told_of_the_others_correction(viewer: Viewer) -> None:
+    with viewer.page.context.new_page() as other:
+        other.goto(viewer.server.private_address)
+        other.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+        other.keyboard.press("b")
+        other.locator(".pane-t2w canvas").click(position={"x": 260, "y": 260})
+        other.keyboard.press("Control+s")
+        expect(other.locator("#message")).to_contain_text("Saved zones.edited.nii.gz")
+    viewer.page.bring_to_front()
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited-2.nii.gz of case-1")
+    viewer.wait_for_message("and this one does not contain it: zones.edited.nii.gz.")
+    assert viewer.page.locator("#message").get_attribute("data-kind") == "warning"
+    options = viewer.page.locator("#reading option").all_inner_texts()
+    assert options == ["as predicted", "zones.edited.nii.gz", "zones.edited-2.nii.gz"]
 
 
 def test_a_failed_save_keeps_the_correction(viewer: Viewer) -> None:

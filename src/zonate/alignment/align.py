@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from zonate.alignment.resample import resample
 from zonate.alignment.similarity import normalised_mutual_information
 from zonate.alignment.transform_text import transform_text
 from zonate.case import NO_ALIGNMENT, AlignmentRecord
-from zonate.geometry import Volume
+from zonate.geometry import Grid, Volume, from_canonical, to_canonical
 from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
@@ -52,6 +52,8 @@ class Alignment:
             and SimpleITK read it), from T2W points to DWI points in LPS millimetres. Empty where nothing was moved.
         displacement_mm: (S, H, W, 3) float32 on the T2W grid, LPS: a T2W point p shows the tissue that the
             DWI has at p + displacement. None where nothing was moved.
+        transform: The chosen one, from T2W points to DWI points in LPS millimetres, of which the field holds what lies
+            within the T2W; the identity where nothing was moved.
         warnings: Without patient data.
     """
 
@@ -60,6 +62,7 @@ class Alignment:
     record: AlignmentRecord
     transforms: Mapping[str, str] = field(default_factory=dict)
     displacement_mm: npt.NDArray[np.float32] | None = None
+    transform: sitk.Transform = HEADER
     warnings: tuple[str, ...] = ()
 
 
@@ -78,10 +81,39 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     reference and could not be registered well is not usable. With the method `header` nothing is registered and the
     header's geometry is kept, with a warning where it looks wrong.
 
+    In which order a file stores the axes makes no difference to what is found.
+
     Args:
         acquisition: The volumes on their own grids.
         settings: What is tried and what is believed.
+
+    Raises:
+        GeometryError: Two axes of a volume lie nearest to the same direction of the patient.
     """
+    return _put_back(_align_canonical(_canonical(acquisition), settings), acquisition.t2w.grid)
+
+
+def _canonical(acquisition: Acquisition) -> Acquisition:
+    dwi, adc, lowest_b = (
+        None if volume is None else to_canonical(volume)
+        for volume in (acquisition.dwi, acquisition.adc, acquisition.lowest_b)
+    )
+    return replace(acquisition, t2w=to_canonical(acquisition.t2w), dwi=dwi, adc=adc, lowest_b=lowest_b)
+
+
+def _put_back(found: Alignment, t2w: Grid) -> Alignment:
+    """An alignment on the canonical T2W grid in the T2W's own order of axes."""
+    dwi, adc = (
+        None if volume is None else Volume(from_canonical(volume.values, t2w), t2w) for volume in (found.dwi, found.adc)
+    )
+    moved = found.displacement_mm
+    if moved is not None:
+        moved = np.stack([from_canonical(moved[..., k], t2w) for k in range(3)], axis=-1)
+    return replace(found, dwi=dwi, adc=adc, displacement_mm=moved)
+
+
+def _align_canonical(acquisition: Acquisition, settings: AlignmentSettings) -> Alignment:
+    """`align_to_t2w` in canonical order, in which the parameter maps and the judge take S for the slices."""
     begun = time.perf_counter()
     basis = _basis(acquisition)
     if basis is None:
@@ -104,14 +136,18 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     chosen, refusals = choose(candidates, settings)
     similarity = {str(candidate.name): candidate.similarity for candidate in candidates}
     figures = overlap | _figures(candidates, chosen, t2w) | {"error_limit_mm": error_limit_mm(settings)}
-    remarks = failures + refusals
+    remarks = [*map(str, failures), *refusals]
+    lost = [str(failure) for failure in failures if not failure.repeatable]
     if chosen is None:
         reason = "; ".join(["no alignment of the diffusion series can be trusted", *remarks])
-        return _unusable(f"{reason}; DWI and ADC are not usable", similarity, figures, warnings, begun)
+        reason = f"{reason}; DWI and ADC are not usable"
+        return _unusable(reason, similarity, figures, warnings, begun, repeatable=not lost)
     if chosen.name == "header" and not moving.grid.same_frame_as(t2w.grid):
         reason = "no registration was accepted, and another frame of reference has no header alignment"
         reason = "; ".join([reason, *remarks, "DWI and ADC are not usable"])
-        return _unusable(reason, similarity, figures, warnings, begun)
+        return _unusable(reason, similarity, figures, warnings, begun, repeatable=not lost)
+    if chosen.name != "header":
+        warnings += [f"{text}; a plainer alignment is used" for text in lost]
     if chosen.name == "header" and settings.method == "header" and (why := doubt(chosen, settings)) is not None:
         warnings.append(f"the header's alignment, which the settings ask for, looks wrong: {why}")
     if chosen.name == "header" and settings.method != "header":
@@ -126,9 +162,10 @@ def align_to_t2w(acquisition: Acquisition, settings: AlignmentSettings) -> Align
     return Alignment(
         dwi=None if acquisition.dwi is None else resample(acquisition.dwi, t2w.grid, through),
         adc=None if acquisition.adc is None else resample(_computed(acquisition.adc), t2w.grid, through),
-        record=AlignmentRecord(chosen.name, reason, registered_on, similarity, figures, seconds),
+        record=AlignmentRecord(chosen.name, reason, registered_on, similarity, figures, seconds, repeatable=not lost),
         transforms={} if moved is None else {TRANSFORM_FILE: transform_text(chosen.transform)},
         displacement_mm=moved,
+        transform=chosen.transform,
         warnings=tuple(warnings),
     )
 
@@ -155,7 +192,10 @@ def _figures_of(candidate: Candidate) -> dict[str, float]:
 
 
 def _basis(acquisition: Acquisition) -> tuple[Volume, str] | None:
-    """The volume on which the transform is estimated, and what it is called."""
+    """The volume on which the transform is estimated, and what it is called.
+
+    An ADC keeps its zeros: without them half of a real study's region is empty, and elastix finds no common points.
+    """
     if acquisition.dwi is None and acquisition.adc is None:
         return None
     # The transform found on the lowest b-value holds for DWI and ADC only where it shares their frame.
@@ -236,12 +276,17 @@ def _given(
 
 
 def _unusable(
-    reason: str, similarity: Mapping[str, float], figures: Mapping[str, float], warnings: list[str], begun: float
+    reason: str,
+    similarity: Mapping[str, float],
+    figures: Mapping[str, float],
+    warnings: list[str],
+    begun: float,
+    *,
+    repeatable: bool = True,
 ) -> Alignment:
     seconds = time.perf_counter() - begun
-    return Alignment(
-        None, None, AlignmentRecord("none", reason, None, similarity, figures, seconds), warnings=(*warnings, reason)
-    )
+    record = AlignmentRecord("none", reason, None, similarity, figures, seconds, repeatable=repeatable)
+    return Alignment(None, None, record, warnings=(*warnings, reason))
 
 
 def _reason(chosen: Candidate, header: Candidate, settings: AlignmentSettings, remarks: list[str]) -> str:

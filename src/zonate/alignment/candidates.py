@@ -43,20 +43,21 @@ def estimate_candidates(
     region: npt.NDArray[np.bool_],
     overlap: float,
     settings: AlignmentSettings,
-) -> tuple[list[Candidate], list[str]]:
+) -> tuple[list[Candidate], list[AlignmentError]]:
     """The header's alignment and what elastix finds, from the plainest on; and why a stage gave nothing."""
     stages: dict[str, list[Stage]] = {"header": [], "rigid": ["rigid"], "bspline": ["rigid", "bspline"]}
     header = Candidate("header", HEADER, FieldFigures(1.0, 1.0, 0.0, 0.0, 0.0))
     obstacle = _obstacle(t2w, moving, region, overlap, settings)
-    candidates, failures = [header], []
+    candidates: list[Candidate] = [header]
+    failures: list[AlignmentError] = []
     if obstacle is not None and settings.method != "header":
-        return candidates, [obstacle]
+        return candidates, [AlignmentError(obstacle)]
     start = None
     for stage in stages[settings.method]:
         try:
             transform = register(t2w, moving, region, stage, start, time_limit_s=settings.time_limit_s)
         except AlignmentError as error:
-            failures.append(str(error))
+            failures.append(error)
             continue
         candidate = Candidate(stage, transform, measure_field(transform, t2w.grid, region))
         candidates.append(candidate)

@@ -6,6 +6,7 @@ build can take its place.
 """
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ ParameterMap = dict[str, list[str]]
 
 _FIXED_SPACING_MM = 1.0
 _WORKER = Path(__file__).with_name("worker.py")
+_WAITING = 10
+"""How many times as long as it may compute a stage may take in all, where others take the processor from it."""
 _ONE_THREAD = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -52,14 +55,15 @@ def register(
         region: (S, H, W) True where the fixed volume is sampled.
         stage: Which of the parameter maps of `zonate/alignment/maps` is used.
         start: A rigid transform, from fixed to moving points; None for the header's geometry.
-        time_limit_s: After which elastix is stopped.
+        time_limit_s: Of processor time, in whole seconds, after which elastix is stopped: how busy the machine is makes
+            no difference, unless ten times as long has passed.
 
     Returns:
         The start and what elastix found, as one transform in LPS millimetres.
 
     Raises:
         AlignmentError: elastix failed, such as for want of common points (its own words are in the message),
-            crashed, or took longer than the time limit.
+            crashed, or took longer than the time limit. It is not `repeatable` where elastix hung or was killed.
     """
     with tempfile.TemporaryDirectory(prefix="zonate-elastix-") as name:
         folder = Path(name)
@@ -94,7 +98,7 @@ def _write_request(
 def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
     """Elastix's transform parameter map, from a process of its own."""
     # -P: what lies in the working directory, such as a study, is no place to import from.
-    command = [sys.executable, "-P", str(_WORKER), str(folder)]
+    command = [sys.executable, "-P", str(_WORKER), str(folder), str(math.ceil(time_limit_s))]
     theirs, ours = os.pipe()  # ends when this process does, however it does, and elastix with it
     try:
         ended = subprocess.run(  # noqa: S603  (our own file)
@@ -102,23 +106,39 @@ def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
             stdin=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=time_limit_s,
+            timeout=_WAITING * time_limit_s,
             env=os.environ | _ONE_THREAD,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise AlignmentError(
-            f"elastix's {stage} stage took longer than {time_limit_s:g} s and was stopped (alignment.time_limit_s)"
+            f"elastix's {stage} stage did not end within {_WAITING * time_limit_s:g} s, of which it had the processor "
+            f"for less than {time_limit_s:g} s: it hung, or the machine is too busy",
+            repeatable=False,
         ) from error
     finally:
         os.close(theirs)
         os.close(ours)
     if ended.returncode < 0:
-        raise AlignmentError(f"elastix's {stage} stage crashed ({signal.Signals(-ended.returncode).name})")
+        raise _ended_by(signal.Signals(-ended.returncode), stage, time_limit_s)
     if ended.returncode > 0:
         raise AlignmentError(f"elastix's {stage} stage failed: {_last_line(ended.stderr.decode(errors='replace'))}")
     found: ParameterMap = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     return found
+
+
+def _ended_by(sent: signal.Signals, stage: Stage, time_limit_s: float) -> AlignmentError:
+    """What a signal that ended elastix stands for."""
+    if sent == signal.SIGXCPU:
+        return AlignmentError(
+            f"elastix's {stage} stage took more than {time_limit_s:g} s of processor time and was stopped "
+            "(alignment.time_limit_s)"
+        )
+    if sent == signal.SIGKILL:
+        return AlignmentError(
+            f"elastix's {stage} stage was killed, as the system does for want of memory", repeatable=False
+        )
+    return AlignmentError(f"elastix's {stage} stage crashed ({sent.name})")
 
 
 def parameter_text(stage: Stage) -> str:

@@ -110,6 +110,7 @@ class Judge:
     """Measures the alignment of diffusion volumes with one T2W; what depends on T2W alone is made once."""
 
     def __init__(self, t2w: Volume, region_mm: float) -> None:
+        """Of a T2W in canonical order (`geometry.to_canonical`), whose first axis is taken for through-plane."""
         self.grid = _coarse_grid(t2w.grid, region_mm + 2 * REACH_MM)
         fixed = resample(_smoothed(t2w), self.grid, sitk.Transform(3, sitk.sitkIdentity)).values
         self._measured = np.isfinite(fixed)

@@ -1,28 +1,22 @@
 """A volume on another grid, through a transform, with one interpolation."""
 
-from typing import Literal
-
 import numpy as np
 import SimpleITK as sitk
 
 from zonate.geometry import Grid, Volume
 from zonate.io.itk import to_itk
 
-Interpolation = Literal["linear", "bspline"]
-_ITK_NAME = {"linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline3}
 
-
-def resample(volume: Volume, grid: Grid, transform: sitk.Transform, interpolation: Interpolation = "linear") -> Volume:
+def resample(volume: Volume, grid: Grid, transform: sitk.Transform) -> Volume:
     """Values of a volume at transform(p) for every point p of the grid.
 
-    Linear by default: it makes no value that was not measured (no ringing below 0 or above the brightest
+    Linear: it makes no value that was not measured (no ringing below 0 or above the brightest
     voxel), which an ADC has to be spared.
 
     Args:
         volume: (S', H', W'), NaN where nothing was measured.
         grid: On which the values are wanted.
         transform: From points of the grid to points of the volume, LPS millimetres.
-        interpolation: `bspline` is of order 3.
 
     Returns:
         (S, H, W) float32 in the frame of the grid; NaN beyond half a voxel outside the volume and where an
@@ -34,7 +28,7 @@ def resample(volume: Volume, grid: Grid, transform: sitk.Transform, interpolatio
     onto.SetOutputOrigin(grid.affine[:3, 3].tolist())
     onto.SetOutputDirection(grid.direction[:, ::-1].flatten().tolist())
     onto.SetTransform(transform)
-    onto.SetInterpolator(_ITK_NAME[interpolation])
+    onto.SetInterpolator(sitk.sitkLinear)
     onto.SetDefaultPixelValue(float("nan"))
     onto.SetOutputPixelType(sitk.sitkFloat32)
     values = sitk.GetArrayFromImage(onto.Execute(to_itk(volume.with_values(volume.values.astype(np.float32)))))

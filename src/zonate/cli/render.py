@@ -122,6 +122,8 @@ def show_study(study: "Study") -> None:
             details.append(role.derived)
         console.print(f"{sequence.name}: {', '.join(details)}", highlight=False)
     show_warnings(study.warnings)
+    for file in study.unreadable:
+        console.print(f"file {file}: the DICOM header cannot be read", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_alignment(record: "AlignmentRecord") -> None:

@@ -1,24 +1,24 @@
 """What tells that a result need not be made again."""
 
-import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from zonate.io.made_from import made_from
 from zonate.io.stamps import stamps
 
 
 def study_key(study: Path, said: Mapping[str, Any]) -> str:
-    """A digest of a study's files (by name, size and time of change), of what is said of it, and of Zonate's version.
+    """A digest of a study's files (by name, size and time of change), of what is said of it, and of what makes it.
+
+    The last is Zonate in its version, see `made_from`.
 
     Args:
         study: A folder or zip.
         said: Everything else that the result depends on (JSON values).
     """
-    everything = {"zonate_version": version("zonate"), "files": stamps(study), **said}
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+    return made_from({"files": stamps(study), **said})
 
 
 def is_made_from(record: Path, key: str) -> bool:

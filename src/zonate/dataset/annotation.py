@@ -8,7 +8,7 @@ import numpy.typing as npt
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.dataset.labels import Placed, combine, map_labels, place_labels
 from zonate.errors import LabelError
-from zonate.geometry import Grid, Volume
+from zonate.geometry import Grid, Volume, to_canonical
 from zonate.io.nifti import is_volume_file, read_volume
 from zonate.io.seg import read_segments
 from zonate.zones import ZONES_OF_CODE, LabelCode
@@ -41,8 +41,9 @@ def read_annotation(source: Source, t2w: Grid) -> tuple[Volume, tuple[str, ...]]
             notes += found
             if not covered.all():
                 codes[~covered] = LabelCode.NOT_ANNOTATED
+                told = to_canonical(Volume(covered, t2w)).values[:, 0, 0]  # (S,)
                 notes.append(
-                    f"the label file {layer.path.name} has {int(covered.sum())} of the T2W's {len(covered)} slices: "
+                    f"the label file {layer.path.name} has {int(told.sum())} of the T2W's {len(told)} slices: "
                     "the others count as not annotated"
                 )
             layers.append(codes)
@@ -63,7 +64,7 @@ def read_annotation(source: Source, t2w: Grid) -> tuple[Volume, tuple[str, ...]]
 def _read_layer(
     layer: LabelLayer, source: Source, t2w: Grid
 ) -> Iterator[tuple[Codes, npt.NDArray[np.bool_], tuple[str, ...]]]:
-    """Label codes (S, H, W), which slices are covered, and notes; once a file, or once a segment of a DICOM SEG."""
+    """Label codes (S, H, W), which of them the layer tells, and notes; once a file, or once a segment of a SEG."""
     case = f"{source.case_id}, {layer.path.name}"
     if is_volume_file(layer.path):
         placed = place_labels(read_volume(layer.path), t2w, case, lenient=source.lenient_grid)
@@ -85,8 +86,8 @@ def _read_layer(
 def _place_segment(segment: Volume, t2w: Grid, case: str, *, lenient: bool) -> Placed:
     if not segment.values.any():  # where nothing is drawn, there is no place to check
         nothing = Volume(np.zeros(t2w.shape, dtype=np.uint8), t2w)
-        return Placed(nothing, np.ones(t2w.shape[0], dtype=np.bool_))
-    return place_labels(segment, t2w, case, lenient=lenient)
+        return Placed(nothing, np.ones(t2w.shape, dtype=np.bool_))
+    return place_labels(segment, t2w, case, lenient=lenient, frames=True)
 
 
 def _fill(codes: Codes, rest: LabelCode) -> Codes:

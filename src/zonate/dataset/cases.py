@@ -23,10 +23,10 @@ from zarr.codecs import ZstdCodec
 
 from zonate.dataset.arrays import SHARD_SEPARATOR
 from zonate.dataset.labels import gland_volume_ml
-from zonate.dataset.slices import Slices
-from zonate.dataset.statistics import Moments, Statistics, moments_of, of_images, region
 from zonate.geometry import Crop, Grid, Volume
 from zonate.io.files import atomic_folder
+from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.statistics import Moments, Statistics, moments_of, of_images, region
 from zonate.zones import LabelCode
 
 CASE_FORMAT_VERSION = 3
@@ -47,7 +47,8 @@ class Origin:
         licence: Of the data.
         use: `evaluation` where nothing may be trained on it.
         codes: Those that the annotator could have drawn, ascending, without NOT_ANNOTATED.
-        source_key: Changes when the source's files, what is said of it, or the settings change.
+        source_key: Changes when the source's files, what is said of it, the settings, or Zonate change; empty where the
+            same of all may give another case.
         provenance: File names relative to the manifest, alignment, b-value, anatomy, versions, settings (JSON values).
         citation: How the data set wants to be cited; may be empty.
         reader: Who drew it, where the image was read several times; else empty.

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from zonate.dataset.slices import Slices
 from zonate.geometry import Crop
+from zonate.preprocessing.slices import Slices
 
 Image = npt.NDArray[np.float32]
 Degradation = Callable[[Image, np.random.Generator], Image]

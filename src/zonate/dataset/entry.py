@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from zonate.dataset.cases import CaseRecord
 from zonate.dataset.splits import Candidate, Placed, Side, Split
-from zonate.dataset.statistics import Statistics
+from zonate.preprocessing.statistics import Statistics
 from zonate.zones import LabelCode
 
 

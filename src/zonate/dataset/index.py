@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from zonate.config import Settings
 from zonate.dataset.entry import Entry, PlacedRecord
 from zonate.dataset.splits import check_no_leakage
-from zonate.dataset.statistics import Statistics, pooled
 from zonate.errors import DatasetError
 from zonate.io.files import write_json
+from zonate.preprocessing.statistics import Statistics, pooled
 from zonate.settings.data import AlignmentSettings, ReadingSettings, SlicingSettings, SplitSettings
 
 FORMAT = "zonate-dataset"

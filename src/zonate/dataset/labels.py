@@ -17,6 +17,9 @@ which shifts the far corner of a 384×384 volume by up to some hundredths of a m
 LENIENT_GRID_MM = 15.0
 """How far a label header known to be careless may put a corner off; direction cosines off by 0.06 come to about 11."""
 _SAME_SPACING = 0.01
+_OFF_ITS_PLANE = 0.2
+"""Part of the slice distance by which a frame may lie off the T2W's plane: the reader lets gaps differ by a tenth, so
+that one slice lies too high and another too low."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Placed:
 
     Attributes:
         volume: (S, H, W) in the T2W's own order of axes.
-        covered: (S,) bool: whether the label file says anything about the slice.
+        covered: (S, H, W) bool, likewise: whether the label file says anything about the voxel's slice.
         notes: What was odd about the place that the file names.
     """
 
@@ -34,7 +37,7 @@ class Placed:
     notes: tuple[str, ...] = ()
 
 
-def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = False) -> Placed:
+def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = False, frames: bool = False) -> Placed:
     """Bring a label volume that lies on the T2W grid into the T2W's order of axes.
 
     Flipped or permuted axes are undone by moving voxels, never by resampling. The result has the T2W's own grid, so
@@ -47,6 +50,8 @@ def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = Fal
         case_id: For messages.
         lenient: Take labels of the T2W's shape and spacing voxel for voxel where their header puts them elsewhere, by
             no more than LENIENT_GRID_MM, and say so.
+        frames: The labels are a DICOM SEG's, whose frames lie where the headers of the T2W's slices say: where there
+            are fewer, each goes to the nearest slice, as far off its plane as slices may be.
 
     Raises:
         GeometryError: The labels do not lie on the T2W grid.
@@ -58,13 +63,12 @@ def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = Fal
         slices = np.arange(wanted.shape[0])
         notes = _check_place(found.grid, wanted, case_id, lenient=lenient)
     else:
-        slices = _slices_among(found.grid, wanted, case_id)
+        slices = _slices_among(found.grid, wanted, case_id, frames=frames)
     values = np.zeros(wanted.shape, dtype=found.values.dtype)
     values[slices] = found.values
     covered = np.zeros(wanted.shape, dtype=np.bool_)
     covered[slices] = True
-    told = np.asarray(from_canonical(covered, t2w).any(axis=(1, 2)))  # (S,)
-    return Placed(Volume(from_canonical(values, t2w), t2w), told, notes)
+    return Placed(Volume(from_canonical(values, t2w), t2w), from_canonical(covered, t2w), notes)
 
 
 def tolerance_mm(labels: Grid) -> float:
@@ -95,23 +99,39 @@ def _check_place(found: Grid, wanted: Grid, case_id: str, *, lenient: bool) -> t
     )
 
 
-def _slices_among(found: Grid, wanted: Grid, case_id: str) -> npt.NDArray[np.intp]:
+def _slices_among(found: Grid, wanted: Grid, case_id: str, *, frames: bool) -> npt.NDArray[np.intp]:
     """Which slices of the T2W the label's slices are, where they have the same pixels."""
+    elsewhere = f"case {case_id}: the labels do not lie on the T2W grid"
     n, rows, columns = found.shape
-    if (rows, columns) == wanted.shape[1:] and n < wanted.shape[0]:
-        corners = [(0, 0), (0, columns - 1), (rows - 1, 0)]
-        placed = np.array([[(s, *corner) for corner in corners] for s in range(n)], dtype=np.float64)  # (n, 3, 3)
-        index = wanted.to_index(found.to_mm(placed))  # of the T2W
-        slices = np.rint(index[:, 0, 0]).astype(np.intp)
-        exact = placed.copy()
-        exact[..., 0] = slices[:, None]
-        apart_mm = float(np.linalg.norm((index - exact) * wanted.spacing_mm, axis=-1).max())
-        if apart_mm <= tolerance_mm(found) and slices.min() >= 0 and slices.max() < wanted.shape[0]:
-            return slices
-    raise GeometryError(
-        f"case {case_id}: the labels do not lie on the T2W grid: {_size(found)} voxels (slices × rows × "
-        f"columns) against {_size(wanted)}; give labels that were drawn on this T2W series"
-    )
+    if (rows, columns) != wanted.shape[1:] or n > wanted.shape[0]:
+        raise GeometryError(
+            f"{elsewhere}: {_size(found)} voxels (slices × rows × columns) against {_size(wanted)}; "
+            "give labels that were drawn on this T2W series"
+        )
+    corners = [(0, 0), (0, columns - 1), (rows - 1, 0)]
+    placed = np.array([[(s, *corner) for corner in corners] for s in range(n)], dtype=np.float64)  # (n, 3, 3)
+    index = wanted.to_index(found.to_mm(placed))  # of the T2W
+    slices = np.rint(index[:, 0, 0]).astype(np.intp)
+    exact = placed.copy()
+    exact[..., 0] = slices[:, None]
+    off_mm = np.abs((index - exact) * wanted.spacing_mm)  # (n, 3, 3): along S, H, W
+    aside_mm = float(np.linalg.norm(off_mm[..., 1:], axis=-1).max())
+    above_mm = float(off_mm[..., 0].max())
+    most_aside_mm = MOST_SKEW_MM if frames else tolerance_mm(found)
+    most_above_mm = _OFF_ITS_PLANE * wanted.spacing_mm[0] if frames else tolerance_mm(found)
+    if aside_mm > most_aside_mm or above_mm > most_above_mm:
+        raise GeometryError(
+            f"{elsewhere}: of its {wanted.shape[0]} slices the labels have {n}, which lie up to {above_mm:.2f} mm off "
+            f"the nearest one's plane and {aside_mm:.2f} mm aside of its pixels, more than the {most_above_mm:.2g} mm "
+            f"and {most_aside_mm:.2g} mm that rounding explains; give labels that were drawn on this T2W series"
+        )
+    beyond = (slices < 0) | (slices >= wanted.shape[0])
+    if beyond.any():
+        raise GeometryError(
+            f"{elsewhere}: of {n} slices {int(beyond.sum())} lie beyond the T2W's {wanted.shape[0]}; "
+            "give labels that were drawn on this T2W series"
+        )
+    return slices
 
 
 def map_labels(values: npt.NDArray[np.generic], table: Mapping[int, LabelCode], case_id: str) -> npt.NDArray[np.uint8]:

@@ -14,9 +14,9 @@ from torch import Tensor
 from zonate.config import Settings
 from zonate.dataset.entry import Entry
 from zonate.dataset.quarter_turns import turn_and_flip
-from zonate.dataset.slices import neighbour_places
-from zonate.dataset.statistics import Statistics, scaled_known, statistics_of
 from zonate.dataset.store import Dataset
+from zonate.preprocessing.slices import neighbour_places
+from zonate.preprocessing.statistics import Statistics, scaled_known, statistics_of
 from zonate.processes import share_of
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import ZONES_OF_CODE, LabelCode

@@ -17,12 +17,12 @@ from zonate.dataset.arrays import SliceArray
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, content_of, metadata_key, read_record
 from zonate.dataset.entry import Entry
 from zonate.dataset.index import INDEX_NAME, Index, read_index
-from zonate.dataset.slices import Slices
 from zonate.dataset.splits import SPLITS, Split, check_no_leakage, split_cases
-from zonate.dataset.statistics import pooled
 from zonate.dataset.storage import Cache, Storage, storage_of
 from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.geometry import Volume
+from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.statistics import pooled
 
 _OPEN_ARRAYS = 4096  # each holds where its slices lie, about 1 kB; beyond them, one is opened anew in 0.2 ms
 _AT_A_TIME = 16  # cases that are looked at when a dataset is opened: waiting for files, not for a core

@@ -1,17 +1,21 @@
 """A zip archive laid out in a temporary folder, if nothing in it is dangerous."""
 
+import errno
 import stat
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from zonate.errors import StudyError
 from zonate.settings.data import ReadingSettings
 
 _BLOCK_BYTES = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CORRUPT = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError)
 _SMALL_BYTES = 64 * 2**20
 """Below this nothing is a bomb, however well it packs."""
 
@@ -25,6 +29,7 @@ def unpacked(archive: Path, settings: ReadingSettings) -> Iterator[Path]:
     Raises:
         StudyError: The archive is corrupt or encrypted, an entry would lie outside the folder or is a
             link, or it grows beyond the limits of the settings. Nothing is left behind.
+        OSError: There is no room for what is in it.
     """
     with archive.open("rb") as file:
         start = file.read(2)
@@ -35,7 +40,14 @@ def unpacked(archive: Path, settings: ReadingSettings) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(archive) as opened:
                 _extract(opened, folder, archive, settings)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except (*_CORRUPT, NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise OSError(
+                    error.errno,
+                    f"no room to unpack archive {archive.name} among the temporary files: make room there, or set "
+                    "TMPDIR to another folder",
+                    tempfile.gettempdir(),
+                ) from None
             raise StudyError(
                 f"archive {archive.name} is corrupt or cannot be unpacked ({type(error).__name__}): fetch it again"
             ) from None
@@ -86,7 +98,7 @@ def _inflate(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, arch
                         "reading.max_archive_bytes or reading.max_archive_ratio"
                     )
                 sink.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _CORRUPT as error:
         raise StudyError(
             f"archive {archive.name}: the entry {entry.filename!r} is corrupt ({type(error).__name__}): fetch it again"
         ) from None

@@ -32,6 +32,16 @@ from zonate.io.walk import files_under
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_DICOM_SUFFIXES = (".dcm", ".dicom")
+_FOREIGN_NAMES = ("dicomdir", "icon\r", "license", "lockfile", "readme", "version")
+_FOREIGN_SUFFIXES = frozenset((
+    ".7z", ".avi", ".bin", ".bmp", ".bval", ".bvec", ".bz2", ".cfg", ".csv", ".css", ".db", ".dll", ".doc", ".docx",
+    ".exe", ".gif", ".gz", ".h5", ".hdr", ".htm", ".html", ".img", ".inf", ".ini", ".iso", ".jpeg", ".jpg", ".js",
+    ".json", ".lnk", ".lock", ".log", ".mat", ".md", ".md5", ".mha", ".mhd", ".mp4", ".nhdr", ".nii", ".npy", ".npz",
+    ".nrrd", ".pdf", ".png", ".ppt", ".pptx", ".rar", ".raw", ".rtf", ".sha256", ".stl", ".svg", ".tar", ".tif",
+    ".tiff", ".toml", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zraw",
+))  # fmt: skip
+"""No image of a series has one of these: such a file may be empty, or begin with zeros, and lack nothing."""
 _KEYWORDS = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate",
     "AcquisitionDate", "AcquisitionDateTime", "SeriesTime", "AcquisitionTime", "Modality", "SeriesDescription",
@@ -63,7 +73,7 @@ class Scan:
 
     Attributes:
         frames: Every MR image.
-        unreadable: Files that are DICOM but whose headers cannot be read, as messages name them.
+        unreadable: Files that are or may have been DICOM but whose headers cannot be read, as messages name them.
     """
 
     frames: tuple[Frame, ...]
@@ -73,7 +83,8 @@ class Scan:
 def scan(root: Path) -> Scan:
     """Read the headers of the MR images under a folder, behind links too, whatever the files are called.
 
-    Files that are not DICOM, directories of media (DICOMDIR) and objects that are not MR are passed over.
+    Files that are not DICOM, directories of media (DICOMDIR) and objects that are not MR are passed over; but not what
+    may be an image that has lost its content.
 
     Args:
         root: The study; messages name files relative to it.
@@ -82,7 +93,10 @@ def scan(root: Path) -> Scan:
     unreadable: list[str] = []
     for path in sorted(files_under(root)):
         name = path.relative_to(root).as_posix()
-        if not _looks_like_dicom(path):
+        start = _start(path)
+        if not _is_start_of_dicom(start):
+            if _may_have_been_dicom(path, start):
+                unreadable.append(name)
             continue
         try:
             with quiet():  # values are converted when they are first asked for
@@ -139,13 +153,28 @@ def _decode(frame: Frame, label: str) -> npt.NDArray[Any]:
     return pixels[None] if pixels.ndim == 2 else pixels
 
 
-def _looks_like_dicom(path: Path) -> bool:
-    """A preamble with DICM, or a first element of the groups that a file without preamble starts with."""
+def _start(path: Path) -> bytes:
+    """Up to 132 bytes; none of a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            start = file.read(132)
+            return file.read(132)
     except OSError:
+        return b""
+
+
+def _may_have_been_dicom(path: Path, start: bytes) -> bool:
+    """Whether a file is called DICOM and is none, or has nothing in it and is not called as what is no image.
+
+    A copy that was broken off leaves an empty file or one of zeros in the place of an image.
+    """
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if name.startswith(".") or name in _FOREIGN_NAMES or suffix in _FOREIGN_SUFFIXES:
         return False
+    return suffix in _DICOM_SUFFIXES or not any(start)
+
+
+def _is_start_of_dicom(start: bytes) -> bool:
+    """A preamble with DICM, or a first element of the groups that a file without preamble starts with."""
     return start[128:132] == b"DICM" or start[:4] in (
         b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00",
         b"\x08\x00\x12\x00", b"\x08\x00\x16\x00", b"\x02\x00\x00\x00", b"\x02\x00\x01\x00", b"\x02\x00\x02\x00",

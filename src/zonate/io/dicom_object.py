@@ -4,9 +4,7 @@ from highdicom import SOPClass
 from pydicom.uid import UID
 
 from zonate.io.dicom_output import equipment, long_string, making, new_uid
-from zonate.io.source import SourceImages
-
-UTF_8 = "ISO_IR 192"
+from zonate.io.source import UTF_8, SourceImages
 
 
 def new_object(

@@ -45,6 +45,7 @@ class SeriesNumber(IntEnum):
     CONTOURS = 9004
     REPORT = 9005
     EDITED_ZONES = 9006
+    EDITED_CONTOURS = 9007
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,6 @@ def equipment() -> dict[str, str]:
         # The standard wants one, and a program has none: what tells one copy of it from another is its version.
         "device_serial_number": long_string(version("zonate")),
     }
-
-
-def add_equipment(dataset: pydicom.Dataset) -> None:
-    """Write the same into a dataset that is made by hand (General Equipment and Enhanced General Equipment)."""
-    for argument, value in equipment().items():
-        setattr(dataset, "".join(word.capitalize() for word in argument.split("_")), value)
 
 
 def new_uid() -> str:

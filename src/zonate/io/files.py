@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,27 +18,68 @@ _OLD = ".zonate-old."
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
     """Give a temporary path beside the target; rename it onto the target when the block succeeds.
 
     The temporary name keeps the target's suffixes, since some writers choose the format by them.
     When the block raises, the temporary file is removed and the target stays as it was.
+
+    Args:
+        target: Its folder is made where it does not exist.
+        new: For what cannot be made again: a target that is there by then stays, and the file is on the disk before it
+            has its name, so that a machine that loses its power has not lost what it called saved.
+
+    Raises:
+        FileExistsError: With `new`, the target is there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _half_written(target)
     try:
         yield temporary
-        temporary.replace(target)
+        if new:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            _take_name(target, temporary)
+        else:
+            temporary.replace(target)
     finally:
         remove(temporary)
 
 
+def _take_name(target: Path, file: Path) -> None:
+    """Give a file a name that nothing has: the file system decides who is the first."""
+    try:
+        os.link(file, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        target.touch(exist_ok=False)
+        try:
+            file.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
 @contextmanager
-def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+def atomic_folder(
+    target: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    look_through: Callable[[Path], None] | None = None,
+) -> Iterator[Path]:
     """Give an empty temporary folder beside the target; it becomes the target when the block succeeds.
 
     When the block raises, the temporary folder is removed and the target stays as it was. A process that is killed
     between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
+
+    Args:
+        target: The folder; it need not exist.
+        overwrite: Whether one that holds something may be replaced.
+        inputs: What is read for the output; none of it may lie in the folder.
+        look_through: Given the old folder once it has left its place, so that nobody writes into it any more: where it
+            raises, the old folder goes back.
 
     Raises:
         OutputError: As `check_output_folder`; or another process has cleared the temporary folder away or, without
@@ -57,6 +98,8 @@ def atomic_folder(target: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
         if overwrite:
             if target.exists():
                 target.replace(_old(target))
+                if look_through is not None:
+                    look_through(_old(target))
             temporary.replace(target)
         else:
             _take(target, temporary)

@@ -86,6 +86,11 @@ class Frame:
     broken: str = ""
 
     @property
+    def number(self) -> str:
+        """Which file it is, for what outlives the terminal: names of files and folders may tell who the patient is."""
+        return f"of frame {self.index + 1}" if self.instance_number is None else f"of instance {self.instance_number}"
+
+    @property
     def placed(self) -> bool:
         """Whether the headers say where in the patient it lies."""
         return self.position_mm is not None and self.orientation is not None and self.spacing_mm is not None

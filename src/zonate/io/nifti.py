@@ -1,5 +1,6 @@
 """NIfTI, MHA and NRRD: one volume a file, through SimpleITK, and which file of a folder plays which role."""
 
+import errno
 import gzip
 import math
 import os
@@ -33,6 +34,7 @@ _MOST_FILES = 10_000
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 _HEADERS = (".mhd", ".nhdr")
 _NOTE_BYTES = 79
+_NIFTI_DATA_AT = 352
 _Read = TypeVar("_Read")
 STEMS: dict[Sequence, tuple[str, ...]] = {
     Sequence.T2W: ("t2w",),
@@ -104,7 +106,7 @@ def volume_shape(path: Path, component: int | None = None) -> tuple[int, int, in
     return shape
 
 
-def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
+def write_volume(path: Path, volume: Volume, *, note: str = "", new: bool = False) -> None:
     """Write a volume whole or not at all; the suffix chooses the format; the affine holds to 1e-5 on rereading.
 
     Of a NIfTI, to HELD_WITHIN_MM at a corner where rounding has taken the axes from right angles.
@@ -113,8 +115,11 @@ def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
         path: The file.
         volume: Of images or labels; bool is written as uint8.
         note: For whoever opens the file without what lies beside it; NIfTI keeps the first 79 bytes (`descrip`).
+        new: As `atomic_path`.
 
     Raises:
+        FileExistsError: With `new`, the file is there.
+        OSError: There is no room for all of it.
         GeometryError: It would be a NIfTI, which holds axes at right angles alone, and the volume's are not.
         ValueError: The name ends as no volume's, or as that of a header whose voxels lie in a second file.
     """
@@ -126,8 +131,50 @@ def write_volume(path: Path, volume: Volume, *, note: str = "") -> None:
     image = to_itk(Volume(values, _as_nifti_holds(volume.grid, path) if is_nifti(path) else volume.grid))
     if note:
         image.SetMetaData("ITK_FileNotes", note.encode("ascii", "replace")[:_NOTE_BYTES].decode("ascii"))
-    with atomic_path(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    write_image(path, image, new=new)
+
+
+def write_image(path: Path, image: sitk.Image, *, new: bool = False) -> None:
+    """Write an ITK image, compressed, whole or not at all.
+
+    Args:
+        path: The file.
+        image: Of one value a voxel, or several.
+        new: As `atomic_path`.
+
+    Raises:
+        FileExistsError: With `new`, the file is there.
+        OSError: There is no room for all of it, or ITK cannot write it there.
+    """
+    with atomic_path(path, new=new) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=True)
+        except RuntimeError as error:
+            reason = f"ITK could not write {path.name}: make room or check the rights, and do this again"
+            raise OSError(errno.EIO, reason, str(path)) from error
+        if not _is_whole(temporary, image):
+            reason = f"no room for all of {path.name} (disk, quota, limit of file size): make room, and do this again"
+            raise OSError(errno.ENOSPC, reason, str(path))
+
+
+def _is_whole(path: Path, image: sitk.Image) -> bool:
+    """Whether all of a file lies there: the libraries that write NIfTI and NRRD end where a full disk does, in silence.
+
+    What gzip packed ends in its length before that, modulo 2^32 (RFC 1952); after an error nothing more is written, so
+    a file that lacks only something in its middle cannot be. Of MHA ITK says so itself.
+    """
+    components: int = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel()
+    data: int = components * image.GetSizeOfPixelComponent()
+    size = path.stat().st_size
+    name = path.name.lower()
+    if name.endswith(".nii"):
+        return size == _NIFTI_DATA_AT + data
+    if not name.endswith((".nii.gz", ".nrrd")):
+        return True
+    with path.open("rb") as file:
+        file.seek(max(0, size - 4))
+        length = int.from_bytes(file.read(), "little")
+    return length == (data if name.endswith(".nrrd") else _NIFTI_DATA_AT + data) % 2**32
 
 
 def is_volume_file(path: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence as Items
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zonate.counted import counted
 from zonate.errors import CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.archive import unpacked
 from zonate.io.dicom import Scan, scan
@@ -83,6 +84,7 @@ def _dicom_study(
         roles=decided.roles,
         files=files,
         warnings=(*decided.warnings, *_unreadable(found)),
+        unreadable=found.unreadable,
         patient_key=hashlib.sha256(repr(sorted(map(repr, patients))).encode()).hexdigest() if patients else None,
         lower_b_uid=lower.uid if lower is not None else None,
         frames={role: chosen.frames for role, chosen in decided.chosen.items()},
@@ -117,10 +119,15 @@ def _refuse_lost_headers(name: str, series: Items[SeriesHeaders], chosen: Items[
 
 
 def _unreadable(found: Scan) -> tuple[str, ...]:
+    """Without their names, which results would hand on, and which may tell who the patient is."""
     if not found.unreadable:
         return ()
-    more = f" and {len(found.unreadable) - 1} more" if len(found.unreadable) > 1 else ""
-    return (f"file {found.unreadable[0]}{more}: the DICOM header cannot be read, so it belongs to no series",)
+    files = counted(len(found.unreadable), "file")
+    return (f"no series has {files} whose DICOM header cannot be read: zonate inspect says which",)
+
+
+def _named(files: Items[str]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
 def _volume_study(
@@ -131,7 +138,7 @@ def _volume_study(
     needed = Sequence.T2W if only is None else only
     if needed not in files:
         stems = {Sequence.T2W: "t2w", Sequence.DWI: "dwi (or hbv)", Sequence.ADC: "adc"}[needed]
-        unreadable = f" ({_unreadable(found)[0]})" if found.unreadable else ""
+        unreadable = f" (the DICOM header of {_named(found.unreadable)} cannot be read)" if found.unreadable else ""
         raise MissingSeriesError(
             f"case {name}: found no MR image in DICOM{unreadable} and no NIfTI, MHA or NRRD volume named {stems}, so "
             f"{needed.name} is missing: give the study's folder or zip"

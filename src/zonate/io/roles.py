@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zonate.errors import AmbiguousSeriesError, CorruptSeriesError, MissingSeriesError, StudyError
 from zonate.io.diffusion import choose_diffusion
 from zonate.io.series import KNOWN_MAPS, Kind, SeriesHeaders, lie_together
-from zonate.io.stacks import faults, late_start, planes_lacking
+from zonate.io.stacks import Fault, faults, late_start, planes_lacking
 from zonate.io.t2w import T2wChoice, choose_t2w
 from zonate.settings.data import ReadingSettings
 from zonate.study import Role, Sequence
@@ -25,7 +25,7 @@ class Roles:
         roles: For each role its series.
         chosen: For each role the series itself, for its frames.
         reasons: Why each series has its role or none, by position in the list of series.
-        warnings: Without patient data.
+        warnings: Without patient data, and without names of files, which may tell who the patient is.
     """
 
     roles: dict[Sequence, Role] = field(default_factory=dict)
@@ -159,7 +159,7 @@ def _check_one_patient(series: Items[SeriesHeaders], case: str, result: Roles) -
             )
         if odd:
             s, frame = odd[0]
-            result.warnings.append(f"{s.label} has no role and is of another {what}: file {frame.name}")
+            result.warnings.append(f"{s.label} has no role and is of another {what}: file {frame.number}")
 
 
 def _could_hold_a_role(series: SeriesHeaders) -> bool:
@@ -182,7 +182,7 @@ def _check_faults(
         names = " and ".join(role.name for role in roles)
         if late and roles and all(given.get(role) is s for role in roles):
             found = tuple(fault for fault in found if fault not in late)
-            result.warnings.append(f"{s.label}, which is {names}, is used as it is given, but {late[0]}")
+            result.warnings.append(f"{s.label}, which is {names}, is used as it is given, but {late[0].by_number}")
         if roles and found:
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             this = f"give it by its number as {names} to use it as it is, or " if found == late else ""
@@ -191,7 +191,7 @@ def _check_faults(
                 f"Fetch the series again, {this or 'or '}give another one for the role"
             )
         if found and not roles:
-            result.warnings.append(f"{s.label} has no role: {found[0]}")
+            result.warnings.append(f"{s.label} has no role: {found[0].by_number}")
 
 
 def _tell_of_unknown_maps(series: Items[SeriesHeaders], result: Roles) -> None:
@@ -224,15 +224,16 @@ def _compare_coverage(case: str, overrides: Collection[Sequence], result: Roles)
         if not 1 <= n <= _MOST_LACKING_SLICES:
             continue
         first = min(own.frames, key=lambda frame: frame.name)
-        text = (
-            f"{own.label}, which is {role.name} (file {first.name} and others), lies on the very planes of "
-            f"{other.label} but lacks {n} at an end: {own.slices} of {other.slices} slices"
+        fault = Fault(
+            f"{own.label}, which is {role.name} (file {{}} and others), lies on the very planes of {other.label} but "
+            f"lacks {n} at an end: {own.slices} of {other.slices} slices",
+            (first,),
         )
         if role not in overrides:
             raise CorruptSeriesError(
-                f"{case}: {text}. Fetch the series again, or give it by its number as {role.name} to use it as it is"
+                f"{case}: {fault}. Fetch the series again, or give it by its number as {role.name} to use it as it is"
             )
-        result.warnings.append(text)
+        result.warnings.append(fault.by_number)
 
 
 def _compare_frames(result: Roles) -> None:

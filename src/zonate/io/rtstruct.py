@@ -14,16 +14,17 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from zonate.geometry import Grid, Volume
-from zonate.io.contours import Polygon, outlines
+from zonate.io.contours import outlines
 from zonate.io.dicom_codes import OWN_SCHEME, CodedStructure, coded_zone, own_scheme, unvalidated
 from zonate.io.dicom_object import new_object
 from zonate.io.dicom_output import DicomAlgorithm, SeriesNumber, long_string, making, now, save_dicom
-from zonate.io.seg_source import check_grid
+from zonate.io.seg_source import check_grid, positions_mm
 from zonate.io.source import SourceImages
 from zonate.zones import LabelCode, structure_codes, structure_name
 
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management (retired): what the standard has a structure set name its study by."""
+MADE_BY_PROGRAM = "Made by a program, for research use only: to be checked by a person"
 _NAMES = {
     LabelCode.WHOLE_GLAND: "Prostate",
     LabelCode.PZ: "Prostate_PZ",
@@ -55,13 +56,14 @@ def write_rtstruct(
     label: str = "ZONATE_ZONES",
     series_number: int = SeriesNumber.CONTOURS,
     description: str = "Zonate prostate zones (contours)",
+    content_description: str = MADE_BY_PROGRAM,
     not_validated: Items[str] = (),
 ) -> Dataset:
     """Write a structure set with one region of interest a zone, and one for the whole gland.
 
-    Contours are CLOSED_PLANAR, one a connected piece and slice, on the slice's own plane. They enclose the very pixel
-    centres and the area that were labelled; a hole is joined to its border by a channel without width, which every
-    reader understands, where a contour of its own may be filled (`zonate.io.contours`).
+    Contours are CLOSED_PLANAR, one a connected piece and slice, on the plane of the slice's image as its header has it.
+    They enclose the very pixel centres and the area that were labelled; a hole is joined to its border by a channel
+    without width, which every reader understands, where a contour of its own may be filled (`zonate.io.contours`).
 
     Args:
         path: Of the file; one of that name is replaced.
@@ -73,6 +75,7 @@ def write_rtstruct(
         label: Of the structure set, 16 characters at most.
         series_number: Of the new series.
         description: Of the new series, 64 characters at most.
+        content_description: How the contours came about, as the structure set describes itself.
         not_validated: Names in `zonate.zones.STRUCTURES` of those whose regions say so in their description. Their
             names stay, by which systems know them.
 
@@ -93,7 +96,9 @@ def write_rtstruct(
         description=description,
     )
     with making():
-        _add_structure_set(made, rois, labels.grid, source, algorithm, label)
+        _add_structure_set(made, rois, labels.grid, source, algorithm)
+        made.StructureSetLabel = label
+        made.StructureSetDescription = content_description
         made.ROIContourSequence = [_contours_of(roi, labels.grid, source) for roi in rois]
         made.RTROIObservationsSequence = [_observation(roi) for roi in rois]
         made.ApprovalStatus = "UNAPPROVED"
@@ -113,7 +118,7 @@ def _rois(labels: Volume, codes: Items[LabelCode], not_validated: Items[str]) ->
 
 
 def _add_structure_set(
-    made: SOPClass, rois: Items[_Roi], grid: Grid, source: SourceImages, algorithm: DicomAlgorithm, label: str
+    made: SOPClass, rois: Items[_Roi], grid: Grid, source: SourceImages, algorithm: DicomAlgorithm
 ) -> None:
     frame_uid = str(source.header.FrameOfReferenceUID)
     series = _item(SeriesInstanceUID=source.header.SeriesInstanceUID, ContourImageSequence=_images(source))
@@ -127,9 +132,7 @@ def _add_structure_set(
     if any(roi.structure.code.scheme_designator == OWN_SCHEME for roi in rois):
         made.CodingSchemeIdentificationSequence = [own_scheme()]
     made.OperatorsName = ""
-    made.StructureSetLabel = label
     made.StructureSetName = "Zones of the prostate"
-    made.StructureSetDescription = "Made by a program, for research use only: to be checked by a person"
     made.StructureSetDate, made.StructureSetTime = now()
     made.ReferencedFrameOfReferenceSequence = [_item(FrameOfReferenceUID=frame_uid, RTReferencedStudySequence=[study])]
     made.StructureSetROISequence = [_region(roi, frame_uid, grid, algorithm) for roi in rois]
@@ -152,8 +155,9 @@ def _region(roi: _Roi, frame_uid: str, grid: Grid, algorithm: DicomAlgorithm) ->
 
 def _contours_of(roi: _Roi, grid: Grid, source: SourceImages) -> Dataset:
     in_plane_mm = grid.spacing_mm[1:]
+    corners_mm = positions_mm(source)
     contours = [
-        _contour(number, polygon, s, grid, source)
+        _contour(number, corners_mm[s] + polygon @ grid.affine[:3, 1:3].T, source, s)
         for number, (s, polygon) in enumerate(
             ((s, polygon) for s, drawn in enumerate(roi.mask) for polygon in outlines(drawn, in_plane_mm)), start=1
         )
@@ -164,9 +168,8 @@ def _contours_of(roi: _Roi, grid: Grid, source: SourceImages) -> Dataset:
     return item
 
 
-def _contour(number: int, polygon: Polygon, s: int, grid: Grid, source: SourceImages) -> Dataset:
-    on_slice = np.column_stack([np.full(len(polygon), s), polygon])
-    points_mm = grid.to_mm(on_slice)  # (N, xyz) LPS
+def _contour(number: int, points_mm: npt.NDArray[np.float64], source: SourceImages, s: int) -> Dataset:
+    """A contour of corners (N, xyz) in LPS on a slice."""
     uid, frame = source.frames[s]
     return _item(
         ContourNumber=number,

@@ -16,9 +16,14 @@ from zonate.geometry import Grid, Volume
 from zonate.io.quiet import quiet
 
 SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
+"""A SEG of one value a voxel, which the standard has had since 2024."""
+_BACKGROUND = 0
+"""The number of a segment that a label map may list besides those that are drawn."""
 
-_UNEVEN = 0.1
-"""Gaps between slices may differ by so much of their mean, as in the series that a SEG is drawn on."""
+_UNEVEN = 0.2
+"""Part of the slice distance by which a frame may lie off its place, counted from the lowest frame: the reader of
+series lets gaps differ by a tenth, so that one slice lies too high and another too low."""
 
 PROSTATE = "41216001"
 """SNOMED CT."""
@@ -86,7 +91,11 @@ def read_segment_header(path: Path) -> SegHeader:
         return SegHeader(
             str(header.SeriesInstanceUID),
             tuple(str(item.SeriesInstanceUID) for item in header.get("ReferencedSeriesSequence", [])),
-            tuple(_segment(item) for item in sorted(header.SegmentSequence, key=lambda item: item.SegmentNumber)),
+            tuple(
+                _segment(item)
+                for item in sorted(header.SegmentSequence, key=lambda item: item.SegmentNumber)
+                if item.SegmentNumber != _BACKGROUND
+            ),
         )
 
 
@@ -112,12 +121,12 @@ def read_segments(path: Path) -> dict[int, Volume]:
         slices, rows, columns = (int(n) for n in drawn.shape[:3])
         grid = Grid((slices, rows, columns), np.asarray(volume.affine), volume.frame_of_reference_uid)
         numbers = [int(number) for number in seg.segment_numbers]
-        return {number: Volume(drawn[..., i], grid) for i, number in enumerate(numbers)}
+        return {number: Volume(drawn[..., i], grid) for i, number in enumerate(numbers) if number != _BACKGROUND}
 
 
 def _check_class(header: pydicom.Dataset, path: Path) -> None:
     """A file that says what it is, and is no SEG, is foreign; one that breaks off before it says so is truncated."""
-    if header.SOPClassUID != SEG_STORAGE:
+    if header.SOPClassUID not in (SEG_STORAGE, LABEL_MAP_STORAGE):
         raise StudyError(f"{path.name} is no DICOM SEG")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
 
 from zonate.errors import GeometryError, StudyError
@@ -32,8 +33,8 @@ def check_grid(grid: Grid, source: SourceImages) -> None:
     if not grid.same_frame_as(source.grid):
         raise GeometryError("the labels lie in another frame of reference than the T2W series")
     tolerance_mm = source.grid.spacing_mm[0] / 2
-    for s, position in enumerate(_positions_mm(source)):
-        off_mm = float(np.linalg.norm(np.array(position, dtype=np.float64) - source.grid.to_mm((s, 0, 0))))
+    for s, position_mm in enumerate(positions_mm(source)):
+        off_mm = float(np.linalg.norm(position_mm - source.grid.to_mm((s, 0, 0))))
         if off_mm > tolerance_mm:
             raise GeometryError(
                 f"slice {s} of the T2W series lies {off_mm:.1f} mm from where its grid says: its headers are not in "
@@ -105,15 +106,16 @@ def refer_to_frames(seg: Any, source: SourceImages) -> None:
             image.ReferencedFrameNumber = source.frames[int(image.ReferencedFrameNumber) - 1][1]
 
 
-def _positions_mm(source: SourceImages) -> list[Any]:
-    """ImagePositionPatient of each slice as the headers have it."""
+def positions_mm(source: SourceImages) -> npt.NDArray[np.float64]:
+    """(S, 3): where each slice begins as its header has it, in LPS; its grid has even steps, which series may lack."""
     by_uid = _by_uid(source)
-    return [
+    found = [
         by_uid[uid].ImagePositionPatient
         if number is None
         else _group(by_uid[uid], number, "PlanePositionSequence").ImagePositionPatient
         for uid, number in source.frames
     ]
+    return np.array(found, dtype=np.float64)
 
 
 def _by_uid(source: SourceImages) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from zonate.io.dicom_codes import (
 )
 from zonate.io.dicom_output import DicomAlgorithm, SeriesNumber, equipment, long_string, making, new_uid, save_dicom
 from zonate.io.seg_source import check_grid, headers_by_slice, refer_to_frames
-from zonate.io.source import SourceImages
+from zonate.io.source import UTF_8, SourceImages
 from zonate.sectors import SECTORS
 from zonate.zones import LabelCode, structure_name
 
@@ -176,7 +176,7 @@ def _write(
             content_description=long_string(content_description),
             series_description=long_string(description),
             coding_schemes=schemes,
-            specific_character_set="ISO_IR 192",  # whatever alphabet patient and algorithm are named in
+            specific_character_set=UTF_8,
             **equipment(),
         )
         seg.ContentCreatorName = ""  # the standard wants it there; nobody is to be named

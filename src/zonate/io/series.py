@@ -12,7 +12,7 @@ import numpy as np
 
 from zonate.io.bvalue import b_value_in_description
 from zonate.io.frame import Frame, Plane
-from zonate.io.stacks import by_b_value, end_corners_mm, extent_mm, faults, slice_positions
+from zonate.io.stacks import Fault, by_b_value, end_corners_mm, extent_mm, faults, slice_positions
 from zonate.study import LEAST_SLICES
 
 _CALCULATED_WORDS = {"CALC_BVAL", "CALC_BVALUE", "CALCULATED", "COMPUTED", "SYNTHETIC", "COMPUTED_B", "CALCBVALUE"}
@@ -79,7 +79,7 @@ class SeriesHeaders:
     slices: int
     extent_mm: float
     time_s: float | None
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
 
     @property
     def label(self) -> str:

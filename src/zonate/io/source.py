@@ -18,6 +18,8 @@ from zonate.io.quiet import quiet
 from zonate.io.stacks import stack
 from zonate.study import Sequence, Study
 
+UTF_8 = "ISO_IR 192"
+"""The character set of every object that is written, whatever alphabet the source is written in."""
 _TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "ReferringPhysicianName",
@@ -53,7 +55,8 @@ class SourceImages:
     Attributes:
         headers: One dataset a file, without pixels: of classic files one a slice, in the order of the volume's
             slices (S ascending); of an enhanced file that one. What every object of a study must hold is there, be it
-            empty, and no date or sex is left that the standard does not know.
+            empty, and no date or sex is left that the standard does not know. Texts are read, within sequences too, and
+            what is made of them is to be written in `UTF_8`.
         frames: For each slice of the volume (SOP instance UID, frame number from 1 in an enhanced file or None).
         grid: Of the volume, as it was read.
     """
@@ -111,6 +114,8 @@ def _header(frame: Frame, case_id: str) -> pydicom.Dataset:
     try:
         with quiet():
             header = pydicom.dcmread(frame.file, stop_before_pixels=True, force=True)
+            _read_texts(header)
+            header.SpecificCharacterSet = UTF_8
             _complete(header)
             return header
     except OSError:
@@ -124,6 +129,24 @@ def _numbered(frames: tuple[Frame, ...], headers: dict[str, pydicom.Dataset]) ->
 
 def _enhanced(header: pydicom.Dataset) -> bool:
     return bool(header.get("PerFrameFunctionalGroupsSequence"))
+
+
+def _read_texts(dataset: pydicom.Dataset) -> None:
+    """Read every element, and leave out what cannot be read.
+
+    What pydicom has not read it copies as bytes, which mean something else under another character set.
+    """
+    for tag in sorted(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except Exception:  # noqa: BLE001  (each value representation has exceptions of its own)
+            del dataset[tag]
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                _read_texts(item)
+                if "SpecificCharacterSet" in item:
+                    del item.SpecificCharacterSet
 
 
 def _complete(header: pydicom.Dataset) -> None:

@@ -19,7 +19,6 @@ from zonate.io.dicom_codes import (
     coded_zone,
     own_scheme,
 )
-from zonate.io.dicom_object import UTF_8
 from zonate.io.dicom_output import (
     IMPLEMENTATION_CLASS_UID,
     MANUFACTURER,
@@ -32,7 +31,7 @@ from zonate.io.dicom_output import (
     new_uid,
     save_dicom,
 )
-from zonate.io.source import SourceImages
+from zonate.io.source import UTF_8, SourceImages
 from zonate.io.sr_measurements import adc_measurements, gland_measurements, psa_measurements, volume_measurement
 from zonate.measurements import Measurements, Uncertainty
 from zonate.sectors import SECTORS

@@ -21,6 +21,27 @@ _SHIFT_TOLERANCE_MM = 0.5
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What is wrong with files of a series; as a string it names them by their paths.
+
+    Attributes:
+        text: What it is, with `{}` after the word `file` for each of the frames.
+        frames: Those whose files are named.
+    """
+
+    text: str
+    frames: tuple[Frame, ...]
+
+    def __str__(self) -> str:
+        return self.text.format(*(frame.name for frame in self.frames))
+
+    @property
+    def by_number(self) -> str:
+        """The same with the files named by their instance numbers, see `Frame.number`."""
+        return self.text.format(*(frame.number for frame in self.frames))
+
+
+@dataclass(frozen=True)
 class Stack:
     """Slices of one volume, ordered by position along the normal.
 
@@ -85,8 +106,8 @@ def extent_mm(frames: Items[Frame]) -> float:
     return float(offsets[-1] - offsets[0]) + step
 
 
-def faults(frames: Items[Frame], *, diffusion: bool) -> Iterator[str]:
-    """What is wrong with the frames that one role would use, each with a file's name; nothing where all is well.
+def faults(frames: Items[Frame], *, diffusion: bool) -> Iterator[Fault]:
+    """What is wrong with the frames that one role would use; nothing where all is well.
 
     Args:
         frames: Of one series.
@@ -94,9 +115,9 @@ def faults(frames: Items[Frame], *, diffusion: bool) -> Iterator[str]:
     """
     for frame in frames:
         if frame.broken:
-            yield f"file {frame.name}: {frame.broken}"
+            yield Fault(f"file {{}}: {frame.broken}", (frame,))
         if not frame.placed:
-            yield f"file {frame.name} does not say where in the patient it lies"
+            yield Fault("file {} does not say where in the patient it lies", (frame,))
     yield from _contradictions(frames)
     yield from _doubled_instances(frames)
     groups = by_b_value(frames) if diffusion else {None: tuple(frames)}
@@ -110,12 +131,13 @@ def faults(frames: Items[Frame], *, diffusion: bool) -> Iterator[str]:
     yield from late_start([frame for group in placed.values() for frame in group])
 
 
-def late_start(frames: Items[Frame]) -> Iterator[str]:
+def late_start(frames: Items[Frame]) -> Iterator[Fault]:
     """A first slice that was taken away leaves no gap, but instance numbers that start at 2 and run on by one."""
     numbers = sorted(frame.instance_number or 0 for frame in frames)
     if len(numbers) >= 3 and numbers[0] in (2, 3) and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
         first = min(frames, key=lambda frame: frame.instance_number or 0)
-        yield f"file {first.name} is the first of the series and has instance number {numbers[0]}: a slice is missing"
+        found = f"file {{}} is the first of the series and has instance number {numbers[0]}: a slice is missing"
+        yield Fault(found, (first,))
 
 
 def planes_lacking(frames: Items[Frame], others: Items[Frame]) -> int:
@@ -138,7 +160,7 @@ def end_corners_mm(frames: Items[Frame]) -> npt.NDArray[np.float64]:
     return np.array(corners)
 
 
-def _contradictions(frames: Items[Frame]) -> Iterator[str]:
+def _contradictions(frames: Items[Frame]) -> Iterator[Fault]:
     """Frames that differ from most of their series in something that a volume has once."""
     aspects: dict[str, list[Hashable]] = {
         "image size": [frame.shape for frame in frames],
@@ -149,9 +171,10 @@ def _contradictions(frames: Items[Frame]) -> Iterator[str]:
     }
     for aspect, values in aspects.items():
         usual = Counter(values).most_common(1)[0][0]
-        odd = [frame.name for frame, value in zip(frames, values, strict=True) if value != usual]
+        odd = [frame for frame, value in zip(frames, values, strict=True) if value != usual]
         if odd:
-            yield f"file {odd[0]} has another {aspect} than most of the series ({len(odd)} of {len(frames)} differ)"
+            count = f"{len(odd)} of {len(frames)} differ"
+            yield Fault(f"file {{}} has another {aspect} than most of the series ({count})", (odd[0],))
 
 
 def _near_median(values: Items[tuple[float, ...] | None], tolerance: float) -> list[Hashable]:
@@ -161,15 +184,15 @@ def _near_median(values: Items[tuple[float, ...] | None], tolerance: float) -> l
     return [value is not None and bool(np.abs(np.array(value) - median).max() <= tolerance) for value in values]
 
 
-def _doubled_instances(frames: Items[Frame]) -> Iterator[str]:
+def _doubled_instances(frames: Items[Frame]) -> Iterator[Fault]:
     seen: dict[tuple[str, int], Frame] = {}
     for frame in frames:
         other = seen.setdefault((frame.sop_uid, frame.index), frame)
         if other is not frame:
-            yield f"files {other.name} and {frame.name} are the same instance"
+            yield Fault("files {} and {} are the same instance", (other, frame))
 
 
-def _slice_faults(frames: Items[Frame], at: str) -> Iterator[str]:
+def _slice_faults(frames: Items[Frame], at: str) -> Iterator[Fault]:
     """Doubled, missing and shifted slices of one volume."""
     if len(frames) < 2:
         return
@@ -178,33 +201,32 @@ def _slice_faults(frames: Items[Frame], at: str) -> Iterator[str]:
     offsets = np.array([_offset(frame, normal) for frame in ordered])
     steps = np.diff(offsets)
     for i in np.flatnonzero(steps < _POSITION_TOLERANCE_MM)[:1]:
-        yield f"files {ordered[i].name} and {ordered[i + 1].name} lie at the same position{at}"
+        yield Fault(f"files {{}} and {{}} lie at the same position{at}", (ordered[i], ordered[i + 1]))
         return
     usual = float(np.sort(steps)[(len(steps) - 1) // 2])  # of two, the smaller: the larger has the gap
     for i in np.flatnonzero(np.abs(steps - usual) > max(_SPACING_TOLERANCE * usual, 2 * _POSITION_TOLERANCE_MM)):
         n = round(float(steps[i]) / usual) - 1
         what = f"{n} slice{'s are' if n > 1 else ' is'} missing" if n > 0 else "the slices are unevenly spaced"
-        yield (
-            f"{what}{at} between files {ordered[i].name} and {ordered[i + 1].name}: "
-            f"{steps[i]:.2f} mm apart where the others are {usual:.2f} mm"
-        )
+        apart = f"{steps[i]:.2f} mm apart where the others are {usual:.2f} mm"
+        yield Fault(f"{what}{at} between files {{}} and {{}}: {apart}", (ordered[i], ordered[i + 1]))
     aside = np.array([frame.position_mm for frame in ordered]) - offsets[:, None] * normal  # (S, 3), within the plane
     step_mm = float(np.linalg.norm(np.median(np.diff(aside, axis=0), axis=0)))
     if step_mm * len(steps) > MOST_SKEW_MM:
-        yield (
+        yield Fault(
             f"the slices{at} are sheared: each lies {step_mm:.3g} mm aside of the normal through the one before, which "
-            f"makes {step_mm * len(steps):.1f} mm from file {ordered[0].name} to {ordered[-1].name}, and the files of "
-            "results cannot hold that: resample the series onto slices above one another, or export it with more "
-            "digits where its orientation is rounded"
+            f"makes {step_mm * len(steps):.1f} mm from file {{}} to file {{}}, and the files of results cannot hold "
+            "that: resample the series onto slices above one another, or export it with more digits where its "
+            "orientation is rounded",
+            (ordered[0], ordered[-1]),
         )
         return
     shifted = np.linalg.norm(aside - np.median(aside, axis=0), axis=1)
     if shifted.max() > _SHIFT_TOLERANCE_MM:
-        name = ordered[int(shifted.argmax())].name
-        yield f"file {name} is shifted in plane by {shifted.max():.1f} mm against its series"
+        farthest = ordered[int(shifted.argmax())]
+        yield Fault(f"file {{}} is shifted in plane by {shifted.max():.1f} mm against its series", (farthest,))
 
 
-def _uneven_coverage(groups: dict[float | None, list[Frame]]) -> Iterator[str]:
+def _uneven_coverage(groups: dict[float | None, list[Frame]]) -> Iterator[Fault]:
     """b-values that lack slices which others of the series have."""
     frames = [frame for group in groups.values() for frame in group]
     places = dict(zip((id(frame) for frame in frames), _places(frames), strict=True))
@@ -213,7 +235,8 @@ def _uneven_coverage(groups: dict[float | None, list[Frame]]) -> Iterator[str]:
         missing = set(every) - {places[id(frame)] for frame in group}
         if group and missing and b is not None:
             beside = every[min(missing)]
-            yield f"b-value {b:g} lacks a slice ({len(group)} of {len(every)}): the one at the place of {beside.name}"
+            found = f"b-value {b:g} lacks a slice ({len(group)} of {len(every)}): the one at the place of file {{}}"
+            yield Fault(found, (beside,))
 
 
 def _offset(frame: Frame, normal: npt.NDArray[np.float64]) -> float:

@@ -65,8 +65,7 @@ def measure(
         not_given["ellipsoid"] = "nothing of the gland lies in its midline" if volumes["GLAND"] else _no_gland(volumes)
     ratio = _pz_tz_ratio(volumes)
     if ratio is None:
-        unknown = volumes["PZ"] is None or volumes["TZ"] is None
-        not_given["pz_tz_ratio"] = "the model does not tell both apart" if unknown else "no transition zone was found"
+        not_given["pz_tz_ratio"] = _without_ratio(volumes)
     adc, without_adc = adc_statistics(case, labels, codes)
     psa = _psa(psa_ng_ml, volumes["GLAND"], (intervals_ml or {}).get("GLAND"))
     if psa is None:
@@ -99,7 +98,14 @@ def _difference_remarks(diameters: Ellipsoid | None) -> tuple[str, ...]:
 
 def _pz_tz_ratio(volumes_ml: Mapping[str, float | None]) -> float | None:
     pz, tz = volumes_ml["PZ"], volumes_ml["TZ"]
-    return None if pz is None or not tz else pz / tz
+    return pz / tz if pz and tz else None
+
+
+def _without_ratio(volumes_ml: Mapping[str, float | None]) -> str:
+    pz, tz = volumes_ml["PZ"], volumes_ml["TZ"]
+    if pz is None or tz is None:
+        return "the model does not tell both apart"
+    return f"no {'peripheral' if tz else 'transition'} zone was found"
 
 
 def _psa(psa_ng_ml: float | None, gland_ml: float | None, interval_ml: Interval | None) -> PsaDensity | None:

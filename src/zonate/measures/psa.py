@@ -35,9 +35,12 @@ def psa_density(psa_ng_ml: float, gland_ml: float, gland_interval_ml: Interval |
     interval = None
     if gland_interval_ml is not None and gland_interval_ml[0] > 0:
         interval = psa_ng_ml / gland_interval_ml[1], psa_ng_ml / gland_interval_ml[0]
-    # 6 ng/ml over 40 ml reach 0.15, whatever the last bit of a sum of voxels says.
-    reached = tuple(cut_off for cut_off in CUT_OFFS_NG_ML2 if round(density, 9) >= cut_off)
-    return PsaDensity(psa_ng_ml, density, reached, interval)
+    return PsaDensity(psa_ng_ml, density, cut_offs_reached(density), interval)
+
+
+def cut_offs_reached(density_ng_ml2: float) -> tuple[float, ...]:
+    """Those of the cut-offs that a density reaches; 6 ng/ml over 40 ml reach 0.15, whatever the last bit says."""
+    return tuple(cut_off for cut_off in CUT_OFFS_NG_ML2 if round(density_ng_ml2, 9) >= cut_off)
 
 
 def check_psa(psa_ng_ml: float) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, TypeVar
 
 from zonate.errors import ZonateError
@@ -17,6 +18,7 @@ from zonate.io.sr import write_measurements_sr
 from zonate.measures.gland import NO_GLAND
 from zonate.measures.measure import sector_volumes_ml
 from zonate.measures.sector_map import why_no_sectors
+from zonate.outputs.put_aside import Unwritten
 from zonate.settings.results import OutputSettings, left_out
 from zonate.zonemap import ZoneMap, said_of_not_validated
 
@@ -34,7 +36,7 @@ _DOUBTFUL = "DOUBTFUL: "
 
 def write_objects(
     folder: Path, zones: ZoneMap, source: SourceImages | None, about_model: Mapping[str, Any], settings: OutputSettings
-) -> dict[str, str]:
+) -> Unwritten:
     """Write the T2W series' headers, and what the settings ask for: one that these headers do not allow costs no other.
 
     Args:
@@ -45,28 +47,29 @@ def write_objects(
         settings: What is wanted.
 
     Returns:
-        By file name, why one was not written.
+        What was not written.
     """
     if source is None:
-        return dict.fromkeys(DICOM_FILES, _NOT_DICOM)
+        return Unwritten(dict.fromkeys(DICOM_FILES, _NOT_DICOM), {})
     write_source(folder / SOURCE, source)
     if zones.empty:
-        return dict.fromkeys(DICOM_FILES, NO_GLAND) | {SECTORS: why_no_sectors(zones.labels, zones.codes)}
+        no_sectors = {SECTORS: why_no_sectors(zones.labels, zones.codes)}
+        return Unwritten(dict.fromkeys(DICOM_FILES, NO_GLAND) | no_sectors, {})
     objects = _Objects(folder, zones, source, algorithm_of(about_model), settings)
     if settings.dicom:
         objects.write_segmentations()
     else:
-        objects.missing |= left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
+        objects.left_out |= left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
     if settings.rtstruct:
         objects.write_contours()
     else:
-        objects.missing |= left_out("rtstruct", CONTOURS)
-    return objects.missing
+        objects.left_out |= left_out("rtstruct", CONTOURS)
+    return Unwritten(objects.left_out, objects.failed)
 
 
 def write_report_object(
     folder: Path, zones: ZoneMap, source: SourceImages | None, settings: OutputSettings
-) -> dict[str, str]:
+) -> Unwritten:
     """Wrap the case's `report.pdf`, which names its case and nothing else of the patient.
 
     Args:
@@ -76,15 +79,15 @@ def write_report_object(
         settings: Whether there is a report.
 
     Returns:
-        By file name, why it was not written.
+        What was not written.
     """
     if source is None:
-        return {REPORT_OBJECT: _NOT_DICOM}
+        return Unwritten({REPORT_OBJECT: _NOT_DICOM}, {})
     if not settings.report:
-        return left_out("report", REPORT_OBJECT)
-    missing: dict[str, str] = {}
+        return Unwritten(left_out("report", REPORT_OBJECT), {})
+    failed: dict[str, str] = {}
     _attempt(
-        missing,
+        failed,
         REPORT_OBJECT,
         lambda: write_encapsulated_pdf(
             folder / REPORT_OBJECT,
@@ -93,7 +96,7 @@ def write_report_object(
             description=_described(zones, "Zonate prostate report"),
         ),
     )
-    return missing
+    return Unwritten({}, failed)
 
 
 def algorithm_of(about_model: Mapping[str, Any]) -> DicomAlgorithm:
@@ -103,14 +106,15 @@ def algorithm_of(about_model: Mapping[str, Any]) -> DicomAlgorithm:
 
 @dataclass
 class _Objects:
-    """The objects of one case as they are made, and by file name why one was not."""
+    """The objects of one case as they are made, and by file name why one was not, see `Unwritten`."""
 
     folder: Path
     zones: ZoneMap
     source: SourceImages
     algorithm: DicomAlgorithm
     settings: OutputSettings
-    missing: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def write_segmentations(self) -> None:
         """Zones and sectors, and the measurements, which refer to both."""
@@ -121,7 +125,7 @@ class _Objects:
             "not_validated": zones.not_validated,
         }
         seg = _attempt(
-            self.missing,
+            self.failed,
             ZONES,
             lambda: write_zones_seg(
                 self.folder / ZONES,
@@ -134,11 +138,11 @@ class _Objects:
         )
         sectors_seg = None
         if zones.sectors is None or not zones.sectors.values.any():
-            self.missing[SECTORS] = why_no_sectors(zones.labels, zones.codes)
+            self.left_out[SECTORS] = why_no_sectors(zones.labels, zones.codes)
         else:
             sectors = zones.sectors
             sectors_seg = _attempt(
-                self.missing,
+                self.failed,
                 SECTORS,
                 lambda: write_sectors_seg(
                     self.folder / SECTORS,
@@ -151,7 +155,7 @@ class _Objects:
         if zones.measurements is not None:
             measured = zones.measurements
             _attempt(
-                self.missing,
+                self.failed,
                 MEASUREMENTS,
                 lambda: write_measurements_sr(
                     self.folder / MEASUREMENTS,
@@ -171,7 +175,7 @@ class _Objects:
     def write_contours(self) -> None:
         """A planning system lists the structure set's own label, so that a doubt stands there, too."""
         _attempt(
-            self.missing,
+            self.failed,
             CONTOURS,
             lambda: write_rtstruct(
                 self.folder / CONTOURS,
@@ -186,16 +190,20 @@ class _Objects:
         )
 
 
-def _attempt(missing: dict[str, str], file: str, write: Callable[[], Made]) -> Made | None:
-    """What writing gives, or None with the reason noted; a disk that is full ends the case."""
+def _attempt(failed: dict[str, str], file: str, write: Callable[[], Made]) -> Made | None:
+    """What writing gives, or None with the reason noted; a disk or a memory that is full ends the case."""
     try:
         return write()
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except ZonateError as error:
-        missing[file] = str(error)
+        failed[file] = str(error)
     except Exception as error:  # noqa: BLE001  (of libraries, about headers that are not as the standard wants them)
-        missing[file] = f"no such object can be made of the headers of the T2W series ({type(error).__name__})"
+        where = extract_tb(error.__traceback__)[-1]
+        failed[file] = (
+            f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: the headers of the T2W series are "
+            "not as the standard wants them, or Zonate has a defect"
+        )
     return None
 
 

@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zonate.io.source import SourceImages
 from zonate.settings.results import OutputSettings
 from zonate.zonemap import ZoneMap
+
+
+class Unwritten(NamedTuple):
+    """Files that are not there, by name, and why: nobody wants them or there is nothing to write; or they failed."""
+
+    left_out: dict[str, str]
+    failed: dict[str, str]
 
 
 def write_surfaces(folder: Path, zones: ZoneMap, settings: OutputSettings) -> dict[str, str]:
@@ -18,7 +25,7 @@ def write_surfaces(folder: Path, zones: ZoneMap, settings: OutputSettings) -> di
 
 def write_objects(
     folder: Path, zones: ZoneMap, source: SourceImages | None, about_model: Mapping[str, Any], settings: OutputSettings
-) -> dict[str, str]:
+) -> Unwritten:
     """See `zonate.outputs.dicom`."""
     from zonate.outputs import dicom as dicom_outputs
 
@@ -27,7 +34,7 @@ def write_objects(
 
 def write_report_object(
     folder: Path, zones: ZoneMap, source: SourceImages | None, settings: OutputSettings
-) -> dict[str, str]:
+) -> Unwritten:
     """See `zonate.outputs.dicom`."""
     from zonate.outputs import dicom as dicom_outputs
 

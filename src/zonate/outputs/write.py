@@ -42,7 +42,8 @@ def write_outputs(
         loaded: What was segmented, and the headers that DICOM objects refer to.
         zones: What came of it.
         segmenter: What it was segmented by.
-        source_key: Of all that the result depends on, see `study_key`; None: it will not be resumed.
+        source_key: Of all that the result depends on, see `study_key`; None: it will not be resumed, as where
+            the alignment is not repeatable.
     """
     case, wanted, about_model = loaded.case, segmenter.settings.output, segmenter.about_model
     source = loaded.source.without_patient() if loaded.source and wanted.deidentify else loaded.source
@@ -65,11 +66,24 @@ def write_outputs(
             write_report(folder, case, zones, about_model, created=datetime.now(UTC))
         else:
             not_given |= left_out("report", "report.html", "report.pdf")
-        not_given |= objects.result()
+        unwritten = objects.result()
+    zones = _with_failed(zones, unwritten.failed)
+    if unwritten.failed and wanted.report:
+        write_report(folder, case, zones, about_model, created=datetime.now(UTC))
     with aside(write_report_object, folder, drawn, source, wanted) as report_object:
-        not_given |= report_object.result()
+        unwritten_report = report_object.result()
+    zones = _with_failed(zones, unwritten_report.failed)
+    for left, failed in (unwritten, unwritten_report):
+        not_given |= left | failed
     remove_left_behind(folder)  # by a second process that was killed
-    write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": source_key})
+    key = source_key if case.alignment.repeatable else None
+    write_json(folder / ZONES_NAME, {**_report(case, zones, segmenter, not_given), "source_key": key})
+
+
+def _with_failed(zones: ZoneMap, failed: Mapping[str, str]) -> ZoneMap:
+    """The zones with a warning of each file that was asked for and could not be made."""
+    said = (f"there is no {file}: {why}" for file, why in failed.items())
+    return replace(zones, warnings=(*zones.warnings, *said))
 
 
 def _write_volumes(folder: Path, case: Case, zones: ZoneMap, wanted: OutputSettings) -> dict[str, str]:

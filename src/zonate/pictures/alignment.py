@@ -14,6 +14,7 @@ from zonate.alignment.candidates import HEADER
 from zonate.alignment.field import displacement_transform
 from zonate.alignment.resample import resample
 from zonate.geometry import Grid, Volume, to_canonical
+from zonate.pictures.lettering import write
 from zonate.settings.data import AlignmentSettings
 from zonate.study import Acquisition
 
@@ -188,9 +189,8 @@ def _window(grid: Grid, region_mm: float) -> tuple[slice, slice]:
 
 def _write_caption(figure: Figure, acquisition: Acquisition, alignment: Alignment, height: float) -> None:
     record = alignment.record
-    figure.text(
-        0.015, 1 - 0.3 / height, f"{acquisition.case_id}   alignment: {record.chosen}", fontsize=12, weight="bold"
-    )
+    title = f"{acquisition.case_id}   alignment: {record.chosen}"
+    write(figure, 0.015, 1 - 0.3 / height, title, fontsize=12, weight="bold")
     names = [name for name in ("header", "rigid", "bspline") if f"{name}_estimated_error_mm" in record.figures]
     parts = [f"{name} {record.figures[f'{name}_estimated_error_mm']:.1f} mm" for name in names]
     limit = record.figures.get("error_limit_mm", 0.0)
@@ -205,7 +205,7 @@ def _write_caption(figure: Figure, acquisition: Acquisition, alignment: Alignmen
             f"{record.figures['maximum_jacobian']:.2f} (0 would fold)"
         )
     for number, line in enumerate(lines):
-        figure.text(0.015, 1 - (0.5 + 0.18 * number) / height, _shortened(line), fontsize=8.5, color=_QUIET)
+        write(figure, 0.015, 1 - (0.5 + 0.18 * number) / height, _shortened(line), fontsize=8.5, color=_QUIET)
     note = "viewed from the feet, the patient's left on the right; slices count from below; for research use only"
     figure.text(0.015, 0.15 / height, note, fontsize=8, color=_QUIET)
 

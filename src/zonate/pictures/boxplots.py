@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from zonate.pictures.lettering import write
 from zonate.pictures.zones import code_colour
 from zonate.zones import LabelCode
 
@@ -26,7 +27,7 @@ def draw_boxplots(file: Path, values: Mapping[str, Mapping[str, Sequence[float]]
     """
     figure = Figure(figsize=(3.4 * len(values) + 0.4, 4.8), layout="constrained")
     figure.suptitle(f"{title}\n", fontsize=13, weight="bold", x=0.01, ha="left")
-    figure.text(0.01, 0.905, note, fontsize=9, color="#555555")
+    write(figure, 0.01, 0.905, note, fontsize=9, color="#555555")
     jitter = np.random.default_rng(0)
     axes = figure.subplots(1, len(values), squeeze=False)[0]
     for axis, (measure, by_structure) in zip(axes, values.items(), strict=True):

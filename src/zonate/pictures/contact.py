@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from zonate.pictures.lettering import write
 from zonate.pictures.zones import (
     INK,
     PAPER,
@@ -61,18 +62,18 @@ def draw_contact_sheet(file: Path, rows: Sequence[ContactRow], *, title: str) ->
     height = _HEAD_IN + len(rows) * (_CELL_IN + _CAPTION_IN) + 0.3
     width = _COLUMNS * _CELL_IN + 0.2
     figure = Figure(figsize=(width, height), facecolor=PAPER)
-    figure.text(0.1 / width, 1 - 0.3 / height, title, fontsize=12, color=INK, weight="bold")
+    write(figure, 0.1 / width, 1 - 0.3 / height, title, fontsize=12, color=INK, weight="bold")
     figure.text(0.1 / width, 0.1 / height, RESEARCH_USE, fontsize=7, color=QUIET)
     note = "apex on the left, base on the right, slices numbered from the feet; the patient's left on the right"
     figure.text(1 - 0.1 / width, 0.1 / height, note, fontsize=7, color=QUIET, ha="right")
     _write_legend(figure, rows, (width, height))
     for number, row in enumerate(rows):
         top = height - _HEAD_IN - number * (_CELL_IN + _CAPTION_IN)
-        figure.text(0.1 / width, (top - 0.28) / height, row.title, fontsize=8.5, color=INK)
+        write(figure, 0.1 / width, (top - 0.28) / height, row.title, fontsize=8.5, color=INK)
         said = "; ".join(row.doubts)
         said = said if len(said) <= _CAPTION_CHARACTERS else f"{said[: _CAPTION_CHARACTERS - 1]}…"
         place, colour = (0.1 / width, (top - 0.44) / height), _DOUBT if said else QUIET
-        figure.text(*place, said or "nothing found", fontsize=7, color=colour)
+        write(figure, *place, said or "nothing found", fontsize=7, color=colour)
         _draw_slices(figure, row, (0.1 / width, (top - _CAPTION_IN - _CELL_IN) / height), (width, height))
     figure.savefig(file, dpi=100, facecolor=PAPER)
 

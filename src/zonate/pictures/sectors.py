@@ -10,6 +10,7 @@ from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from zonate.geometry import Volume, to_canonical
+from zonate.pictures.lettering import write
 from zonate.pictures.zones import INK, PAPER, QUIET, RESEARCH_USE, grey_window, key_slices, window_about
 from zonate.sectors import LEVELS, SECTORS
 
@@ -52,9 +53,9 @@ def draw_sector_map(
         there = {SECTORS[number - 1].level for number in np.unique(numbers[s]) if number}
         names = " and ".join(level for level in LEVELS if level in there)
         axis.set_title(f"slice {s + 1} of {image.grid.shape[0]}: {names}", fontsize=9, color=QUIET, pad=3, y=1.0)
-    figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
+    write(figure, 0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
     for number, line in enumerate(lines):
-        figure.text(0.012, 1 - (0.5 + 0.2 * number) / height, line, fontsize=8.5, color=QUIET)
+        write(figure, 0.012, 1 - (0.5 + 0.2 * number) / height, line, fontsize=8.5, color=QUIET)
     figure.text(0.012, 0.09 / height, RESEARCH_USE, fontsize=8, color=QUIET)
     seen = "viewed from the feet, the patient's left on the right; slices count from below"
     figure.text(0.988, 0.09 / height, seen, fontsize=8, color=QUIET, ha="right")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zonate.geometry import Volume, to_canonical
+from zonate.pictures.lettering import write
 from zonate.zones import CENTRAL_GLAND_COLOUR_RGB, WHOLE_GLAND_COLOUR_RGB, ZONE_INFO, ZONES_OF_CODE, LabelCode, Zone
 
 RESEARCH_USE = "Research use only. Not for diagnosis."
@@ -148,10 +149,10 @@ def _write_header(
     legend: Sequence[tuple[LabelCode, str]],
 ) -> None:
     height = float(figure.get_size_inches()[1])
-    figure.text(0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
+    write(figure, 0.012, 1 - 0.3 / height, title, fontsize=13, color=INK, weight="bold")
     for number, (line, colour) in enumerate(zip(lines, colours, strict=True)):
         weight = "bold" if colour == ALARM else "normal"
-        figure.text(0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=colour, weight=weight)
+        write(figure, 0.012, 1 - (0.52 + 0.2 * number) / height, line, fontsize=8.5, color=colour, weight=weight)
     handles = [Line2D([], [], color=code_colour(code), linewidth=3, label=text) for code, text in legend]
     if handles:
         figure.legend(

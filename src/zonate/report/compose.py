@@ -10,6 +10,7 @@ from zonate.geometry import to_canonical
 from zonate.measurements import NO_SAMPLES
 from zonate.measures.gland import NO_GLAND
 from zonate.measures.sector_map import why_no_sectors
+from zonate.pictures.lettering import spells_out
 from zonate.pictures.zones import code_rgb
 from zonate.report.alignment_facts import alignment_facts, alignment_figure
 from zonate.report.content import Colour, Content, Fact, plain, sentence
@@ -49,7 +50,7 @@ def compose(case: Case, zones: ZoneMap, about_model: Mapping[str, Any], *, creat
         case_id=plain(case.case_id),
         made=f"{created.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {maker}",
         doubt=doubt,
-        warnings=tuple(sentence(text) for text in zones.warnings or case.warnings if text not in doubt),
+        warnings=tuple(sentence(text) for text in _warnings(case, zones) if text not in doubt),
         key_figures=(volume_figure(zones), psa_figure(zones), dice_figure(zones), alignment_figure(case.alignment)),
         levels=tuple(_heading(level, len(labels)) for level in levels),
         legend=tuple(_legend(zones)),
@@ -61,6 +62,15 @@ def compose(case: Case, zones: ZoneMap, about_model: Mapping[str, Any], *, creat
         model=model_facts(about_model),
         not_given=tuple(_not_given(case, zones)),
     )
+
+
+def _warnings(case: Case, zones: ZoneMap) -> Iterator[str]:
+    yield from zones.warnings or case.warnings
+    if spells_out(plain(case.case_id)):
+        yield (
+            "no font here shows every character of the case id: in the PDF or the pictures some stand as their "
+            "Unicode numbers"
+        )
 
 
 def _doubt(zones: ZoneMap) -> str:

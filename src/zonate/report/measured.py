@@ -1,12 +1,14 @@
 """What a report says of the gland in figures: volumes with their intervals, diameters, ADC, PSA density."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 from zonate.geometry import Volume
 from zonate.measurements import INTERVAL, AdcStatistics, Ellipsoid, Interval, Measurements, PsaDensity, Uncertainty
 from zonate.measures.measure import sector_volumes_ml
-from zonate.measures.psa import CUT_OFFS_NG_ML2
+from zonate.measures.psa import CUT_OFFS_NG_ML2, cut_offs_reached
 from zonate.pictures.zones import code_rgb
+from zonate.plausibility import GOES_ON, HALF_MISSING, SIDES_UNSURE
 from zonate.report.content import NOT_GIVEN, Colour, Fact, KeyFigure, Table, TableRow, sentence
 from zonate.sectors import LEVELS, SECTORS, SIDES
 from zonate.zonemap import NOT_VALIDATED, ZoneMap, marked, why_not_validated
@@ -43,12 +45,15 @@ def volume_figure(zones: ZoneMap) -> KeyFigure:
 
 
 def psa_figure(zones: ZoneMap) -> KeyFigure:
-    """PSA density, with the cut-offs that it reaches."""
+    """PSA density, with its interval and the cut-offs that it reaches; no cut-offs where the volume is doubtful."""
     name = marked("PSA density", "GLAND", zones.not_validated)
     if zones.measurements is None or zones.measurements.psa is None:
         return KeyFigure(name, NOT_GIVEN, _without_psa(zones.measurements))
     psa = zones.measurements.psa
-    return KeyFigure(name, f"{_density(psa)} ng/ml²", _cut_offs(psa))
+    interval = [f"{_density_interval(psa.interval_ng_ml2)} ng/ml²"] if psa.interval_ng_ml2 is not None else []
+    return KeyFigure(
+        name, f"{_density(psa.density_ng_ml2)} ng/ml²", "; ".join([*interval, *_said_of_density(psa, zones)])
+    )
 
 
 def dice_figure(zones: ZoneMap) -> KeyFigure:
@@ -92,8 +97,17 @@ def volume_table(zones: ZoneMap) -> Table:
     return Table("Volumes", tuple(headings), tuple(rows), notes)
 
 
-def sector_table(sectors: Volume, codes: tuple[LabelCode, ...], not_validated: tuple[str, ...] = ()) -> Table:
-    """Volumes by sector: a row a part of a zone that the model tells apart, a column a level and side."""
+def sector_table(
+    sectors: Volume, codes: tuple[LabelCode, ...], not_validated: tuple[str, ...] = (), warnings: Iterable[str] = ()
+) -> Table:
+    """Volumes by sector: a row a part of a zone that the model tells apart, a column a level and side.
+
+    Args:
+        sectors: Numbers of `SECTORS`.
+        codes: Those that the model tells apart.
+        not_validated: As in `ZoneMap`.
+        warnings: As in `ZoneMap`: what they say of sides and levels is said again.
+    """
     volumes = sector_volumes_ml(sectors)
     names = {(sector.short, sector.level, sector.side): sector.abbreviation for sector in SECTORS}
     columns = [(level, side) for level in LEVELS for side in SIDES]
@@ -101,30 +115,32 @@ def sector_table(sectors: Volume, codes: tuple[LabelCode, ...], not_validated: t
     rows = [TableRow(part, tuple(_ml(volumes[names[part, level, side]]) for level, side in columns)) for part in parts]
     headings = ("ml", *(f"{level.capitalize()} {side[0].upper()}" for level, side in columns))
     unproven = dict.fromkeys(of.short for of in SECTORS if of.short in parts and of.zone.name in not_validated)
-    notes = (f"{', '.join(unproven)}: {NOT_VALIDATED}.",) if unproven else ()
-    return Table("Volumes of the sectors", headings, tuple(rows), notes)
+    said = " ".join(warnings)
+    notes = [f"{', '.join(unproven)}: {NOT_VALIDATED}."] if unproven else []
+    notes += ["Right and left are not to be trusted: see the warnings."] if SIDES_UNSURE in said else []
+    notes += ["Base and apex are thirds of what was imaged: see the warnings."] if GOES_ON in said else []
+    return Table("Volumes of the sectors", headings, tuple(rows), tuple(notes))
 
 
 def measurement_facts(zones: ZoneMap) -> tuple[Fact, ...]:
     """Ellipsoid, what is to be known of it, PZ:TZ ratio and PSA density, those that there are."""
-    return tuple(_facts(zones.measurements, zones.not_validated)) if zones.measurements is not None else ()
+    return tuple(_facts(zones.measurements, zones)) if zones.measurements is not None else ()
 
 
-def _facts(of: Measurements, not_validated: tuple[str, ...]) -> Iterator[Fact]:
+def _facts(of: Measurements, zones: ZoneMap) -> Iterator[Fact]:
     if of.ellipsoid is not None:
         yield "Gland by the ellipsoid formula", _ellipsoid(of.ellipsoid)
         if of.remarks:
             yield "To be known of it", " ".join(map(sentence, of.remarks))
     if of.pz_tz_ratio is not None:
-        unproven = f", {NOT_VALIDATED}" if {"PZ", "TZ"} & set(not_validated) else ""
+        unproven = f", {NOT_VALIDATED}" if {"PZ", "TZ"} & set(zones.not_validated) else ""
         yield "PZ : TZ ratio", f"{of.pz_tz_ratio:.2f}{unproven}"
     if of.psa is not None:
         gland_ml = of.gland_volume_ml
         over = f" over {_ml(gland_ml)} ml" if gland_ml is not None else ""
-        low_high = of.psa.interval_ng_ml2
-        interval = f" ({INTERVAL} {low_high[0]:.2f} to {low_high[1]:.2f})" if low_high is not None else ""
-        density = f"{_density(of.psa)} ng/ml²{interval}"
-        yield "PSA density", f"{density}: PSA {of.psa.psa_ng_ml:g} ng/ml{over}; {_cut_offs(of.psa)}"
+        interval = f" ({_density_interval(of.psa.interval_ng_ml2)})" if of.psa.interval_ng_ml2 is not None else ""
+        density = f"{_density(of.psa.density_ng_ml2)} ng/ml²{interval}: PSA {of.psa.psa_ng_ml:g} ng/ml{over}"
+        yield "PSA density", "; ".join([density, *_said_of_density(of.psa, zones)])
 
 
 def _ellipsoid(of: Ellipsoid) -> str:
@@ -183,21 +199,43 @@ def _without_psa(of: Measurements | None) -> str:
     return of.not_given.get("psa", "no PSA value was given") if of is not None else "no PSA value was given"
 
 
-def _density(of: PsaDensity) -> str:
+def _density(density_ng_ml2: float) -> str:
     """With two digits, or as many more as it takes not to look as if it reached a cut-off that it does not reach."""
     for digits in (2, 3, 4):
-        text = f"{of.density_ng_ml2:.{digits}f}"
-        if tuple(cut for cut in CUT_OFFS_NG_ML2 if float(text) >= cut) == of.cut_offs_reached_ng_ml2:
-            break
-    return text
+        text = f"{density_ng_ml2:.{digits}f}"
+        if cut_offs_reached(float(text)) == cut_offs_reached(density_ng_ml2):
+            return text
+    return f"{math.floor(density_ng_ml2 * 10_000) / 10_000:.4f}"
+
+
+def _density_interval(low_high: Interval) -> str:
+    return f"{INTERVAL} {_density(low_high[0])} to {_density(low_high[1])}"
+
+
+def _said_of_density(of: PsaDensity, zones: ZoneMap) -> Iterator[str]:
+    if zones.doubt or (zones.uncertainty is not None and zones.uncertainty.doubtful):
+        yield "the volume is doubtful"
+        return
+    yield _cut_offs(of)
+    said = " ".join(zones.warnings)
+    if GOES_ON in said or HALF_MISSING in said:
+        yield "a part of the gland may be missing, see the warnings"
 
 
 def _cut_offs(of: PsaDensity) -> str:
-    reached = [cut for cut in CUT_OFFS_NG_ML2 if cut in of.cut_offs_reached_ng_ml2]
-    missed = [cut for cut in CUT_OFFS_NG_ML2 if cut not in reached]
+    """Those that the density reaches or does not, by its whole interval where it has one, and those within that."""
+    low, high = of.interval_ng_ml2 or (of.density_ng_ml2, of.density_ng_ml2)
+    reached, not_missed = cut_offs_reached(low), cut_offs_reached(high)
+    missed = [cut for cut in CUT_OFFS_NG_ML2 if cut not in not_missed]
+    within = [f"{cut:.2f}" for cut in not_missed if cut not in reached]
     parts = [f"reaches {reached[-1]:.2f}"] if reached else []
     parts += [f"below {missed[0]:.2f}"] if missed else []
-    return f"{', '.join(parts)} ng/ml²"
+    said = [f"{', '.join(parts)} ng/ml²"] if parts else []
+    if len(within) == 1:
+        said.append(f"{within[0]} lies within its interval")
+    elif within:
+        said.append(f"{', '.join(within[:-1])} and {within[-1]} lie within its interval")
+    return "; ".join(said)
 
 
 def _ml(volume: float) -> str:

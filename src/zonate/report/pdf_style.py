@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-import matplotlib
 from reportlab.lib.colors import HexColor, white
 from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
@@ -14,14 +13,14 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph
 
+from zonate.pictures.lettering import PLAIN_FILES, Stretch, plain_file, stretches
+
 INK, QUIET, LINE, SOFT = HexColor("#16202a"), HexColor("#51606f"), HexColor("#c9d1d9"), HexColor("#f3f6f8")
 ACCENT, RED, AMBER, PALE = HexColor("#0b4a6f"), HexColor("#a3121f"), HexColor("#e0a100"), HexColor("#fff7e0")
 HEADING = "heading"
 """The style whose paragraphs become bookmarks."""
 
 _REGULAR, _BOLD = "ZonateSans", "ZonateSans-Bold"
-_FILES = {_REGULAR: "DejaVuSans.ttf", _BOLD: "DejaVuSans-Bold.ttf"}
-"""DejaVu Sans, which matplotlib brings along: it has ², ³, ⁻⁶, ×, π and ■."""
 _ALIGN = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
 # Font, size and leading in points, colour, space after.
 _STYLES: dict[str, tuple[str, float, float, Any, float]] = {
@@ -56,10 +55,13 @@ def paragraph(*runs: str | Run, style: str = "text", align: str = "left") -> Any
 
 def register_fonts() -> None:
     """Make the fonts known to reportlab, which embeds the characters that are used."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    for name, file in _FILES.items():
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, folder / file))
+    for name, file in zip((_REGULAR, _BOLD), PLAIN_FILES, strict=True):
+        _register(name, plain_file(file))
+
+
+def _register(name: str, file: Path) -> None:
+    if name not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(TTFont(name, file))
 
 
 @cache
@@ -72,7 +74,18 @@ def _style(name: str, align: str) -> Any:
 
 def _markup(run: str | Run) -> str:
     if isinstance(run, str):
-        return escape(run)
+        return _lettered(run)
     colour = "#{:02x}{:02x}{:02x}".format(*run.colour_rgb) if run.colour_rgb else None
     attributes = (f' color="{colour}"' if colour else "") + (f' name="{_BOLD}"' if run.bold else "")
-    return f"<font{attributes}>{escape(run.text)}</font>"
+    return f"<font{attributes}>{_lettered(run.text)}</font>"
+
+
+def _lettered(text: str) -> str:
+    return "".join(map(_stretch, stretches(text, embedded=True)))
+
+
+def _stretch(of: Stretch) -> str:
+    if of.font is None:
+        return escape(of.text)
+    _register(of.font.family, of.font.file)
+    return f'<font name="{escape(of.font.family)}">{escape(of.text)}</font>'

@@ -113,7 +113,7 @@ class _Cells:
         self._labels = to_canonical(zones.labels).values
         self._t2w = to_canonical(t2w)
         self._levels = levels
-        self._codes, self._not_validated = zones.codes, zones.not_validated
+        self._codes, self._not_validated, self._warnings = zones.codes, zones.not_validated, zones.warnings
         self._slices = [level.slice_index for level in levels]
         self._shown = anything_drawn(self._labels[self._slices])  # (levels, H, W)
         self._window = window_about(self._shown, self._t2w.grid.spacing_mm)
@@ -163,7 +163,8 @@ class _Cells:
             "pm posteromedial."
         )
         pictures = self._pictures("T2W with the sectors", paint, _SECTORS_IN)
-        return Figure("Sectors", (note,), pictures, sector_table(sectors, self._codes, self._not_validated))
+        table = sector_table(sectors, self._codes, self._not_validated, self._warnings)
+        return Figure("Sectors", (note,), pictures, table)
 
     def uncertainty(self, entropy: Volume) -> Figure:
         """Where the network is uncertain."""

@@ -36,7 +36,7 @@ class AlignmentSettings(Section):
     max_error_mm: float | None = Field(default=None, gt=0)
     """An alignment whose estimated error in the gland is larger is not used; unset: the calibrated limit that ships."""
     time_limit_s: float = Field(default=120.0, gt=0)
-    """A stage of the registration that takes longer is stopped, and the plainer alignment is used."""
+    """Of processor time: a stage of the registration that takes more is stopped, and the plainer alignment is used."""
 
 
 class CheckingSettings(Section):

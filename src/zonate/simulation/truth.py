@@ -7,8 +7,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from zonate.geometry import Grid, Volume
-from zonate.io.files import atomic_path, write_json
+from zonate.io.files import write_json
 from zonate.io.itk import set_itk_grid, to_itk
+from zonate.io.nifti import write_image
 from zonate.simulation.coarse import interpolated
 from zonate.simulation.scan import slice_points
 from zonate.simulation.study import SimulatedStudy
@@ -19,8 +20,7 @@ from zonate.zones import GLAND, ZONE_INFO, Zone
 def write_truth(folder: Path, study: SimulatedStudy) -> None:
     """Write labels.nii.gz, labels.json, displacement.nii.gz and truth.json into a folder."""
     labels = study.examination.labels()
-    with atomic_path(folder / "labels.nii.gz") as temporary:
-        sitk.WriteImage(to_itk(labels), str(temporary), useCompression=True)
+    write_image(folder / "labels.nii.gz", to_itk(labels))
     _write_displacement(folder / "displacement.nii.gz", study)
     write_json(folder / "labels.json", label_table())
     write_json(folder / "truth.json", _figures(study, labels))
@@ -52,8 +52,7 @@ def _write_displacement(path: Path, study: SimulatedStudy) -> None:
     # To 1/256 mm: the zeros that this leaves halve the file.
     image = sitk.GetImageFromArray((np.rint(field * 256) / 256).astype(np.float32), isVector=True)
     set_itk_grid(image, grid)
-    with atomic_path(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    write_image(path, image)
 
 
 def _figures(study: SimulatedStudy, labels: Volume) -> dict[str, object]:

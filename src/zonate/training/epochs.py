@@ -29,7 +29,7 @@ from zonate.processes import Processes
 from zonate.progress import Progress, silent, stage
 from zonate.run_folder import RunState, StateWriter, log_epoch
 from zonate.training.taught import Taught
-from zonate.validation import Validated, mean_dice, validate
+from zonate.validation import CaseDice, Validated, mean_dice, validate
 
 _LOG = logging.getLogger(__name__)
 
@@ -219,10 +219,11 @@ def _validate(run: Run, pictures: Path | None, epoch: int) -> dict[str, float]:
     rank, number = run.processes.rank, run.processes.world_size
     n_pictures = 0 if pictures is None else len(range(rank, _N_PICTURES, number))
 
-    def measure() -> list[tuple[str, dict[str, float]]]:
-        model, dices = run.model(), []
+    def measure() -> list[CaseDice]:
+        model = run.model()
+        dices: list[CaseDice] = []
         for case in validate(model, run.dataset, run.dataset.split("validation")[rank::number]):
-            dices.append((case.patient_id, case.dice))
+            dices.append(CaseDice(case.patient_id, case.dice, case.held))
             if pictures is not None and len(dices) <= n_pictures:
                 _draw(pictures / f"epoch-{epoch:04d}-{case.case_id}.png", case, model, epoch)
         return dices

@@ -53,7 +53,7 @@ class KnownPatients:
 
         Args:
             patients: Everybody whom the image shows, its own patient first.
-            image_sha256: As `zonate.dataset.image_digest` gives it.
+            image_sha256: As `zonate.preprocessing.image_digest` gives it.
             chosen_too: Whether patients who only chose the epoch count, too.
         """
         named = self.trained | self.chose if chosen_too else self.trained

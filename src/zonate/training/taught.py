@@ -1,4 +1,4 @@
-"""What a dataset can teach: the codes that its labels tell apart, the channels of its images, and whom they show."""
+"""What a dataset can teach: the codes that its labels draw apart, the channels of its images, and whom they show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
 from zonate.provenance import sources_of
-from zonate.zones import LabelCode, told_apart
+from zonate.zones import LabelCode, drawn_apart
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Taught:
     """What a model that learns from a dataset comes to know.
 
     Attributes:
-        codes: What it tells apart.
+        codes: What it tells apart: no border that nobody drew is among theirs.
         channels: Of T2W, DWI and ADC, those that a training case has.
         provenance: Of the model (JSON values): data sets, licences and sources, patients, counts and images of those
             who train and of those who choose the epoch, and the dataset's fingerprint.
@@ -35,7 +35,7 @@ def taught_by(dataset: Dataset) -> Taught:
     entries = dataset.split("train")
     if not entries:
         raise DatasetError(f"the dataset {dataset.where} has no training patient: prepare it with more cases")
-    codes = told_apart({code for entry in entries for code in entry.codes})
+    codes = drawn_apart(entry.codes for entry in entries)
     if LabelCode.BACKGROUND not in codes:
         raise DatasetError(
             f"the training labels of {dataset.where} tell apart {', '.join(code.name for code in codes)} but no "

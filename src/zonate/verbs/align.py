@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from zonate.alignment import Alignment, align_to_t2w
-from zonate.alignment.candidates import HEADER
-from zonate.alignment.field import displacement_transform
 from zonate.alignment.landmarks import LandmarkErrors, measure_landmarks
 from zonate.cohort.outside import refuse_inside_study
 from zonate.cohort.study_key import is_made_from, study_key
@@ -64,8 +62,8 @@ def align(
         overwrite: Whether a folder that holds something may be replaced.
 
     Raises:
-        StudyError: The study cannot be read.
-        AlignmentError: The landmarks cannot be read, or lie outside the T2W.
+        StudyError: The study or the landmarks cannot be read.
+        GeometryError: A landmark lies outside the T2W, or two axes of a volume nearest to the same direction.
         OutputError: The folder holds something and may not be replaced, or lies inside the study.
     """
     # What can be wrong with the call is found before the work, not after it.
@@ -77,10 +75,8 @@ def align(
         acquisition = read_acquisition(opened)
     stage("aligning")
     alignment = align_to_t2w(acquisition, settings.alignment)
-    grid, field = acquisition.t2w.grid, alignment.displacement_mm
-    transform = HEADER if field is None else displacement_transform(field, grid)
-    errors = None if pairs is None else measure_landmarks(pairs, transform, grid)
-    made_from = _source_key(study, settings, case_id, overrides, landmarks)
+    errors = None if pairs is None else measure_landmarks(pairs, alignment.transform, acquisition.t2w.grid)
+    key = _source_key(study, settings, case_id, overrides, landmarks) if alignment.record.repeatable else None
     stage("writing")
     with atomic_folder(output, overwrite=overwrite) as folder:
         write_volume(folder / "t2w.nii.gz", acquisition.t2w)
@@ -90,7 +86,7 @@ def align(
         for name, text in alignment.transforms.items():
             write_text(folder / name, text)
         about = alignment_to_json(acquisition, alignment, errors)
-        write_json(folder / ALIGNMENT_NAME, {**about, "source_key": made_from})
+        write_json(folder / ALIGNMENT_NAME, {**about, "source_key": key})
         draw_alignment(folder / "alignment.png", acquisition, alignment, settings.alignment)
     return AlignResult(alignment, errors)
 

@@ -15,9 +15,8 @@ from zonate.cohort.set_aside import SetAside, attempt
 from zonate.dataset.degradation import AS_IT_IS, degrade, worse_copies
 from zonate.dataset.entry import Entry
 from zonate.dataset.labels import drawn_volume_ml
-from zonate.dataset.slices import Slices
 from zonate.dataset.store import Dataset
-from zonate.doubt import draw
+from zonate.doubt import cleaned, draw
 from zonate.errors import DatasetError, ModelError, OutputError
 from zonate.geometry import Volume
 from zonate.io.files import write_text
@@ -29,10 +28,10 @@ from zonate.measures.calibration import (
     calibrate_scores,
     needed_widening,
 )
-from zonate.measures.clean_up import clean_up
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model, model_file
-from zonate.plausibility import disqualifying, implausibilities
+from zonate.plausibility import disqualifying
+from zonate.preprocessing.slices import Slices
 from zonate.progress import Progress, silent
 from zonate.shipped import SHIPPED, model_path
 from zonate.training.card import card
@@ -251,15 +250,13 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     if slices.labels is None:
         return []
     segmentation = model.begin(slices)
-    zones = segmentation.result()
-    odd = implausibilities(zones, slices)  # as in prediction, of the result before clean-up
-    labels, _ = clean_up(zones.labels, zones.codes, model.settings.prediction.clean_up)
-    zones = replace(zones, labels=labels)
+    result = cleaned(segmentation)
+    zones = result.zones
     drawn = draw(segmentation, zones, samples)
     scores = agreement(drawn.figures)
     intervals = intervals_ml(drawn.figures, zones.volumes_ml())
     reader_ml = {} if worse else reader_volumes_ml(slices, entry.codes)
-    impossible = bool(disqualifying(odd))
+    impossible = bool(disqualifying(result.odd))
     found = []
     shared = [name for name in STRUCTURES if drawable(name, entry.codes) and drawable(name, model.codes)]
     for structure, dice in structure_dices(slices.labels, zones.labels.values, shared).items():

@@ -31,7 +31,10 @@ LEAST_SPREAD = 0.05
 CUT_OFF = 0.98
 """At least this share of the gland lies within the slices that the network sees."""
 
-_WITH_LIMITS = {"gland_inside_slices", "fit_mirrored_ratio", "fit_shifted_ratio", "fit_slices_ratio"}
+_WITH_LIMITS = {
+    "gland_inside_slices", "gland_width_by_depth", "pz_share_left",
+    "fit_mirrored_ratio", "fit_shifted_ratio", "fit_slices_ratio",
+}  # fmt: skip
 """Figures that are judged by a limit of their own."""
 _OF_ACQUISITION = {"slices", "slice_spacing_mm", "pixel_spacing_mm", "field_of_view_mm", "t2w_mean"}
 """Figures that follow a data set's scanner and protocol: compared within each data set, the others among all cases."""

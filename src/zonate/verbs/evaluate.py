@@ -13,7 +13,6 @@ from typing import Any, Literal, cast, get_args
 from zonate.cohort.set_aside import SetAside, attempt
 from zonate.counted import counted
 from zonate.dataset.entry import Entry
-from zonate.dataset.slices import restore_slices
 from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
@@ -25,6 +24,7 @@ from zonate.model import Model
 from zonate.model_json import model_to_json
 from zonate.pictures.boxplots import draw_boxplots
 from zonate.pictures.worst import draw_worst
+from zonate.preprocessing.slices import restore_slices
 from zonate.progress import Progress, silent
 from zonate.settings.results import EvaluationSettings
 from zonate.shipped import model_path

@@ -5,7 +5,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
 
-from zonate.dataset.anatomy import examine
+from zonate.anatomy import examine
 from zonate.dataset.labels import map_labels, place_labels
 from zonate.errors import OutputError, StudyError
 from zonate.geometry import Volume

@@ -12,7 +12,7 @@ from zonate.dataset.splits import Candidate, joined_patients, split_cases
 from zonate.dataset.store import Dataset
 from zonate.errors import LabelError, LeakageError, ZonateError
 from zonate.settings.data import SplitSettings
-from zonate.zones import told_apart
+from zonate.zones import drawn_apart
 
 
 def place_cases(
@@ -105,8 +105,8 @@ def _not_taught(placed: Items[PlacedRecord]) -> list[str]:
     """Zones that some patients have told apart, but nobody who trains."""
     ordinary = [case for case in placed if case.split != "evaluation"]
     try:
-        told = told_apart({code for case in ordinary for code in case.record.origin.codes})
-        taught = told_apart({code for case in ordinary if case.split == "train" for code in case.record.origin.codes})
+        told = drawn_apart(case.record.origin.codes for case in ordinary)
+        taught = drawn_apart(case.record.origin.codes for case in ordinary if case.split == "train")
     except LabelError:  # which `train` says in full
         return []
     names = ", ".join(code.name for code in told if code not in taught)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -130,21 +131,25 @@ def predict_study(
     zones = segmenter.segment(loaded.case, psa_ng_ml=psa_ng_ml)
     stage("writing")
     try:
-        with atomic_folder(folder, overwrite=overwrite) as half_written:
+        spared = partial(refuse_corrections, folder)  # one may have been saved meanwhile
+        with atomic_folder(folder, overwrite=overwrite, look_through=spared) as half_written:
             write_outputs(half_written, loaded, zones, segmenter, source_key=key)
-            refuse_corrections(folder)  # one may have been saved meanwhile
     except OutputError:
         if overwrite or not is_made_from(folder / ZONES_NAME, key):  # else by a worker that was thought lost
             raise
 
 
-def refuse_corrections(folder: Path) -> None:
+def refuse_corrections(folder: Path, aside: Path | None = None) -> None:
     """Keep what a person has drawn.
+
+    Args:
+        folder: Of the case.
+        aside: Where it lies for the moment, if that is elsewhere.
 
     Raises:
         OutputError: The folder of a case holds corrections by hand.
     """
-    if corrections := sorted(folder.glob("zones.edited*")):
+    if corrections := sorted((aside or folder).glob("*zones.edited*")):  # half written ones, too
         raise OutputError(
             f"{folder} holds corrections by hand ({corrections[0].name}), which are not overwritten: move them, or "
             "give another output"

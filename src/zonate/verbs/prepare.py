@@ -37,7 +37,7 @@ class PrepareResult:
     Attributes:
         path: The dataset; it has no index, so cannot be opened, where every case failed.
         done: Cases prepared now.
-        skipped: Cases that were complete already, of unchanged sources and settings.
+        skipped: Cases that were complete already, of unchanged sources and settings, by this version of Zonate.
         failed: From case id to the reason; these are not in the dataset.
         taken: Of each data set and licence in the dataset, its cases and patients, as `zonate.provenance.sources_of`.
         left_out: What lay in a source folder and was not taken, with the reason.
@@ -66,9 +66,10 @@ def prepare(
 ) -> PrepareResult:
     """Turn studies with labels into a dataset; called again, it resumes.
 
-    A case that is complete and whose source and settings are unchanged is kept. A case that fails is set aside and the
-    others are finished. The index is written last; it lists the cases of this call that succeeded. The same sources
-    and settings give the same files, bit for bit, whatever the order of the cases and the number of workers.
+    A case that is complete and whose source and settings are unchanged is kept, unless another version of Zonate made
+    it. A case that fails is set aside and the others are finished. The index is written last; it lists the cases of
+    this call that succeeded. The same sources and settings give the same files, bit for bit, whatever the order of the
+    cases and the number of workers.
 
     Args:
         output: The dataset's folder: new, empty, or one that `prepare` began.
@@ -210,7 +211,7 @@ def _inputs(case: Source) -> list[Path]:
 
 
 def _unchanged(output: Path, sources: Items[Source], settings: Settings) -> dict[str, CaseRecord]:
-    """The cases that lie there complete, made from these very sources and settings."""
+    """The cases that lie there complete, made from these very sources and settings by this Zonate."""
     found: dict[str, CaseRecord] = {}
     for source in sources:
         try:

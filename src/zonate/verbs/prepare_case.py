@@ -6,17 +6,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from zonate.anatomy import examine
 from zonate.case import Case
 from zonate.config import Settings
-from zonate.dataset.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.cases import CaseRecord, Origin, write_case
-from zonate.dataset.image_digest import image_digest
 from zonate.dataset.importers import Source
 from zonate.dataset.importers.identity import label_codes_json, settings_json, source_key
-from zonate.dataset.slices import slice_case
 from zonate.errors import DatasetError, GeometryError, LabelError, StudyError
 from zonate.load import load_case
+from zonate.preprocessing.image_digest import image_digest
+from zonate.preprocessing.slices import slice_case
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
 from zonate.zones import GLAND, LabelCode, drawn_within, told_apart
@@ -41,6 +41,8 @@ def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord
     _check_codes(source)
     key = source_key(source, settings)
     case, lost = _load(source, settings)
+    if not case.alignment.repeatable:
+        key = ""
     refuse_unsuitable(case, least_slices=1)
     reference, notes = read_annotation(source, case.t2w.grid)
     anatomy = examine(reference, source.codes, case.t2w)

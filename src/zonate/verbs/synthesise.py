@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zonate.anatomy import examine
 from zonate.cohort.case_names import MADE
-from zonate.dataset.anatomy import examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.importers.source import Source

@@ -26,7 +26,7 @@ from zonate.training.initial_weights import Beginning, initial_weights, joined_p
 from zonate.training.known_patients import known_cases
 from zonate.training.taught import Taught, taught_by
 from zonate.training.torchrun import joined
-from zonate.zones import told_apart
+from zonate.zones import drawn_apart
 
 _LOG = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _planned(opened: Dataset, asked: Settings, fold: int | None, init: Path | st
     if beginning is not None:
         taught = replace(
             taught,
-            codes=told_apart({*taught.codes, *beginning.codes}),
+            codes=drawn_apart([taught.codes, beginning.codes]),
             provenance=joined_provenance(taught.provenance, beginning.provenance),
         )
     return _Plan(opened, settings, taught, beginning)

@@ -4,22 +4,20 @@ import itertools
 import json
 import logging
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 
-from zonate.errors import ZonateError
 from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
-from zonate.outputs.correction import write_corrected_seg
-from zonate.outputs.dicom import SOURCE
-from zonate.web.cases import find_cases, read_case
+from zonate.outputs.correction import corrected_paths, write_corrected
+from zonate.web.cases import PREDICTED, find_cases, note_of_correction, read_case
 from zonate.web.server import Saved, ViewerServer
 
 logger = logging.getLogger(__name__)
 
-WriteSeg = Callable[[Volume, Path], None]
-"""Given the corrected labels and the DICOM SEG file to write; the file's folder is the case's."""
+WriteBeside = Callable[[Path, Volume], tuple[tuple[Path, ...], Mapping[str, str]]]
+"""Given a correction's volume file and its labels; returns what was written beside it, and by name why not."""
 
 
 def view(
@@ -28,21 +26,22 @@ def view(
     case_id: str | None = None,
     port: int = 0,
     open_browser: bool = True,
-    write_seg: WriteSeg | None = write_corrected_seg,
+    write_beside: WriteBeside | None = write_corrected,
     announce: Callable[[str], None] | None = None,
 ) -> tuple[Path, ...]:
     """Show the cases of an output in a browser, until interrupted (Ctrl-C).
 
     A correction that is saved there becomes `zones.edited.nii.gz`, the next one `zones.edited-2.nii.gz`, on the T2W
-    grid in the type of `zones.nii.gz`; beside it, where the case came from DICOM, `zones.edited.seg.dcm` of the same
-    number. Nothing that is there is ever written over.
+    grid in the type of `zones.nii.gz`; beside it, under the same number, what is measured on it (`zones.edited.json`),
+    and of the kinds that the prediction's settings asked for, its SEG, its contours and its surfaces. Nothing that is
+    there is ever written over; report, `zones.json`, sectors and SR stay the prediction's.
 
     Args:
         output: What `predict` was given as OUT, or one case's folder in it.
         case_id: Show only this case.
         port: Of 127.0.0.1; 0: any that is free.
         open_browser: Whether to start the user's browser.
-        write_seg: Writes the DICOM SEG of a correction; None: none is written.
+        write_beside: Writes what is made of a correction; None: its volume alone is written.
         announce: Told the address when the server answers; whoever knows it sees the patients' data.
 
     Returns:
@@ -57,8 +56,8 @@ def view(
     if len(cases) == 1:
         read_case(*cases.values())
 
-    def save(folder: Path, labels: Volume) -> Saved:
-        result = save_correction(folder, labels, write_seg)
+    def save(folder: Path, labels: Volume, *, began_from: str) -> Saved:
+        result = save_correction(folder, labels, write_beside, began_from=began_from)
         saved.extend(result.files)
         return result
 
@@ -76,48 +75,40 @@ def view(
     return tuple(saved)
 
 
-def save_correction(folder: Path, labels: Volume, write_seg: WriteSeg | None = None) -> Saved:
+def save_correction(
+    folder: Path, labels: Volume, write_beside: WriteBeside | None = None, *, began_from: str = PREDICTED
+) -> Saved:
     """Write a corrected label volume into a case's folder under the next free number.
 
     Args:
         folder: The case's.
         labels: (S, H, W) uint8 codes on the grid of its `zones.nii.gz`.
-        write_seg: Asked where the case came from DICOM, which its `source.json` tells.
+        write_beside: Asked once the labels are written, which are kept whatever becomes of the rest.
+        began_from: The reading that was corrected.
 
     Returns:
-        The files, and why the SEG is missing where it could not be written; the labels are kept then.
+        The files and folders, and why one is missing that could not be written.
     """
-    stem = next(stem for stem in _stems() if not any(_there(folder, stem)) and _claimed(folder / f"{stem}.nii.gz"))
-    file = folder / f"{stem}.nii.gz"
-    try:
-        write_volume(file, labels, note=_note(folder))
-    except BaseException:
-        file.unlink()  # it holds nothing yet
-        raise
-    if write_seg is None or not (folder / SOURCE).exists():
+    note = _note(folder, began_from)
+    free = (folder / f"{stem}.nii.gz" for stem in _stems() if not any(_there(folder, stem)))
+    file = next(file for file in free if _written(file, labels, note))
+    if write_beside is None:
         return Saved((file,))
-    seg = folder / f"{stem}.seg.dcm"
-    try:
-        write_seg(labels, seg)
-    except Exception as error:  # noqa: BLE001  (the labels are kept, which is what matters)
-        reason = str(error) if isinstance(error, ZonateError) else type(error).__name__
-        return Saved((file,), (f"{seg.name} was not written: {reason}",))
-    return Saved((file, seg))
+    written, missing = write_beside(file, labels)
+    return Saved((file, *written), tuple(f"{name} was not written: {reason}" for name, reason in missing.items()))
 
 
-def _claimed(file: Path) -> bool:
-    """Whether the name is ours now, and not another program's that looks at the same time."""
+def _written(file: Path, labels: Volume, note: str) -> bool:
+    """Whether the labels have that name now, which another program may have taken since it was looked for."""
     try:
-        file.touch(exist_ok=False)
+        write_volume(file, labels, note=note, new=True)
     except FileExistsError:
         return False
     return True
 
 
-def _note(folder: Path) -> str:
-    """What the file is to say of itself: a correction does not make a doubtful result a sound one by itself."""
-    doubt = json.loads((folder / "zones.json").read_text(encoding="utf-8")).get("doubt", "")
-    return f"Corrected by a person; was DOUBTFUL: {doubt}" if doubt else "Corrected by a person. Research use only."
+def _note(folder: Path, began_from: str) -> str:
+    return note_of_correction(json.loads((folder / "zones.json").read_text(encoding="utf-8")), began_from)
 
 
 def _stems() -> "itertools.chain[str]":
@@ -125,4 +116,5 @@ def _stems() -> "itertools.chain[str]":
 
 
 def _there(folder: Path, stem: str) -> list[bool]:
-    return [(folder / f"{stem}{suffix}").exists() for suffix in (".nii.gz", ".seg.dcm")]
+    volume = folder / f"{stem}.nii.gz"
+    return [path.exists() for path in (volume, *corrected_paths(volume))]

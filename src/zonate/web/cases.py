@@ -1,5 +1,6 @@
 """What the viewer shows of a case that `predict` has written: which files, which zones, in which colours."""
 
+import hashlib
 import json
 import math
 import re
@@ -32,12 +33,14 @@ class ViewedCase:
         report: The content of its `zones.json`.
         grid: Of `zones.nii.gz`; every volume lies on it.
         label_codes: What a label volume of it may hold: the model's codes, and those that the predicted labels hold.
+        result: Which result it is: another one, even of the same study and on the same grid, has another hash.
     """
 
     folder: Path
     report: Mapping[str, Any]
     grid: Grid
     label_codes: frozenset[int]
+    result: str
 
     @property
     def case_id(self) -> str:
@@ -50,10 +53,24 @@ class ViewedCase:
         return file if name in VOLUMES and file.is_file() else None
 
     def readings(self) -> tuple[str, ...]:
-        """The names of the label files: as predicted, then every correction in the order of its saving."""
-        found = [(match, file.name) for file in self.folder.iterdir() if (match := _EDITED.fullmatch(file.name))]
-        edited = sorted((int(match.group(1) or 1), name) for match, name in found)
+        """The names of the label files: as predicted, then every correction in the order of its saving.
+
+        A file that holds nothing is none: its writer has only taken the name, or was killed.
+        """
+        numbers = {file.name: _number(file.name) or 0 for file in self.folder.iterdir() if _holds(file)}
+        edited = sorted((number, name) for name, number in numbers.items() if number > 0)
         return (PREDICTED, *(name for _, name in edited))
+
+    def saved_since(self, newest: str) -> tuple[str, ...]:
+        """The corrections that are newer than a reading, which need not be there any longer.
+
+        Raises:
+            LabelError: No reading can have that name.
+        """
+        number = _number(newest)
+        if number is None:
+            raise LabelError(f"case {self.case_id}: {newest} is no name of a label volume: reload the page")
+        return tuple(name for name in self.readings() if (_number(name) or 0) > number)
 
     def labels_from(self, raw: bytes) -> Volume:
         """The label volume that the page sends back.
@@ -89,6 +106,8 @@ class ViewedCase:
         spacing = self.grid.spacing_mm
         return {
             "case_id": self.case_id,
+            "result": self.result,
+            "note": note_of_correction(self.report),
             "research_use": RESEARCH_USE,
             "zonate_version": self.report.get("zonate_version"),
             "model": (self.report.get("model") or {}).get("name"),
@@ -127,6 +146,18 @@ class ViewedCase:
             "dwi": {"title": "DWI" if b_value is None else f"DWI b {b_value:g}", "unit": ""},
             "entropy": {"title": "uncertainty", "unit": "nats"},
         }[name]
+
+
+def note_of_correction(report: Mapping[str, Any], began_from: str = PREDICTED) -> str:
+    """What a correction's file is to say of itself: it does not make a doubtful result a sound one by itself.
+
+    Args:
+        report: The content of the `zones.json` of the result.
+        began_from: The reading that was corrected.
+    """
+    origin = "" if began_from == PREDICTED else f" from {began_from.removesuffix('.nii.gz')}"
+    doubt = report.get("doubt", "")
+    return f"Corrected by a person{origin}{f'; was DOUBTFUL: {doubt}' if doubt else '. Research use only.'}"
 
 
 def find_cases(output: Path, case_id: str | None = None) -> dict[str, Path]:
@@ -172,11 +203,13 @@ def read_case(folder: Path) -> ViewedCase:
             f"case {name}: there is no t2w.nii.gz: an older version made this result, predict the study again"
         )
     try:
-        report = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
+        raw = (folder / "zones.json").read_bytes()
+        report = json.loads(raw.decode("utf-8"))
         labels = read_volume(folder / PREDICTED)
+        result = hashlib.sha256(raw + (folder / PREDICTED).read_bytes()).hexdigest()
         codes = {int(code) for code in report["codes"]}
         case = ViewedCase(
-            folder, report, labels.grid, frozenset(codes | {int(code) for code in np.unique(labels.values)})
+            folder, report, labels.grid, frozenset(codes | {int(code) for code in np.unique(labels.values)}), result
         )
         for volume in VOLUMES:
             file = case.volume_file(volume)
@@ -189,3 +222,18 @@ def read_case(folder: Path) -> ViewedCase:
         reason = str(error) if isinstance(error, StudyError) else f"zones.json cannot be read ({type(error).__name__})"
         raise OutputError(f"case {name}: {reason}; predict the study again") from None
     return case
+
+
+def _number(name: str) -> int | None:
+    """0 of the prediction, 1 of the first correction; None of any other file."""
+    if name == PREDICTED:
+        return 0
+    match = _EDITED.fullmatch(name)
+    return int(match.group(1) or 1) if match else None
+
+
+def _holds(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:  # it has just gone
+        return False

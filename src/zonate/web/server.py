@@ -11,13 +11,13 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from zonate.errors import OutputError, ZonateError
 from zonate.geometry import Volume
@@ -25,6 +25,12 @@ from zonate.web.cases import ViewedCase, read_case
 from zonate.web.files import static_file
 
 TOKEN_HEADER = "X-Zonate-Token"  # noqa: S105  the name of a header
+RESULT_HEADER = "X-Zonate-Result"
+"""Which result the page shows, as the manifest names it."""
+BEGAN_HEADER = "X-Zonate-Began-From"
+"""The reading that was corrected."""
+NEWEST_HEADER = "X-Zonate-Newest"
+"""The newest reading that the page knows."""
 LARGEST_BODY = 1 << 30
 _LOCALHOST = "127.0.0.1"
 _DIGITS = 18
@@ -56,8 +62,11 @@ class Saved:
     warnings: tuple[str, ...] = ()
 
 
-Save = Callable[[Path, Volume], Saved]
-"""Given the case's folder and the labels (S, H, W) uint8 on the case's grid."""
+class Save(Protocol):
+    """Keeps a correction."""
+
+    def __call__(self, folder: Path, labels: Volume, /, *, began_from: str) -> Saved:
+        """Given the case's folder, the labels (S, H, W) uint8 on the case's grid, and which reading was corrected."""
 
 
 class ViewerServer:
@@ -125,14 +134,42 @@ class ViewerServer:
             self._code = None
             return self.token
 
-    def save(self, case: ViewedCase, labels: Volume) -> Saved:
-        """Hand a correction on, one at a time."""
+    def save(self, read: Callable[[], ViewedCase], labels: bytes, *, began_from: str, newest: str) -> dict[str, Any]:
+        """Save a correction, one at a time, so that each is told of those before it.
+
+        Args:
+            read: Looks through the case's folder, or raises where the correction is of another result.
+            labels: As `ViewedCase.labels_from` takes them.
+            began_from: The reading that was corrected.
+            newest: The newest one that whoever corrected it knew.
+
+        Returns:
+            JSON values for the page: `files`, `warnings` and `readings`.
+        """
         with self._lock:
-            return self._save(case.folder, labels)
+            case = read()
+            case.saved_since(began_from)  # refuses what is no name of a reading
+            missed = case.saved_since(newest)
+            saved = self._save(case.folder, case.labels_from(labels), began_from=began_from)
+            return {
+                "files": [file.name for file in saved.files],
+                "warnings": [*_missed(missed), *saved.warnings],
+                "readings": list(case.readings()),
+            }
 
     def hosts(self) -> tuple[str, str]:
         """What a `Host` header may say."""
         return f"{_LOCALHOST}:{self.port}", f"localhost:{self.port}"
+
+
+def _missed(names: Sequence[str]) -> Iterator[str]:
+    if len(names) == 1:
+        yield f"Another correction was saved since you began, and this one does not contain it: {names[0]}"
+    elif names:
+        yield (
+            "Other corrections were saved since you began, and this one does not contain them: "
+            f"{', '.join(names[:-1])} and {names[-1]}"
+        )
 
 
 class _Http(ThreadingHTTPServer):
@@ -202,9 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["cases", number]:
                 self._send_json(self._case(number).manifest())
             case ["cases", number, "volumes", name]:
-                self._send_file(self._case(number).volume_file(name))
+                self._send_file(self._shown_case(number).volume_file(name))
             case ["cases", number, "readings", name]:
-                viewed = self._case(number)
+                viewed = self._shown_case(number)
                 self._send_file(viewed.folder / name if name in viewed.readings() else None)
             case _:
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is no such thing")
@@ -220,10 +257,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_json({"token": token})
             case ["cases", number, "labels"]:
                 self._ask_for_token()
-                viewed = self._case(number)
-                saved = self.server.viewer.save(viewed, viewed.labels_from(self._body(LARGEST_BODY)))
-                files = [file.name for file in saved.files]
-                self._send_json({"files": files, "warnings": list(saved.warnings), "readings": list(viewed.readings())})
+                body = self._body(LARGEST_BODY)
+                _, began_from, newest = [self._said(name) for name in (RESULT_HEADER, BEGAN_HEADER, NEWEST_HEADER)]
+                self._send_json(
+                    self.server.viewer.save(
+                        lambda: self._shown_case(number), body, began_from=began_from, newest=newest
+                    )
+                )
             case _:
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is no such thing")
 
@@ -237,6 +277,23 @@ class _Handler(BaseHTTPRequestHandler):
         if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and int(number) < len(folders)):
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such case")
         return read_case(folders[int(number)])
+
+    def _shown_case(self, number: str) -> ViewedCase:
+        """The case, refused where it holds another result than the page says that it shows."""
+        viewed = self._case(number)
+        if self.headers.get(RESULT_HEADER, viewed.result) != viewed.result:
+            raise _Refused(
+                HTTPStatus.CONFLICT,
+                "the result was made anew since this page was opened, and what was drawn on the old one is not for the "
+                "new one: reload the page",
+            )
+        return viewed
+
+    def _said(self, header: str) -> str:
+        said = self.headers.get(header)
+        if said is None:
+            raise _Refused(HTTPStatus.BAD_REQUEST, f"the page does not say {header}: reload it")
+        return said
 
     def _body(self, largest: int) -> bytes:
         length = self._length()

@@ -6,9 +6,9 @@ from benchmarks.accuracy.external import Candidate, evaluate_external, trained_m
 from benchmarks.accuracy.figures import AI
 from tests.benchmarks.accuracy.toy import a_model, a_set, trained_folds
 from tests.dataset_factory import a_case
-from zonate.dataset.image_digest import image_digest
 from zonate.errors import ModelError
 from zonate.model import Model
+from zonate.preprocessing.image_digest import image_digest
 
 
 def patients_measured(model: Path, data: Path) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 from benchmarks.accuracy.measure import measure_case
 from tests.verbs.standins import SLICING, StandInDataset, StandInModel, entry, gland, t2w
 from zonate.case import Case
-from zonate.dataset.slices import Slices, slice_case
 from zonate.geometry import Volume
+from zonate.preprocessing.slices import Slices, slice_case
 from zonate.zones import LabelCode
 
 

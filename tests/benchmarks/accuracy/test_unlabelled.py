@@ -10,10 +10,10 @@ from benchmarks.accuracy.unlabelled import annotate
 from tests.dataset_factory import COARSE, a_case
 from zonate.config import Settings
 from zonate.dataset.importers import read_manifest
-from zonate.dataset.slices import Slices
 from zonate.geometry import Volume
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
+from zonate.preprocessing.slices import Slices
 from zonate.zonemap import ZoneMap
 from zonate.zones import LabelCode
 

@@ -9,10 +9,10 @@ import torch
 from benchmarks.accuracy.job import Job, job_folder, write_job
 from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings
-from zonate.dataset.statistics import Statistics
 from zonate.io.nifti import write_volume
 from zonate.model import BEST_NAME, Model
 from zonate.networks.factory import make_generator
+from zonate.preprocessing.statistics import Statistics
 
 TOY = """
 name = "zonate"

@@ -7,8 +7,8 @@ from benchmarks.speed.prediction import file_bytes, network_floor, network_part,
 from benchmarks.speed.rates import Rates
 from tests.dataset_factory import a_case
 from tests.model_factory import a_model
-from zonate.dataset.slices import slice_case
 from zonate.inference import Inference
+from zonate.preprocessing.slices import slice_case
 
 
 def test_what_is_compared_computes_on_the_cpu_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,23 @@ def test_a_test_case_finer_than_all_that_train_is_told_at_their_level(tmp_path: 
     np.testing.assert_array_equal(drawn[inside], np.minimum(slices.labels, 2)[inside])  # TZ, DPU and AFS are 2
 
 
+def test_no_class_is_declared_whose_border_nobody_drew(tmp_path: Path) -> None:
+    """As in ProstateZones, where the urethra is drawn as CENTRAL_GLAND."""
+    case = labelled_case("a", 100.0)
+    assert case.labels is not None
+    values = np.where(case.labels.values == LabelCode.DPU, LabelCode.CENTRAL_GLAND, case.labels.values)
+    object.__setattr__(case, "labels", case.labels.with_values(values.astype(np.uint8)))
+    codes = tuple(LabelCode(code) for code in (0, 1, 2, 4, 5))
+    write_index(tmp_path / "in", [PlacedRecord(store(tmp_path / "in", case, codes=codes), "train")], SETTINGS)
+    export(tmp_path / "in", tmp_path / "out", to="nnunet")
+    root = tmp_path / "out" / "Dataset501_Zonate"
+    labels = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["labels"]
+    assert labels.pop("ignore", 3) == 3  # beyond the image
+    assert labels == {"background": 0, "peripheral_zone": 1, "central_gland": 2}
+    drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(root / "labelsTr" / "a.nii.gz")))
+    assert np.bincount(drawn.ravel())[1:3].tolist() == [2, 6]  # of two slices: PZ; TZ, urethra and AFS
+
+
 @pytest.mark.slow
 def test_nnu_net_finds_no_fault_and_reads_the_same(exported: tuple[Dataset, Path]) -> None:
     dataset, root = exported

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import highdicom as hd
 import numpy as np
@@ -111,19 +111,19 @@ def write_seg(
     segments: Mapping[str, tuple[Code | None, Mask]],
     *,
     dcmqi: bool = False,
-    fractional: bool = False,
+    kind: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY",
 ) -> Path:
-    """A binary SEG; a segment without a code of its own gets the one for an organ. Empty frames are left out.
+    """A SEG; a segment without a code of its own gets the one for an organ. Empty frames are left out.
 
     With `dcmqi`, a segment's name stands where dcmqi puts it: in the description, beside the code's meaning as label.
-    With `fractional`, the masks are probabilities.
+    The masks of a FRACTIONAL one are probabilities.
     """
     organ = Code("113343008", "SCT", "Organ")
-    masks = np.stack([mask if fractional else mask > 0 for _, mask in segments.values()], axis=-1)
+    masks = np.stack([mask if kind == "FRACTIONAL" else mask > 0 for _, mask in segments.values()], axis=-1)
     seg = hd.seg.Segmentation(
         source_images=list(drawn_on),
         pixel_array=masks,
-        segmentation_type="FRACTIONAL" if fractional else "BINARY",
+        segmentation_type=kind,
         segment_descriptions=[
             hd.seg.SegmentDescription(
                 segment_number=number,

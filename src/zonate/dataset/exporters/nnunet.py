@@ -6,7 +6,7 @@
     Dataset501_Zonate/dataset.json, splits_final.json                               the split as fold 0
 
 Images and labels are the slices that Zonate's own networks see. Only channels that every case has are written, since
-nnU-Net knows no absent ones. The labels are the finest that the cases which train tell apart between them; another case
+nnU-Net knows no absent ones. The labels are the finest that the cases which train draw apart between them; another case
 that was drawn finer is told at their level. A pixel whose code is coarser is `ignore`, which nnU-Net's loss
 leaves out, and so is one that was not annotated. Cases for evaluation are not written: nothing may be trained on them.
 
@@ -27,7 +27,7 @@ from zonate.geometry import Volume
 from zonate.io.nifti import write_volume
 from zonate.progress import Progress
 from zonate.study import Sequence
-from zonate.zones import ZONES_OF_CODE, LabelCode, code_name, told_apart
+from zonate.zones import ZONES_OF_CODE, LabelCode, code_name, drawn_apart
 
 NAME = "Dataset501_Zonate"
 _PARTS = {"train": "Tr", "validation": "Tr", "test": "Ts"}
@@ -43,7 +43,7 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
     if not any(entry.split == "train" for entry in entries):
         raise DatasetError(f"the dataset {dataset.where} has no training case: nnU-Net has nothing to learn from")
     roles = [role for role in Sequence if all(entry.channels_present[role] for entry in entries)]
-    codes = told_apart({code for entry in entries if entry.split == "train" for code in entry.codes})
+    codes = drawn_apart(entry.codes for entry in entries if entry.split == "train")
     numbers = _numbers(codes)
     ignored = False
     for done, entry in enumerate(entries, start=1):

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from zonate.dataset.statistics import normalise
 from zonate.dataset.store import Dataset
 from zonate.io.files import write_json
+from zonate.preprocessing.statistics import normalise
 from zonate.progress import Progress
 from zonate.zones import N_ZONES, Zone, membership
 

@@ -1,13 +1,12 @@
-"""What tells that a source has changed since its case was prepared."""
+"""What tells that a source has changed since its case was prepared, or what would prepare it."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from zonate.config import Settings
 from zonate.dataset.cases import CASE_FORMAT_VERSION
 from zonate.dataset.importers.source import Source
+from zonate.io.made_from import made_from
 from zonate.io.stamps import stamps
 from zonate.study import Component
 
@@ -15,7 +14,8 @@ from zonate.study import Component
 def source_key(source: Source, settings: Settings) -> str:
     """A digest of the files (by name, size and time of change), of what is said of them, and of the settings.
 
-    The side of the split is left out: it changes the index, not the case.
+    As for every result, what makes it counts, too: see `made_from`. The side of the split is left out: it changes the
+    index, not the case.
     """
     said = {
         "format": CASE_FORMAT_VERSION,
@@ -33,11 +33,10 @@ def source_key(source: Source, settings: Settings) -> str:
         "use": source.use,
         "components": _components(source),
         "settings": settings_json(settings),
+        "derived_from": source.derived_from,
         "files": {name: stamps(path) for name, path in source.files.items()},
     }
-    if source.derived_from:  # so that other cases keep the key that they had before there were made ones
-        said["derived_from"] = source.derived_from
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return made_from(said)
 
 
 def label_codes_json(source: Source) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 // Talks to the server: the token, the cases, their volumes, and what is saved.
 
 const TOKEN_HEADER = 'X-Zonate-Token'
+const RESULT_HEADER = 'X-Zonate-Result'
 const KEPT = 'zonate-token'
 
 let token = ''
@@ -21,38 +22,47 @@ export async function openSession() {
 }
 
 export async function listCases() {
-  return (await (await get('/api/cases')).json()).cases
+  return (await (await ask('/api/cases')).json()).cases
 }
 
 export async function readCase(number) {
-  return (await get(`/api/cases/${number}`)).json()
+  return (await ask(`/api/cases/${number}`)).json()
 }
 
-/** The decompressed NIfTI file of an image of the case, as an ArrayBuffer. */
-export async function readVolume(number, name) {
-  return decompressed(await get(`/api/cases/${number}/volumes/${name}`))
+/** The decompressed NIfTI file of an image of the case, as an ArrayBuffer; refused where it is of another result. */
+export async function readVolume(number, result, name) {
+  return decompressed(await ask(`/api/cases/${number}/volumes/${name}`, { [RESULT_HEADER]: result }))
 }
 
-/** The decompressed NIfTI file of a label volume of the case, as an ArrayBuffer. */
-export async function readReading(number, name) {
-  return decompressed(await get(`/api/cases/${number}/readings/${name}`))
+/** The decompressed NIfTI file of a label volume of the case, as an ArrayBuffer; refused as `readVolume` is. */
+export async function readReading(number, result, name) {
+  return decompressed(await ask(`/api/cases/${number}/readings/${name}`, { [RESULT_HEADER]: result }))
 }
 
-/** Saves codes (Uint8Array in the order of the NIfTI file); returns {files, warnings, readings}. */
-export async function saveLabels(number, codes) {
-  const response = await fetch(`/api/cases/${number}/labels`, {
-    method: 'POST',
-    headers: { [TOKEN_HEADER]: token, 'Content-Type': 'application/octet-stream' },
-    body: codes,
-  })
-  if (!response.ok) throw new Error(await reason(response))
-  return response.json()
+/**
+ * Saves a correction.
+ *
+ * @param codes Uint8Array in the order of the NIfTI file
+ * @param of {result, beganFrom, newest}: of which result, from which of its readings, and the newest that is known here
+ * @returns {{files, warnings, readings}}
+ */
+export async function saveLabels(number, codes, { result, beganFrom, newest }) {
+  const headers = {
+    'Content-Type': 'application/octet-stream',
+    [RESULT_HEADER]: result,
+    'X-Zonate-Began-From': beganFrom,
+    'X-Zonate-Newest': newest,
+  }
+  return (await ask(`/api/cases/${number}/labels`, headers, { method: 'POST', body: codes })).json()
 }
 
-async function get(path) {
-  const response = await fetch(path, { headers: { [TOKEN_HEADER]: token } })
-  if (!response.ok) throw new Error(await reason(response))
-  return response
+async function ask(path, headers = {}, options = {}) {
+  const response = await fetch(path, { ...options, headers: { ...headers, [TOKEN_HEADER]: token } }).catch(() => null)
+  if (response?.ok) return response
+  const why = response === null ? '`zonate view` does not answer' : await reason(response)
+  if (response !== null && response.status !== 403) throw new Error(why)
+  throw new Error(`${why}: where \`zonate view\` has ended, start it again on the same folder with ` +
+    `\`--port ${location.port}\`, and open the address that it shows in the terminal in this tab`)
 }
 
 async function reason(response) {

@@ -6,12 +6,12 @@ const { Niivue, SLICE_TYPE } = niivue
 export const CROSSHAIR_MM = 0.2
 
 export class Pane {
-  /** Makes the pane's elements inside a parent; call `open` before anything else. */
+  /** Makes the pane's elements inside a parent, not to be seen before `show`; call `open` before anything else. */
   constructor(parent, name, title, unit) {
     this.name = name
     this.unit = unit
     this.element = document.createElement('figure')
-    this.element.className = `pane pane-${name}`
+    this.element.className = `pane pane-${name} making`
     this.element.innerHTML = `<div class="frame"><canvas></canvas></div><figcaption></figcaption><output></output>
       <div class="sides" aria-hidden="true"></div>`
     this.canvas = this.element.querySelector('canvas')
@@ -41,6 +41,7 @@ export class Pane {
 
   async open(buffer) {
     await this.nv.attachToCanvas(this.canvas, true)
+    this.attached = true
     const image = await toImage(buffer, this.name, { colormap: 'gray' })
     this.order = new VoxelOrder(image)
     this.measured = emptyWhereNotMeasured(image)
@@ -63,9 +64,15 @@ export class Pane {
     }))
   }
 
+  show() {
+    this.element.classList.remove('making')
+  }
+
   close() {
-    this.nv.cleanup()
-    this.nv.gl.getExtension('WEBGL_lose_context')?.loseContext()
+    if (this.attached) {
+      this.nv.cleanup()
+      this.nv.gl.getExtension('WEBGL_lose_context')?.loseContext()
+    }
     this.element.remove()
   }
 

@@ -30,6 +30,7 @@ export class Panes {
     this.panZoom = [0, 0, 0, 1]
     this.opacity = 0.35
     this.outlines = false
+    this.crosshair = true
     this.onMove = () => {}
     this.stale = new Set() // panes whose copy of the labels is old
     this.frame = null
@@ -48,16 +49,28 @@ export class Panes {
     return this.frac.map((f, axis) => Math.min(this.order.shape[axis] - 1, Math.floor(f * this.order.shape[axis])))
   }
 
-  /** Opens a pane for each image (T2W first), in place of those that are open. */
-  async open(volumes, read) {
+  /** Makes a pane for each image (T2W first) out of sight; those that are open stay until `show`. */
+  async make(volumes, buffers) {
+    const made = volumes.map(({ name, title, unit }) => new Pane(this.parent, name, title, unit))
+    const tries = await Promise.allSettled(made.map((pane, i) => pane.open(buffers[i])))
+    const failed = tries.find(({ status }) => status === 'rejected')
+    if (failed === undefined && made.every((pane) => pane.order.equals(made[0].order))) return made
+    for (const pane of made) pane.close()
+    throw failed?.reason ?? new Error('the images do not lie on one another')
+  }
+
+  /** Shows panes that were made, with this label volume, in place of those that are open. */
+  show(made, labels, zones) {
     for (const pane of this.all) pane.close()
-    this.labels = undefined
-    this.all = volumes.map(({ name, title, unit }) => new Pane(this.parent, name, title, unit))
-    this.parent.dataset.count = this.all.length
+    this.all = made
+    for (const pane of made) pane.show()
+    this.parent.dataset.count = made.length
     this.entropyShown = false
+    this.stale.clear()
+    this.setCrosshair(this.crosshair)
+    this.showLabels(labels, zones)
     this.setLayout('axial')
-    await Promise.all(this.all.map(async (pane, i) => pane.open(await read(volumes[i].name))))
-    if (this.all.some((pane) => pane.order.size !== this.main.order.size)) throw new Error('the images differ in size')
+    for (const { nv } of made) nv.resizeListener()
   }
 
   /** Draws this label volume over every image. */
@@ -100,17 +113,28 @@ export class Panes {
 
   /** Shows the uncertainty map over every image, opacity 0 to 1, or hides it (null). */
   async setEntropy(opacity, read, maxNats) {
-    if (opacity !== null && !this.entropyShown) {
-      this.entropyShown = true
-      for (const pane of this.all) {
-        const image = await toImage((await read()).slice(0), 'entropy', { colormap: 'inferno', opacity })
+    this.entropyOpacity = opacity ?? 0
+    if (opacity !== null && !this.entropyShown) await this.#addEntropy(read, maxNats)
+    for (const { nv } of this.all) if (nv.volumes.length > 1) nv.setOpacity(1, this.entropyOpacity)
+  }
+
+  async #addEntropy(read, maxNats) {
+    const panes = this.all
+    this.entropyShown = true
+    try {
+      const buffer = await read()
+      for (const pane of panes) {
+        const image = await toImage(buffer.slice(0), 'entropy', { colormap: 'inferno', opacity: this.entropyOpacity })
+        if (this.all !== panes) return // another case is shown by now
         emptyWhereNotMeasured(image)
         Object.assign(image, { cal_min: UNCERTAIN_FROM_NATS, cal_max: maxNats })
         pane.nv.addVolume(image)
       }
       this.draw()
+    } catch (error) {
+      if (this.all === panes) this.entropyShown = false
+      throw error
     }
-    if (this.entropyShown) for (const { nv } of this.all) if (nv.volumes.length > 1) nv.setOpacity(1, opacity ?? 0)
   }
 
   setLayout(layout) {
@@ -181,6 +205,7 @@ export class Panes {
   }
 
   setCrosshair(shown) {
+    this.crosshair = shown
     for (const { nv } of this.all) nv.opts.crosshairWidth = shown ? CROSSHAIR_MM : 0
     this.draw()
   }

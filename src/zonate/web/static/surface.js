@@ -21,11 +21,13 @@ export class Surface {
     this.nv = null
     this.attached = null
     this.frame = null
+    this.asked = 0
     this.#listen()
   }
 
   /** Shows the zones that are shown of a label volume, in these colours ([r, g, b] by code). */
   async show(labels, colourMap) {
+    const mine = ++this.asked
     this.element.hidden = false
     const extent = labels.extent() ?? labels.order.shape.map((n) => [0, n - 1])
     const ranges = extent.map(([first, last], axis) => [
@@ -39,6 +41,7 @@ export class Surface {
     const file = NVImage.createNiftiArray(shape, [dx, dy, dz], affine, UINT8, empty)
     const box = await toImage(file.buffer, 'box', { opacity: 0, cal_min: 0, cal_max: 1 })
     await (this.attached ??= this.#attach())
+    if (mine !== this.asked) return // other labels are shown by now, or none
     const { nv } = this
     if (nv.volumes.length > 0) nv.removeVolume(nv.volumes[0])
     nv.addVolume(box)
@@ -52,6 +55,7 @@ export class Surface {
   }
 
   hide() {
+    this.asked++
     this.element.hidden = true
     if (this.nv !== null) this.nv.opts.sliceType = SLICE_TYPE.AXIAL // what is drawn unseen is drawn quickly
   }

@@ -1,24 +1,29 @@
 // The viewer of `zonate view`: opens a case, and joins the images, the controls and the keys.
 
-import { listCases, openSession, readCase, readReading, readVolume, saveLabels } from './api.js'
-import { LabelMap } from './labels.js'
+import { listCases, openSession, readVolume, saveLabels } from './api.js'
+import { download } from './download.js'
+import { readOther, readWhole } from './opened.js'
 import { Panes } from './panes.js'
 import { listen } from './pointer.js'
 import { byId, listZones, press, showVolumes, showWarnings, tell } from './sidebar.js'
-import { toImage } from './volume.js'
 
 const panes = new Panes(byId('panes'))
 const brush = { tool: 'look', code: 0, radiusMm: 3, onlyBackground: false }
 const state = {
-  number: 0, shown: null, labels: null, manifest: null, predicted: null, entropy: null, saving: false,
+  opened: null, // the case, as `readWhole` gives it
+  reading: null, // what of it is shown and corrected: {name, labels, file}
+  asked: 0, // how many cases and readings were asked for so far
+  loading: false,
+  saving: false,
+  failed: null, // what could not be saved: {reading, manifest}
 }
 
 async function start() {
+  window.addEventListener('hashchange', reconnect)
   try {
     await openSession()
     const cases = await listCases()
     byId('case').replaceChildren(...cases.map((name, i) => new Option(name, i)))
-    byId('case').disabled = cases.length < 2
     joinControls()
     await openCase(0)
   } catch (error) {
@@ -26,72 +31,115 @@ async function start() {
   }
 }
 
-async function openCase(number) {
-  document.body.dataset.ready = 'no'
+/**
+ * Opens what `read` gives. Nothing changes before all of it is there, and of several only what was asked for last is shown.
+ *
+ * @param read gives what is to be shown; may fail, which leaves what is open
+ * @param show shows it, at once
+ * @param drop lets go of what is not shown after all
+ */
+async function open(read, show, drop = () => {}) {
+  const mine = ++state.asked
+  setLoading(true)
   tell('Loading …', 'busy')
-  const manifest = await readCase(number)
-  Object.assign(state, { number, manifest, labels: null, entropy: null })
+  let found = null
+  try {
+    found = await read()
+    if (mine !== state.asked) {
+      drop(found)
+      return
+    }
+    show(found)
+    tell('')
+  } catch (error) {
+    if (mine !== state.asked) return
+    if (found !== null) Object.assign(state, { opened: null, reading: null }) // half of it is shown
+    tell(error.message, 'error')
+  }
+  setLoading(false)
+}
+
+function openCase(number) {
+  return open(() => readWhole(number, panes), showCase, ({ made }) => made.forEach((pane) => pane.close()))
+}
+
+function openReading(name) {
+  return open(() => readOther(state.opened, name, panes.order), showReading)
+}
+
+function showCase({ opened, reading, made }) {
+  const { manifest } = opened
+  Object.assign(state, { opened, reading, failed: null })
   document.title = `${manifest.case_id} · Zonate`
   byId('research-use').textContent = manifest.research_use
   byId('model').textContent = [manifest.model && `model ${manifest.model}`, manifest.alignment].filter(Boolean).join(' · ')
   showWarnings(manifest.doubt, manifest.warnings.filter((text) => !manifest.doubt.includes(text)))
-  listReadings(manifest.readings)
+  listReadings()
   listZones(manifest.zones, setShown, choosePainted)
   byId('uncertainty-section').hidden = !manifest.volumes.some(({ name }) => name === 'entropy')
   byId('uncertainty').checked = false
   byId('entropy-max').textContent = manifest.entropy_max_nats.toFixed(1)
   press('layout', 'axial')
-  const images = manifest.volumes.filter(({ name }) => name !== 'entropy')
-  await panes.open(images, (name) => readVolume(number, name))
-  for (const pane of panes.all) listen(pane, panes, brush, changed)
+  panes.show(made, reading.labels, manifest.zones)
+  for (const pane of made) listen(pane, panes, brush, changed)
   choosePainted(manifest.zones[0]?.code ?? 0)
   setTool('look')
-  await openReading(manifest.readings.at(-1))
-  reset()
-  document.body.dataset.ready = 'yes'
-}
-
-async function openReading(name) {
-  const image = await toImage(await readReading(state.number, name), 'zones')
-  const labels = new LabelMap(Uint8Array.from(image.img), panes.order)
-  for (const code of state.labels?.hidden ?? []) labels.setHidden(code, true)
-  state.predicted = labels.counts.slice()
-  state.labels = labels
-  state.shown = name
-  byId('reading').value = name
-  panes.showLabels(labels, state.manifest.zones)
   showState()
-  tell('')
+  reset()
 }
 
-function listReadings(names) {
+function showReading(reading) {
+  for (const code of state.reading.labels.hidden) reading.labels.setHidden(code, true)
+  Object.assign(state, { reading, failed: null })
+  panes.showLabels(reading.labels, state.opened.manifest.zones)
+  showState()
+}
+
+function setLoading(loading) {
+  const ready = !loading && state.opened !== null
+  state.loading = loading
+  document.body.dataset.ready = ready ? 'yes' : 'no'
+  document.querySelector('main').inert = !ready
+  byId('case').disabled = loading || byId('case').length < 2
+  byId('reading').disabled = !ready || byId('reading').length < 2
+  if (!loading) byId('case').value = state.opened?.number ?? ''
+  if (!loading) byId('reading').value = state.reading?.name ?? ''
+  showSaving()
+}
+
+function listReadings() {
+  const names = state.opened.manifest.readings
   byId('reading').replaceChildren(...names.map((name, i) => new Option(i === 0 ? 'as predicted' : name, name)))
-  byId('reading').disabled = names.length < 2
+  byId('reading').value = state.reading.name
+  byId('reading').disabled = state.loading || names.length < 2
 }
 
 async function save() {
-  const { labels, manifest, number } = state
-  if (!labels?.dirty || state.saving) return
+  const { opened: { number, manifest }, reading } = state
+  const { labels } = reading
+  if (!labels.dirty || state.saving) return
   const mark = labels.mark() // what is painted while the server writes is not saved
+  const of = { result: manifest.result, beganFrom: reading.name, newest: manifest.readings.at(-1) }
   state.saving = true
-  showState()
+  showSaving()
   tell('Saving …', 'busy')
   try {
-    const { files, warnings, readings } = await saveLabels(number, labels.toFile())
+    const { files, warnings, readings } = await saveLabels(number, labels.toFile(), of)
     labels.markSaved(mark)
+    reading.name = files[0]
     manifest.readings = readings
-    if (state.labels === labels) {
-      state.shown = files[0]
-      listReadings(readings)
-      byId('reading').value = files[0]
-    }
-    tell(`Saved ${files.join(' and ')} of ${manifest.case_id} beside zones.nii.gz.` +
+    state.failed = null
+    if (state.reading === reading) listReadings()
+    tell(`Saved ${files.join(', ')} of ${manifest.case_id} beside zones.nii.gz. ` +
+      'Report, zones.json, sectors and SR stay those of the prediction.' +
       warnings.map((text) => ` ${text}.`).join(''), warnings.length > 0 ? 'warning' : 'done')
   } catch (error) {
-    tell(`${manifest.case_id} was not saved: ${error.message}`, 'error')
+    state.failed = { reading, manifest }
+    tell(`${manifest.case_id} was not saved: ${error.message}. What is drawn stays in this page; ` +
+      'Download gives it as a file.', 'error')
   }
   state.saving = false
-  if (state.labels !== null) showState()
+  showSaving()
 }
 
 function changed() {
@@ -100,18 +148,24 @@ function changed() {
 }
 
 function showState() {
-  const { labels, manifest } = state
-  byId('save').disabled = !labels.dirty || state.saving
+  const { opened: { manifest, predicted }, reading: { labels } } = state
   byId('undo').disabled = labels.done.length === 0
   byId('redo').disabled = labels.undone.length === 0
-  document.body.dataset.unsaved = labels.dirty ? 'yes' : 'no'
-  showVolumes(manifest.zones, labels, state.predicted, manifest.voxel_volume_ml, manifest.gland_interval_ml,
+  showSaving()
+  showVolumes(manifest.zones, labels, predicted, manifest.voxel_volume_ml, manifest.gland_interval_ml,
     manifest.interval_name)
+}
+
+function showSaving() {
+  const dirty = state.reading?.labels.dirty ?? false
+  byId('save').disabled = !dirty || state.saving || state.loading
+  byId('download').hidden = state.failed === null
+  document.body.dataset.unsaved = dirty ? 'yes' : 'no'
 }
 
 function showPlace() {
   const voxel = panes.voxel
-  const zone = state.manifest.zones.find(({ code }) => code === state.labels?.codeAt(...voxel))
+  const zone = state.opened.manifest.zones.find(({ code }) => code === state.reading.labels.codeAt(...voxel))
   const values = panes.all.map((pane) => {
     const value = pane.valueAt(...voxel)
     const title = pane.element.querySelector('figcaption').textContent
@@ -124,14 +178,14 @@ function showPlace() {
 
 function setShown(code, shown) {
   byId(`zone-${code}-shown`).checked = shown
-  state.labels.setHidden(code, !shown)
+  state.reading.labels.setHidden(code, !shown)
   panes.refreshLabels()
   showTool()
 }
 
 function choosePainted(code) {
   brush.code = code
-  const zone = state.manifest.zones.find((candidate) => candidate.code === code)
+  const zone = state.opened.manifest.zones.find((candidate) => candidate.code === code)
   if (zone === undefined) return
   byId(`zone-${code}-painted`).checked = true
   document.documentElement.style.setProperty('--painted', `rgb(${zone.colour_rgb.join(' ')})`)
@@ -145,10 +199,10 @@ function setTool(tool) {
 }
 
 function showTool() {
-  const zone = state.manifest.zones.find(({ code }) => code === brush.code)
+  const zone = state.opened.manifest.zones.find(({ code }) => code === brush.code)
   byId('painting').textContent = {
     look: 'Choose brush or eraser to correct.',
-    brush: state.labels?.hidden.has(brush.code)
+    brush: state.reading.labels.hidden.has(brush.code)
       ? `${zone.name} is hidden: show it to paint it.` : `Paints ${zone?.name ?? 'nothing'}.`,
     erase: 'Takes voxels out of any zone that is shown.',
   }[brush.tool]
@@ -166,25 +220,26 @@ function setLayout(layout) {
 }
 
 async function showEntropy() {
+  const { opened } = state
+  const { number, manifest: { result, entropy_max_nats: maxNats } } = opened
   const opacity = byId('uncertainty').checked ? byId('uncertainty-opacity').valueAsNumber / 100 : null
   try {
-    await panes.setEntropy(opacity, async () => (state.entropy ??= await readVolume(state.number, 'entropy')),
-      state.manifest.entropy_max_nats)
+    await panes.setEntropy(opacity, async () => (opened.entropy ??= await readVolume(number, result, 'entropy')), maxNats)
   } catch (error) {
     tell(error.message, 'error')
   }
 }
 
 function undo() {
-  if (state.labels.stroke !== null) return // the hand is still painting
-  state.labels.undo()
+  if (state.reading.labels.stroke !== null) return // the hand is still painting
+  state.reading.labels.undo()
   panes.refreshLabels()
   changed()
 }
 
 function redo() {
-  if (state.labels.stroke !== null) return
-  state.labels.redo()
+  if (state.reading.labels.stroke !== null) return
+  state.reading.labels.redo()
   panes.refreshLabels()
   changed()
 }
@@ -194,13 +249,13 @@ function toggle(id) {
 }
 
 function toggleAll() {
-  const { zones } = state.manifest
-  const show = zones.some(({ code }) => state.labels.hidden.has(code))
+  const { zones } = state.opened.manifest
+  const show = zones.some(({ code }) => state.reading.labels.hidden.has(code))
   for (const { code } of zones) setShown(code, show)
 }
 
 function leaveUnsaved() {
-  return !state.labels?.dirty || window.confirm('The correction is not saved. Leave it?')
+  return !state.reading?.labels.dirty || window.confirm('The correction is not saved. Leave it?')
 }
 
 function joinControls() {
@@ -212,6 +267,7 @@ function joinControls() {
     button.addEventListener('click', () => setTool(button.dataset.tool))
   }
   press('save', save)
+  press('download', () => download(state.failed.reading, state.failed.manifest))
   press('undo', undo)
   press('redo', redo)
   press('fit', () => panes.fit())
@@ -229,7 +285,7 @@ function joinControls() {
   panes.onMove = showPlace
   setDiameter(6)
   window.addEventListener('keydown', onKey)
-  window.addEventListener('beforeunload', (event) => state.labels?.dirty && event.preventDefault())
+  window.addEventListener('beforeunload', (event) => state.reading?.labels.dirty && event.preventDefault())
 }
 
 function reset() {
@@ -237,16 +293,27 @@ function reset() {
   panes.fit()
 }
 
+/** The viewer was started again, and its address opened in this page: what is not saved yet can be. */
+async function reconnect() {
+  try {
+    await openSession()
+    if (state.opened === null) location.reload()
+    else tell('Connected again: what is not saved can be saved now.')
+  } catch (error) {
+    tell(error.message, 'error')
+  }
+}
+
 async function choosesCase(event) {
   event.target.blur() // so that the next key is the viewer's
-  if (!leaveUnsaved()) event.target.value = state.number
-  else await openCase(Number(event.target.value)).catch((error) => tell(error.message, 'error'))
+  if (leaveUnsaved()) await openCase(Number(event.target.value))
+  else event.target.value = state.opened.number
 }
 
 async function choosesReading(event) {
   event.target.blur() // so that the next key is the viewer's
-  if (!leaveUnsaved()) event.target.value = state.shown
-  else await openReading(event.target.value).catch((error) => tell(error.message, 'error'))
+  if (leaveUnsaved()) await openReading(event.target.value)
+  else event.target.value = state.reading.name
 }
 
 const KEYS = {
@@ -278,7 +345,7 @@ const KEYS = {
 }
 
 function onKey(event) {
-  if (byId('help').open || state.labels === null || document.body.dataset.ready !== 'yes') return
+  if (byId('help').open || document.body.dataset.ready !== 'yes') return
   const control = event.ctrlKey || event.metaKey
   const typing = event.target.matches?.('select, input[type=range], input[type=radio]') && /^Arrow|^Page/.test(event.key)
   if (typing || event.altKey) return
@@ -286,7 +353,7 @@ function onKey(event) {
   const digit = /^Digit([1-9])$/.exec(event.code)
   let act = KEYS[key]
   if (control) act = { s: save, z: event.shiftKey ? redo : undo, y: redo }[key]
-  else if (digit !== null) act = zoneKey(state.manifest.zones[Number(digit[1]) - 1], event.shiftKey)
+  else if (digit !== null) act = zoneKey(state.opened.manifest.zones[Number(digit[1]) - 1], event.shiftKey)
   if (act === undefined) return
   event.preventDefault()
   act()
@@ -294,7 +361,7 @@ function onKey(event) {
 
 function zoneKey(zone, choose) {
   if (zone === undefined) return undefined
-  if (!choose) return () => setShown(zone.code, state.labels.hidden.has(zone.code))
+  if (!choose) return () => setShown(zone.code, state.reading.labels.hidden.has(zone.code))
   return () => {
     choosePainted(zone.code)
     setTool('brush')

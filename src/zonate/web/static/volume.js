@@ -24,6 +24,12 @@ export class VoxelOrder {
     return x + this.shape[0] * (y + this.shape[1] * z)
   }
 
+  /** Whether another file of voxels lies as this one does. */
+  equals(other) {
+    const axes = [0, 1, 2].every((axis) => this.shape[axis] === other.shape[axis] && this.steps[axis] === other.steps[axis])
+    return axes && this.origin === other.origin
+  }
+
   holds(x, y, z) {
     return [x, y, z].every((index, axis) => index >= 0 && index < this.shape[axis])
   }

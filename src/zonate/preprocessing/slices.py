@@ -70,20 +70,19 @@ def _without_padding(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return measured
 
 
-def beside_neighbours(images: npt.NDArray[Any], neighbours: int, step: int = 1) -> npt.NDArray[Any]:
+def beside_neighbours(images: npt.NDArray[Any], neighbours: int) -> npt.NDArray[Any]:
     """Show each slice beside those above and below it, as channels.
 
     Args:
         images: (S, C, H, W), from inferior to superior.
         neighbours: How many on either side.
-        step: 2 takes every other one, as slices of twice the distance would lie.
 
     Returns:
         (S, (2 · neighbours + 1) · C, H, W), from the most inferior neighbour to the most superior one; beyond the ends
         the last slice is repeated.
     """
     n_slices = len(images)
-    places = neighbour_places(np.arange(n_slices), n_slices, neighbours, step)  # (S, 2n + 1)
+    places = neighbour_places(np.arange(n_slices), n_slices, neighbours)  # (S, 2n + 1)
     return np.asarray(images[places].reshape(n_slices, -1, *images.shape[2:]))
 
 

@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.dataset.importers import trees
-from zonate.dataset.anatomy import examine
+from zonate.anatomy import examine
 from zonate.geometry import Grid, Volume
 from zonate.simulation.study import draw_study
 from zonate.zones import ALL_ZONE_CODES, LabelCode
@@ -106,6 +106,30 @@ def test_pieces_size_and_place_are_warned_about() -> None:
     assert text == "the gland measures 1.8 ml, outside the plausible 10 to 400 ml"
     small[4, 20:30, 20:30] = 0
     assert any("0.90 ml, which no prostate does" in text for text in examine(drawn(small), GLAND).refusals)
+
+
+def test_a_gland_and_a_peripheral_zone_without_one_side_are_warned_about() -> None:
+    """The gland: 20 rows and the columns 12 to 35."""
+    whole = examine(coarse(), COARSE)
+    assert whole.figures["gland_width_by_depth"] == pytest.approx(24 / 20)
+    assert whole.figures["pz_share_left"] == pytest.approx(0.5)
+    half = coarse().values.copy()
+    half[:, :, :24] = 0
+    assert examine(drawn(half), COARSE).warnings == (
+        "the gland is only 0.60 times as wide as it is deep: half of it may not be drawn",
+    )
+    one_sided = coarse().values.copy()
+    one_sided[:, :, 24:][one_sided[:, :, 24:] == LabelCode.PZ] = LabelCode.CENTRAL_GLAND
+    found = examine(drawn(one_sided), COARSE)
+    assert found.figures["pz_share_left"] == 0.0
+    assert found.warnings == (
+        "100% of the peripheral zone lies on the right of the gland's midline: a side of it may not be drawn",
+    )
+
+
+def test_sides_are_not_judged_where_the_gland_is_not_known() -> None:
+    without = examine(drawn(trees.zones()), (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.TZ))
+    assert {"gland_width_by_depth", "pz_share_left"}.isdisjoint(without.figures)
 
 
 def test_what_is_not_annotated_has_no_volume_and_is_said_beside_the_gland() -> None:

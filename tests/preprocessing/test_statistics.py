@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zonate.dataset.statistics import (
+from zonate.preprocessing.statistics import (
     NO_PIXELS,
     Moments,
     Statistics,

@@ -1,7 +1,7 @@
 import numpy as np
 
-from zonate.dataset.image_digest import image_digest
 from zonate.geometry import Grid, Volume
+from zonate.preprocessing.image_digest import image_digest
 
 
 def test_an_image_is_the_same_in_any_order_of_its_axes_and_not_with_another_voxel() -> None:

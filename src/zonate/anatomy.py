@@ -13,7 +13,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from zonate.geometry import Volume, to_canonical
-from zonate.measures.gland import label_pieces
+from zonate.measures.axes import Gland
+from zonate.measures.ellipsoid import measured_diameters_mm
+from zonate.measures.gland import label_pieces, positions_mm
 from zonate.zones import GLAND, STRUCTURES, ZONES_OF_CODE, LabelCode, code_name, drawable
 
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +31,10 @@ BEHIND_MM = 2.0
 """PZ nearer to the central gland's level than this is odd, and as far in front of it is impossible."""
 APEX_SHARE = 0.15
 """PZ is the apex and thins towards the base; the reverse by more than this share of the gland is odd."""
+PZ_SHARE_LEFT = (1 / 3, 2 / 3)
+"""Of PZ, on the left of the gland's midline; where less or more of it is there, one of its sides is missing."""
+WIDTH_BY_DEPTH = 0.95
+"""A gland is wider than it is deep; half a gland is not."""
 FROM_CENTRE_MM = 40.0
 CUT_SHARE = 0.5
 """A gland whose lowest or highest slice of the volume holds this share of its largest section goes on beyond it."""
@@ -83,6 +89,7 @@ def examine(reference: Volume, codes: Iterable[int], t2w: Volume | None = None) 
         return found.anatomy()
     if whole:
         _volume(found, declared)
+        _sides(found, labels, declared, gland)
     _order(found, labels.values, declared, gland, spacing_mm, whole=whole)
     _pieces(found, labels.values, declared)
     _place(found, gland, spacing_mm)
@@ -115,6 +122,34 @@ def _volume(found: _Findings, declared: list[LabelCode]) -> None:
         found.warnings.append(
             f"the gland measures {ml:.1f} ml, outside the plausible {GLAND_ML[0]:g} to {GLAND_ML[1]:g} ml"
         )
+
+
+def _sides(found: _Findings, labels: Volume, declared: list[LabelCode], gland: Mask) -> None:
+    """Whether there are both: by the gland's width and depth, and by where PZ lies of its midline."""
+    if not drawable("GLAND", declared):
+        return
+    of = Gland(gland, labels.grid)
+    diameters_mm = measured_diameters_mm(of.body, of.grid, of.axes)
+    if diameters_mm is not None:
+        depth_mm, width_mm, _ = diameters_mm
+        found.figures["gland_width_by_depth"] = width_mm / depth_mm
+        if width_mm / depth_mm < WIDTH_BY_DEPTH:
+            found.warnings.append(
+                f"the gland is only {width_mm / depth_mm:.2f} times as wide as it is deep: half of it may not be drawn"
+            )
+    pz = labels.values == LabelCode.PZ
+    if pz.any() and (pz != gland).any():
+        _, _, left = of.axes.along_mm(positions_mm(pz, of.grid)).T  # each (N,)
+        found.figures["pz_share_left"] = share = float((left > 0).mean())
+        if not PZ_SHARE_LEFT[0] <= share <= PZ_SHARE_LEFT[1]:
+            found.warnings.append(f"{larger_side(share)}: a side of it may not be drawn")
+
+
+def larger_side(pz_share_left: float) -> str:
+    """How much of PZ lies on the side that has more of it."""
+    on_left = pz_share_left > 0.5
+    share, side = (pz_share_left, "left") if on_left else (1 - pz_share_left, "right")
+    return f"{share:.0%} of the peripheral zone lies on the {side} of the gland's midline"
 
 
 def _order(
