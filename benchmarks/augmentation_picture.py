@@ -22,7 +22,7 @@ from zonate.augmentation.augment import augment
 from zonate.case import Case
 from zonate.config import Settings, load_recipe
 from zonate.pictures.zones import outline
-from zonate.preprocessing.slices import beside_neighbours, slice_case
+from zonate.preprocessing.slices import beside_neighbours, slice_labelled
 from zonate.preprocessing.statistics import of_images, region, scaled
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
@@ -55,9 +55,7 @@ def fullest_slice(manifest: Path, case_id: str, settings: Settings) -> tuple[Ten
     labels, t2w = next((drawn, t2w) for name, drawn, _, t2w in with_images([manifest]) if name == case_id)
     if t2w is None:
         raise SystemExit(f"{case_id} of {manifest} has no images")
-    slices = slice_case(Case(case_id, t2w, labels=labels), settings.slicing)
-    if slices.labels is None:
-        raise SystemExit(f"{case_id} of {manifest} has no labels")
+    slices = slice_labelled(Case(case_id, t2w), labels, settings.slicing)
     gland = (slices.labels > LabelCode.BACKGROUND) & (slices.labels < LabelCode.NOT_ANNOTATED)
     s = int(gland.sum(axis=(1, 2)).argmax())
     images = scaled(slices.images, of_images([region(slices.images, settings.slicing.spacing_mm)]))

@@ -15,7 +15,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from statistics import fmean, stdev
@@ -33,7 +32,7 @@ from zonate.dataset.splits import Split
 from zonate.dataset.store import Dataset
 from zonate.geometry import Volume
 from zonate.metrics.bootstrap import mean_interval
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import slice_labelled
 from zonate.simulation.study import draw_study
 from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
@@ -86,7 +85,7 @@ def coarsened(labels: Volume, codes: tuple[LabelCode, ...]) -> Volume:
 
 def _write(dataset: Path, case: Case, labels: Volume, codes: tuple[LabelCode, ...], patient_id: str) -> CaseRecord:
     origin = Origin(patient_id, "simulated", "Apache-2.0", "any", codes, "", {"warnings": []})
-    slices = slice_case(replace(case, labels=labels), Settings().slicing)
+    slices = slice_labelled(case, labels, Settings().slicing)
     return write_case(dataset, slices, labels, origin)
 
 

@@ -34,7 +34,7 @@ from zonate.dataset.index import INDEX_NAME, write_index
 from zonate.dataset.loader import SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.geometry import Crop, Grid, Volume
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.settings.data import SlicingSettings
 from zonate.settings.learning import AugmentationSettings
 from zonate.zones import LabelCode
@@ -88,7 +88,7 @@ def measured(work: Path, data: Path | None, n_cases: int, n_slices: int, size_px
     return report(cases, forms, throughput(dataset), upkeep(work / "tiny"), data)
 
 
-def made(case_id: str, n_slices: int, size_px: int, seed: int) -> Slices:
+def made(case_id: str, n_slices: int, size_px: int, seed: int) -> LabelledSlices:
     rng = np.random.default_rng(seed)
     shape = (n_slices, 3, size_px, size_px)  # (S, C, H, W)
     tissue = ndimage.gaussian_filter(rng.normal(0, 1, shape), (0, 0, 6, 6)) * 3000 + 300
@@ -99,26 +99,20 @@ def made(case_id: str, n_slices: int, size_px: int, seed: int) -> Slices:
     middle = slice(size_px * 2 // 5, size_px * 3 // 5)
     labels[n_slices // 4 : n_slices * 3 // 4, middle, middle] = LabelCode.PZ
     grid = Grid((n_slices, size_px, size_px), np.diag([3.0, 0.5, 0.5, 1.0])[[2, 1, 0, 3]])
-    return Slices(case_id, images, labels, Crop(grid, size_px, 0.5), grid)
+    return LabelledSlices(case_id, images, Crop(grid, size_px, 0.5), grid, labels)
 
 
-def of_dataset(path: Path, n_cases: int) -> list[Slices]:
+def of_dataset(path: Path, n_cases: int) -> list[LabelledSlices]:
     dataset = Dataset.open(path)
     return [dataset.slices(entry.case_id) for entry in dataset.split("train")[:n_cases]]
 
 
-def labels_of(case: Slices) -> npt.NDArray[np.uint8]:
-    if case.labels is None:
-        raise ValueError(f"{case.case_id} has no labels")
-    return case.labels
-
-
-def stored(folder: Path, cases: Sequence[Slices]) -> float:
+def stored(folder: Path, cases: Sequence[LabelledSlices]) -> float:
     """Write a dataset; seconds a case."""
     begun = time.perf_counter()
     placed = []
     for case in cases:
-        labels = labels_of(case)
+        labels = case.labels
         s, h, w = labels.shape
         origin = Origin(f"P-{case.case_id}", "a benchmark", "none", "any", CODES, "key", {"warnings": []})
         record = write_case(folder, case, Volume(labels, Grid((s, h, w), case.original.affine)), origin)
@@ -129,12 +123,12 @@ def stored(folder: Path, cases: Sequence[Slices]) -> float:
     return seconds
 
 
-def file_a_slice(folder: Path, cases: Sequence[Slices]) -> Form:
+def file_a_slice(folder: Path, cases: Sequence[LabelledSlices]) -> Form:
     """The form of before, read through Zarr."""
     begun = time.perf_counter()
     for case in cases:
         group = zarr.create_group(case_folder(folder, case.case_id), zarr_format=3)
-        labels = labels_of(case)
+        labels = case.labels
         arrays: dict[str, npt.NDArray[Any]] = {"images": case.images, "labels": labels, "reference": labels}
         for name, values in arrays.items():
             array = group.create_array(
@@ -167,7 +161,7 @@ def through_store(dataset: Dataset) -> Read:
     return lambda case_id, first, last: (dataset.images(case_id, first, last), dataset.slice_labels(case_id, first))
 
 
-def form(name: str, folder: Path, cases: Sequence[Slices], write_s: float, read: Read) -> Form:
+def form(name: str, folder: Path, cases: Sequence[LabelledSlices], write_s: float, read: Read) -> Form:
     files = [file for file in (folder / "cases").rglob("*") if file.is_file()]
     slices = sum(len(case.images) for case in cases)
     times = {neighbours: read_times(cases, neighbours, read) for neighbours in (0, 1)}
@@ -175,7 +169,7 @@ def form(name: str, folder: Path, cases: Sequence[Slices], write_s: float, read:
     return Form(name, len(files) / len(cases), kb, write_s, times)
 
 
-def read_times(cases: Sequence[Slices], neighbours: int, read: Read) -> tuple[float, float]:
+def read_times(cases: Sequence[LabelledSlices], neighbours: int, read: Read) -> tuple[float, float]:
     """Median wall-clock and mean processor milliseconds of a slice, in a random order, after each case was opened."""
     places = [(case.case_id, s) for case in cases for s in range(neighbours, len(case.images) - neighbours)]
     for case in cases:
@@ -260,7 +254,7 @@ def _loader_bytes(dataset: Dataset) -> float:
 
 
 def report(
-    cases: Sequence[Slices],
+    cases: Sequence[LabelledSlices],
     forms: Sequence[Form],
     loaded: dict[tuple[int, int], tuple[float, float]],
     beside: dict[str, float],

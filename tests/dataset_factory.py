@@ -12,7 +12,8 @@ from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
 from zonate.dataset.splits import Split
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import LabelledSlices, slice_labelled
+from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
 COARSE = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
@@ -33,6 +34,12 @@ def a_case(case_id: str, *, seed: int, codes: Sequence[LabelCode] = COARSE, slic
     return Case(case_id, Volume(image.astype(np.float32), grid), labels=Volume(labels, grid))
 
 
+def sliced(case: Case, settings: SlicingSettings) -> LabelledSlices:
+    """A case with its labels, as `prepare` cuts it into slices."""
+    assert case.labels is not None
+    return slice_labelled(case, case.labels, settings)
+
+
 def a_dataset(
     folder: Path,
     splits: Sequence[Split] = ("train", "train", "validation"),
@@ -48,7 +55,7 @@ def a_dataset(
         case = a_case(f"case{number}", seed=number, codes=codes, slices=slices)
         assert case.labels is not None
         origin = Origin(f"patient{number}", "made by a test", "CC0-1.0", "any", tuple(codes), "key", {"warnings": []})
-        record = write_case(folder, slice_case(case, settings.slicing), case.labels, origin)
+        record = write_case(folder, sliced(case, settings.slicing), case.labels, origin)
         records.append(PlacedRecord(record, split))
     write_index(folder, records, settings)
     return folder

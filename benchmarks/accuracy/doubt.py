@@ -24,7 +24,7 @@ from zonate.measures.calibration import JUDGED, Observed, calibrate_scores
 from zonate.measures.uncertainty import agreement
 from zonate.model import Model
 from zonate.plausibility import disqualifying
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.validation import structure_dices
 
 NAME = "doubt"
@@ -68,9 +68,7 @@ def judge(rows: Sequence[Row]) -> list[Row]:
     return judged
 
 
-def _observed(model: Model, slices: Slices, samples: int) -> Iterator[Row]:
-    if slices.labels is None:
-        return
+def _observed(model: Model, slices: LabelledSlices, samples: int) -> Iterator[Row]:
     segmentation = model.begin(slices)
     result = cleaned(segmentation)
     dice = structure_dices(slices.labels, result.zones.labels.values, [JUDGED]).get(JUDGED)

@@ -35,7 +35,7 @@ from zonate.metrics import score_case
 from zonate.metrics.tables import score_columns, score_row
 from zonate.model import Model
 from zonate.plausibility import disqualifying, implausibilities
-from zonate.preprocessing.slices import Slices, slice_case
+from zonate.preprocessing.slices import Slices, slice_case, slice_labelled
 
 NAME = "robustness"
 """Of the kept results."""
@@ -87,13 +87,17 @@ def _shown(case: Case, model: Model) -> Iterator[tuple[str, Slices, Volume]]:
     """What the model is shown of a case, under which name, and the reference beside it."""
     for how, imitate in IMITATIONS.items():
         changed = imitate(case)
-        if changed.labels is not None:
-            yield how, slice_case(changed, model.settings.slicing), changed.labels
-    plain = slice_case(case, model.settings.slicing)
+        yield how, slice_case(changed, model.settings.slicing), _labels(changed)
+    plain = slice_labelled(case, _labels(case), model.settings.slicing)
     for how in DEGRADED:
         worse = degrade(plain, how, seed=0)
-        if worse.labels is not None:
-            yield how, worse, Volume(worse.labels, worse.original)
+        yield how, worse, Volume(worse.labels, worse.original)
+
+
+def _labels(case: Case) -> Volume:
+    if case.labels is None:
+        raise ValueError(f"{case.case_id} has no labels")
+    return case.labels
 
 
 def _about(job: Job, model: Model) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import INDEX_NAME, write_index
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import slice_labelled
 from zonate.simulation.pelvis import Features
 from zonate.simulation.scan import draw_examination, slice_points
 from zonate.zones import ALL_ZONE_CODES
@@ -63,7 +63,7 @@ def written_case(folder: Path, coarser: int, k: int, slices: int) -> CaseRecord:
     if case.labels is None:
         raise ValueError(f"{case.case_id} has no labels")
     origin = Origin(f"patient-{k:03d}", "simulated", "CC0-1.0", "any", ALL_ZONE_CODES, f"{k}", {"warnings": []})
-    return write_case(folder, slice_case(case, Settings().slicing), case.labels, origin)
+    return write_case(folder, slice_labelled(case, case.labels, Settings().slicing), case.labels, origin)
 
 
 def simulated_case(k: int, slices: int, coarser: int) -> Case:

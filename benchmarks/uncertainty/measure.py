@@ -29,7 +29,7 @@ from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.metrics import structure_metrics
 from zonate.model import Model
 from zonate.plausibility import disqualifying
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.validation import compared_structures, structure_dices
 from zonate.verbs.calibrate import reader_volumes_ml
 from zonate.zonemap import ZoneMap
@@ -76,9 +76,7 @@ def unseen(model: Model, sides: Sequence[str]) -> Iterator[tuple[Dataset, Entry]
             yield dataset, entry
 
 
-def _lines(model: Model, entry: Entry, slices: Slices, how: str, samples: int) -> Iterator[dict[str, Any]]:
-    if slices.labels is None:
-        return
+def _lines(model: Model, entry: Entry, slices: LabelledSlices, how: str, samples: int) -> Iterator[dict[str, Any]]:
     segmentation = model.begin(slices)
     raw, result = segmentation.result(), cleaned(segmentation)
     zones = result.zones

@@ -23,7 +23,7 @@ from zonate.doubt import cleaned, draw
 from zonate.measures.uncertainty import agreement
 from zonate.model import Model
 from zonate.plausibility import disqualifying
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.zones import LabelCode
 
 
@@ -47,7 +47,7 @@ def unfit(work: Path, name: str, run: Path, sides: Sequence[str], samples: int, 
                 print(line, flush=True)
 
 
-def _painted(slices: Slices, image: npt.NDArray[Any]) -> Slices:
+def _painted(slices: LabelledSlices, image: npt.NDArray[Any]) -> LabelledSlices:
     """T2W replaced by an image (S, H, W) from 0 to 1 in its grey range; DWI and ADC are absent."""
     low, high = np.nanpercentile(slices.images[:, 0], [1, 99])
     images = np.full_like(slices.images, np.nan)
@@ -55,16 +55,16 @@ def _painted(slices: Slices, image: npt.NDArray[Any]) -> Slices:
     return replace(slices, images=images)
 
 
-def _noise_alone(slices: Slices, random: np.random.Generator) -> Slices:
+def _noise_alone(slices: LabelledSlices, random: np.random.Generator) -> LabelledSlices:
     return _painted(slices, random.random(slices.images[:, 0].shape))
 
 
-def _blobs(slices: Slices, random: np.random.Generator) -> Slices:
+def _blobs(slices: LabelledSlices, random: np.random.Generator) -> LabelledSlices:
     field = ndimage.gaussian_filter(random.normal(size=slices.images[:, 0].shape), (1, 10, 10))
     return _painted(slices, (field - field.min()) / np.ptp(field))
 
 
-def _knee(slices: Slices, random: np.random.Generator) -> Slices:
+def _knee(slices: LabelledSlices, random: np.random.Generator) -> LabelledSlices:
     """Two condyles of marrow with dark cortex, muscle around them, fat under the skin, air outside."""
     n, height, width = slices.images[:, 0].shape
     row, column = np.mgrid[:height, :width] / height - 0.5
@@ -81,12 +81,10 @@ def _knee(slices: Slices, random: np.random.Generator) -> Slices:
     return _painted(slices, ndimage.gaussian_filter(image, (0, 1, 1)) + random.normal(0, 0.04, image.shape))
 
 
-def _without_gland(slices: Slices, random: np.random.Generator) -> Slices:
+def _without_gland(slices: LabelledSlices, random: np.random.Generator) -> LabelledSlices:
     """The patient's own pelvis, with muscle where the gland and what lies about it were."""
     image = slices.images[:, 0].copy()
     low, high = np.nanpercentile(image, [1, 99])
-    if slices.labels is None:
-        return slices
     drawn = (slices.labels != LabelCode.BACKGROUND) & (slices.labels != LabelCode.NOT_ANNOTATED)
     where = ndimage.binary_dilation(np.asarray(drawn.any(axis=0)), iterations=10)
     image[:, where] = low + (high - low) * (0.2 + random.normal(0, 0.04, image[:, where].shape))
@@ -95,7 +93,7 @@ def _without_gland(slices: Slices, random: np.random.Generator) -> Slices:
     return replace(slices, images=images)
 
 
-UNFIT: dict[str, Callable[[Slices, np.random.Generator], Slices]] = {
+UNFIT: dict[str, Callable[[LabelledSlices, np.random.Generator], LabelledSlices]] = {
     "noise": _noise_alone,
     "random blobs": _blobs,
     "a drawn knee": _knee,

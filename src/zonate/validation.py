@@ -65,8 +65,6 @@ def validate(
     """
     for entry in entries:
         slices = dataset.slices(entry.case_id)
-        if slices.labels is None:
-            continue
         p = model.slice_probabilities(slices.images, device=device)  # (S, len(codes), H, W)
         prediction = decided(p.swapaxes(0, 1), model.codes, model.settings.prediction.background_below)  # (S, H, W)
         structures = compared_structures(entry.codes, model.codes)

@@ -20,7 +20,7 @@ def test_every_way_reads_the_same_pixels(tmp_path: Path) -> None:
     for read in ways:
         images, labels = read("case1", 1, 4)
         np.testing.assert_array_equal(images, cases[1].images[1:4])
-        np.testing.assert_array_equal(labels, reading.labels_of(cases[1])[1])
+        np.testing.assert_array_equal(labels, cases[1].labels[1])
 
 
 def test_the_page_says_what_a_million_slices_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from zonate.case import Case
 from zonate.config import Settings
 from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import slice_labelled
 from zonate.settings.data import CheckingSettings, SlicingSettings
 from zonate.zones import ALL_ZONE_CODES
 
@@ -51,4 +51,4 @@ def store(dataset: Path, case: Case, patient_id: str = "P1", **origin: Any) -> C
         **origin,
     }
     assert case.labels is not None
-    return write_case(dataset, slice_case(case, SETTINGS.slicing), case.labels, Origin(**said))
+    return write_case(dataset, slice_labelled(case, case.labels, SETTINGS.slicing), case.labels, Origin(**said))

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.dataset.synthetic import SETTINGS, labelled_case, store
-from zonate.dataset import cases
-from zonate.dataset.cases import COMPLETE, case_folder, content_of, read_record, write_case
+from tests.dataset.synthetic import labelled_case, store
+from zonate.dataset.cases import COMPLETE, case_folder, content_of, read_record
 from zonate.io.files import remove_half_written
-from zonate.preprocessing.slices import slice_case
 
 
 def group_of(dataset: Path, case_id: str = "a") -> Any:
@@ -181,15 +179,3 @@ def test_the_digest_follows_the_pixels_alone(tmp_path: Path) -> None:
     again = store(tmp_path / "2", labelled_case(), source_key="other")
     other = store(tmp_path / "3", labelled_case(level=100.5))
     assert first.content == again.content != other.content
-
-
-def test_a_case_without_labels_is_not_stored(tmp_path: Path) -> None:
-    case = labelled_case()
-    assert case.labels is not None
-    with pytest.raises(ValueError, match="without labels"):
-        write_case(
-            tmp_path,
-            slice_case(replace(case, labels=None), SETTINGS.slicing),
-            case.labels,
-            cases.Origin("P", "d", "l", "any", (), "k", {}),
-        )

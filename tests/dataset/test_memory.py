@@ -16,7 +16,7 @@ from zonate.dataset.cases import Origin, case_folder, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
 from zonate.geometry import Crop, Grid, Volume
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 
 CASES, SLICES, SIZE_PX = 48, 20, 256
 LIMIT_MB = 150
@@ -61,7 +61,7 @@ def _large_dataset(folder: Path) -> Path:
     grid = Grid((SLICES, SIZE_PX, SIZE_PX), np.diag([3.0, 0.5, 0.5, 1.0])[[2, 1, 0, 3]])
     images = np.random.default_rng(0).normal(100, 20, (SLICES, 3, SIZE_PX, SIZE_PX)).astype(np.float32)
     labels = np.zeros(grid.shape, dtype=np.uint8)
-    slices = Slices("case0", images, labels, Crop(grid, SIZE_PX, 0.5), grid)
+    slices = LabelledSlices("case0", images, Crop(grid, SIZE_PX, 0.5), grid, labels)
     origin = Origin("patient0", "made by a test", "CC0-1.0", "any", COARSE, "key", {"warnings": []})
     first = write_case(folder, slices, Volume(labels, grid), origin)
     placed = [PlacedRecord(first, "train")]

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from zonate.case import Case
 from zonate.geometry import Crop, Grid, Volume
-from zonate.preprocessing.slices import beside_neighbours, neighbour_places, restore_slices, slice_case
+from zonate.preprocessing.slices import beside_neighbours, neighbour_places, restore_slices, slice_case, slice_labelled
 from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
@@ -30,7 +30,6 @@ def test_channels_are_t2w_dwi_adc_and_what_is_absent_is_nan() -> None:
     assert np.isnan(slices.images[:, 1]).all()
     assert (slices.images[:, 2] == 1200.0).all()
     assert slices.channels_present == (True, False, True)
-    assert slices.labels is None
     assert slices.crop.grid.spacing_mm == (3.0, 0.5, 0.5)  # slices stay as thick as they are
 
 
@@ -43,8 +42,8 @@ def test_slices_run_from_inferior_to_superior() -> None:
 def test_labels_outside_the_source_are_not_annotated() -> None:
     t2w = volume(np.zeros((1, 2, 2), dtype=np.float32))
     labels = t2w.with_values(np.array([[[0, 1], [5, 6]]], dtype=np.uint8))
-    slices = slice_case(Case("a", t2w, labels=labels), SlicingSettings(size_px=4))
-    assert slices.labels is not None
+    slices = slice_labelled(Case("a", t2w), labels, SlicingSettings(size_px=4))
+    assert np.array_equal(slices.images, slice_case(Case("a", t2w), SlicingSettings(size_px=4)).images, equal_nan=True)
     assert slices.labels.dtype == np.uint8
     assert slices.labels[0, 1:3, 1:3].tolist() == [[0, 1], [5, 6]]
     assert (slices.labels == LabelCode.NOT_ANNOTATED).sum() == 12

@@ -16,7 +16,7 @@ from zonate.dataset.index import write_index
 from zonate.dataset.store import Dataset
 from zonate.errors import OutputError
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import Slices, slice_case
+from zonate.preprocessing.slices import Slices, slice_labelled
 from zonate.verbs import check as verb
 from zonate.verbs.check import check
 from zonate.verbs.prepare import prepare
@@ -42,7 +42,7 @@ def dataset(
         anatomy = {"figures": {name: value}, "doubts": [doubts[number]] if number in doubts else []}
         data_set = sets[number] if sets else "drawn"
         origin = Origin(f"P{number}", data_set, "CC0", "any", CODES, "key", {"warnings": [], "anatomy": anatomy})
-        record = write_case(folder, slice_case(case, Settings().slicing), case.labels, origin)
+        record = write_case(folder, slice_labelled(case, case.labels, Settings().slicing), case.labels, origin)
         placed.append(PlacedRecord(record, "train"))
     write_index(folder, placed, Settings())
     return folder

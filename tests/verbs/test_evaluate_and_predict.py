@@ -18,7 +18,7 @@ from zonate.errors import LeakageError
 from zonate.io.nifti import read_volume, write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import slice_labelled
 from zonate.preprocessing.statistics import Statistics
 from zonate.settings.learning import NetworkSettings
 from zonate.settings.results import EvaluationSettings
@@ -45,7 +45,7 @@ def dataset(tmp_path: Path) -> Path:
     folder = tmp_path / "dataset"
     records = []
     for case_id in "ab":
-        slices = slice_case(Case(case_id, t2w(), labels=gland()), SETTINGS.slicing)
+        slices = slice_labelled(Case(case_id, t2w()), gland(), SETTINGS.slicing)
         origin = Origin(f"patient-{case_id}", "boxes", "none", "any", ALL_ZONE_CODES, "", {"warnings": []})
         records.append(write_case(folder, slices, gland(), origin))
     write_index(folder, [PlacedRecord(record, "test") for record in records], SETTINGS)

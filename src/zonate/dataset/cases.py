@@ -25,7 +25,7 @@ from zonate.dataset.arrays import SHARD_SEPARATOR
 from zonate.dataset.labels import gland_volume_ml
 from zonate.geometry import Crop, Grid, Volume
 from zonate.io.files import atomic_folder
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.preprocessing.statistics import Moments, Statistics, moments_of, of_images, region
 from zonate.zones import LabelCode
 
@@ -173,25 +173,20 @@ def case_folder(dataset: Path, case_id: str) -> Path:
 
 
 def write_case(
-    dataset: Path, slices: Slices, reference: Volume, origin: Origin, *, image_digest: str = ""
+    dataset: Path, slices: LabelledSlices, reference: Volume, origin: Origin, *, image_digest: str = ""
 ) -> CaseRecord:
     """Write a case under a temporary name and rename it once it is whole.
 
     Args:
         dataset: The dataset's folder.
-        slices: With labels.
+        slices: What is stored.
         reference: Label codes (S, H, W) uint8 on the original T2W grid.
         origin: Kept with it.
         image_digest: SHA-256 of the T2W as it was read; empty: that of the slices.
 
     Returns:
         The record as stored.
-
-    Raises:
-        ValueError: The slices have no labels.
     """
-    if slices.labels is None:
-        raise ValueError(f"case {slices.case_id}: a case without labels is not stored")
     arrays = {"images": slices.images, "labels": slices.labels, "reference": reference.values.astype(np.uint8)}
     record = CaseRecord(
         case_id=slices.case_id,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from zonate.geometry import Crop
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 
 Image = npt.NDArray[np.float32]
 Degradation = Callable[[Image, np.random.Generator], Image]
@@ -21,11 +21,11 @@ Degradation = Callable[[Image, np.random.Generator], Image]
 AS_IT_IS = "as it is"
 
 
-def degrade(slices: Slices, how: str, *, seed: int) -> Slices:
+def degrade(slices: LabelledSlices, how: str, *, seed: int) -> LabelledSlices:
     """Make a case worse, on the slices' own grid.
 
     Args:
-        slices: A case with labels.
+        slices: A case.
         how: A name in DEGRADATIONS or MOVED, or AS_IT_IS.
         seed: Of the noise.
 
@@ -39,7 +39,7 @@ def degrade(slices: Slices, how: str, *, seed: int) -> Slices:
     images, labels = slices.images.copy(), slices.labels
     if how in MOVED:
         images = np.ascontiguousarray(MOVED[how](images))
-        labels = None if labels is None else np.ascontiguousarray(MOVED[how](labels))
+        labels = np.ascontiguousarray(MOVED[how](labels))
     elif how in DEGRADATIONS:
         noise = np.random.default_rng(seed)  # one for all channels, whose noise is not the same
         for channel in range(images.shape[1]):

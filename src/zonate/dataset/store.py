@@ -21,7 +21,7 @@ from zonate.dataset.splits import SPLITS, Split, check_no_leakage, split_cases
 from zonate.dataset.storage import Cache, Storage, storage_of
 from zonate.errors import ConfigError, DatasetError, FetchError
 from zonate.geometry import Volume
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.preprocessing.statistics import pooled
 
 _OPEN_ARRAYS = 4096  # each holds where its slices lie, about 1 kB; beyond them, one is opened anew in 0.2 ms
@@ -169,11 +169,11 @@ class Dataset:
         """
         return self._read(case_id, "images", np.float32, first, last)
 
-    def slices(self, case_id: str) -> Slices:
+    def slices(self, case_id: str) -> LabelledSlices:
         """A whole case as the network sees it."""
         record = self.record(case_id)
         images = self.images(case_id, 0, record.slices)
-        return Slices(case_id, images, self.labels(case_id), record.crop, record.original)
+        return LabelledSlices(case_id, images, record.crop, record.original, self.labels(case_id))
 
     def labels(self, case_id: str) -> npt.NDArray[np.uint8]:
         """The label codes (S, H, W) uint8 of a whole case as the network sees it, read without its images.

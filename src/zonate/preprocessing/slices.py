@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zonate.case import Case
-from zonate.geometry import Crop, Grid, box_about, from_canonical, to_canonical
+from zonate.geometry import Crop, Grid, Volume, box_about, from_canonical, to_canonical
 from zonate.settings.data import SlicingSettings
 from zonate.zones import LabelCode
 
@@ -21,14 +21,12 @@ class Slices:
         case_id: As in `Case`.
         images: (S, 3, H, W) float32 in the units of the case; NaN where nothing was measured, so an absent
             channel is NaN throughout.
-        labels: (S, H, W) uint8 label codes, NOT_ANNOTATED outside the source; None where there are none.
         crop: How the slices were cut out of the canonical T2W volume.
         original: The T2W grid as it was read.
     """
 
     case_id: str
     images: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.uint8] | None
     crop: Crop
     original: Grid
 
@@ -37,6 +35,17 @@ class Slices:
         """For T2W, DWI and ADC, whether anything was measured."""
         t2w, dwi, adc = (bool(np.isfinite(self.images[:, channel]).any()) for channel in range(3))
         return t2w, dwi, adc
+
+
+@dataclass(frozen=True)
+class LabelledSlices(Slices):
+    """Slices, and what a reader drew on them.
+
+    Attributes:
+        labels: (S, H, W) uint8 label codes, NOT_ANNOTATED outside the source.
+    """
+
+    labels: npt.NDArray[np.uint8]
 
 
 def slice_case(case: Case, settings: SlicingSettings) -> Slices:
@@ -52,10 +61,14 @@ def slice_case(case: Case, settings: SlicingSettings) -> Slices:
     for sequence, volume in case.channels().items():
         if volume is not None:
             images[:, sequence] = crop.image(_without_padding(to_canonical(volume).values))
-    labels = None
-    if case.labels is not None:
-        labels = crop.labels(to_canonical(case.labels).values, outside=LabelCode.NOT_ANNOTATED)
-    return Slices(case.case_id, images, labels, crop, case.t2w.grid)
+    return Slices(case.case_id, images, crop, case.t2w.grid)
+
+
+def slice_labelled(case: Case, labels: Volume, settings: SlicingSettings) -> LabelledSlices:
+    """As `slice_case`, with label codes (S, H, W) uint8 on the case's grid, cut out by nearest neighbour."""
+    of = slice_case(case, settings)
+    codes = of.crop.labels(to_canonical(labels).values, outside=LabelCode.NOT_ANNOTATED)
+    return LabelledSlices(of.case_id, of.images, of.crop, of.original, codes)
 
 
 def _without_padding(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -40,4 +40,5 @@ def _filled_in(nodes: Field, n: int, step: int) -> Field:
     below, beyond = np.divmod(np.arange(n), step)
     above = np.minimum(below + 1, len(nodes) - 1)
     share = (beyond / step).astype(np.float32).reshape(n, *[1] * (nodes.ndim - 1))
-    return nodes[below] * (1 - share) + nodes[above] * share
+    filled: Field = nodes[below] * (1 - share) + nodes[above] * share
+    return filled

@@ -31,7 +31,7 @@ from zonate.measures.calibration import (
 from zonate.measures.uncertainty import agreement, intervals_ml
 from zonate.model import BEST_NAME, Model, model_file
 from zonate.plausibility import disqualifying
-from zonate.preprocessing.slices import Slices
+from zonate.preprocessing.slices import LabelledSlices
 from zonate.progress import Progress, silent
 from zonate.shipped import SHIPPED, model_path
 from zonate.training.card import card
@@ -242,13 +242,13 @@ def _see(held_out: Items[HeldOut], samples: int, copies: int, progress: Progress
     return _Seen(observed, tuple(entry for _, entry in cases if entry.case_id not in failed), failed)
 
 
-def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse: bool) -> list[tuple[str, Observed]]:
+def _observe(
+    model: Model, entry: Entry, slices: LabelledSlices, samples: int, *, worse: bool
+) -> list[tuple[str, Observed]]:
     """What the samples say of each structure beside what the reader says, where both know it.
 
     How far volumes are off is learnt from cases as they are: a copy that is worse stands for a failure.
     """
-    if slices.labels is None:
-        return []
     segmentation = model.begin(slices)
     result = cleaned(segmentation)
     zones = result.zones
@@ -267,13 +267,11 @@ def _observe(model: Model, entry: Entry, slices: Slices, samples: int, *, worse:
     return found
 
 
-def reader_volumes_ml(slices: Slices, codes: tuple[LabelCode, ...]) -> dict[str, float | None]:
+def reader_volumes_ml(slices: LabelledSlices, codes: tuple[LabelCode, ...]) -> dict[str, float | None]:
     """By structure, the volume that was drawn, as `drawn_volume_ml` counts it.
 
     Empty where the image goes on and the annotation does not.
     """
-    if slices.labels is None:
-        return {}
     if ((slices.labels == LabelCode.NOT_ANNOTATED) & np.isfinite(slices.images[:, 0])).any():
         return {}
     labels = Volume(slices.labels, slices.original)

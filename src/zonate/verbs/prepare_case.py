@@ -1,7 +1,6 @@
 """One case of a dataset, from its source on disk to the store."""
 
 import os
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from zonate.dataset.importers.identity import label_codes_json, settings_json, s
 from zonate.errors import DatasetError, GeometryError, LabelError, StudyError
 from zonate.load import load_case
 from zonate.preprocessing.image_digest import image_digest
-from zonate.preprocessing.slices import slice_case
+from zonate.preprocessing.slices import slice_labelled
 from zonate.study import Sequence
 from zonate.suitability import refuse_unsuitable
 from zonate.zones import GLAND, LabelCode, drawn_within, told_apart
@@ -52,7 +51,7 @@ def prepare_case(output: Path, source: Source, settings: Settings) -> CaseRecord
             'declared codes; checking.anatomy = "warn" takes them as they are'
         )
     doubts = [] if settings.checking.anatomy == "off" else [*anatomy.refusals, *anatomy.warnings]
-    slices = slice_case(replace(case, labels=reference), settings.slicing)
+    slices = slice_labelled(case, reference, settings.slicing)
     origin = Origin(
         patient_id=source.patient_id,
         dataset=source.dataset,
