@@ -3,8 +3,9 @@
     python -m benchmarks.anatomy [MANIFEST...] [--simulated N] [--labels-only FOLDER --codes "0=BACKGROUND;1=PZ;..."]
 
 Each labelled case is examined as it is, and then with a defect put into its labels: numbers swapped, mask flipped
-about the volume's or the gland's own middle, mask moved. Printed: of how many cases each was refused, warned about, or
-passed. With --labels-only the rules that need no image are measured on label volumes whose images are not there.
+about the volume's or the gland's own middle, mask moved, one half alone, PZ on one side alone. Printed: of how many
+cases each was refused, warned about, or passed, and how many the two rules of one side tell. With --labels-only the
+rules that need no image are measured on label volumes whose images are not there.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from zonate.anatomy import examine
+from zonate.anatomy import PZ_SHARE_LEFT, WIDTH_BY_DEPTH, Anatomy, examine
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.labels import map_labels
@@ -50,9 +51,29 @@ def flipped_in_place(values: Labels, axis: int) -> Labels:
     return flipped
 
 
+def inner(values: Labels) -> LabelCode:
+    """What lies within PZ."""
+    return LabelCode.CENTRAL_GLAND if (values == LabelCode.CENTRAL_GLAND).any() else LabelCode.TZ
+
+
+def halves(values: Labels) -> Iterator[tuple[slice, ...]]:
+    """The columns on either side of the gland's centroid; of an empty mask none."""
+    if (columns := np.argwhere(values)[:, 2]).size:
+        middle = round(float(columns.mean()))
+        yield from ((slice(None), slice(None), side) for side in (slice(None, middle), slice(middle, None)))
+
+
+def without(values: Labels, where: tuple[slice, ...], codes: Labels, put: int) -> Labels:
+    """What has one of the codes there is `put` instead."""
+    changed = values.copy()
+    part = changed[where]
+    part[np.isin(part, codes)] = put
+    return changed
+
+
 def swapped(values: Labels) -> Labels:
     """PZ for the central gland or TZ, and the reverse."""
-    other = LabelCode.CENTRAL_GLAND if (values == LabelCode.CENTRAL_GLAND).any() else LabelCode.TZ
+    other = inner(values)
     return np.where(values == LabelCode.PZ, other, np.where(values == other, LabelCode.PZ, values)).astype(np.uint8)
 
 
@@ -71,6 +92,20 @@ def defects(labels: Volume) -> Iterator[tuple[str, Labels]]:
             yield f"moved {abs(distance_mm)} mm in plane", moved(values, round(distance_mm / mm[axis]), axis)
     for n in (-3, -2, 2, 3):
         yield f"moved {abs(n)} slices", moved(values, n, 0)
+    pz = np.array([LabelCode.PZ], dtype=np.uint8)
+    for side in halves(values):
+        yield "one half alone", without(values, side, np.unique(values), 0)
+        if (values == LabelCode.PZ).any():
+            yield "PZ on one side, else inner gland", without(values, side, pz, inner(values))
+            yield "PZ on one side, else nothing", without(values, side, pz, 0)
+
+
+def by_width(found: Anatomy) -> bool:
+    return found.figures.get("gland_width_by_depth", WIDTH_BY_DEPTH) < WIDTH_BY_DEPTH
+
+
+def by_share(found: Anatomy) -> bool:
+    return not PZ_SHARE_LEFT[0] <= found.figures.get("pz_share_left", 0.5) <= PZ_SHARE_LEFT[1]
 
 
 def main() -> None:
@@ -100,12 +135,16 @@ def measure(title: str, cases: Iterator[Labelled]) -> None:
             found = examine(labels.with_values(values), codes, t2w)
             seconds.append(time.perf_counter() - began)
             verdict = "refused" if found.refusals else "warned" if found.warnings else "passed"
-            counts.setdefault(name, Counter())[verdict] += 1
+            told = [by_width(found), by_share(found)]
+            counts.setdefault(name, Counter()).update([verdict])
+            counts[name].update({"width": told[0], "share": told[1], "either": any(told)})
             if name == "as drawn" and verdict != "passed":
                 said.append(f"{case_id}: {verdict}: {'; '.join((*found.refusals, *found.warnings))}")
-    print(f"{title}\n\n| labels | n | refused | warned | passed |\n|---|---|---|---|---|")
+    columns = ("refused", "warned", "passed", "width", "share", "either")
+    print(f"{title}\n\n| labels | n | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 2)}")
     for name, of in counts.items():
-        print(f"| {name} | {of.total()} | {of['refused']} | {of['warned']} | {of['passed']} |")
+        n = sum(of[verdict] for verdict in ("refused", "warned", "passed"))
+        print(f"| {name} | {n} | {' | '.join(str(of[column]) for column in columns)} |")
     print("\n".join(["", *said, f"{np.median(seconds):.2f} s each (median)", ""]), flush=True)
 
 

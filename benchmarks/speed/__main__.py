@@ -4,8 +4,9 @@
 
 STUDY is a DICOM study with T2W, DWI and ADC, such as those of `zonate simulate` or of a public collection; the page
 names its matrix and number of slices. A GPU is left alone: `python -m benchmarks.gpu` is for that. With the Python of
-`make readers`, nnU-Net's predictor is timed on its T2W, too. The figures are kept beside the page, in
-benchmarks/results/speed.json; `--table` makes the page anew from them.
+`make readers`, nnU-Net's predictor is timed on its T2W, too. The page is benchmarks/speed.md, on a processor that
+computes in bfloat16 benchmarks/speed-bfloat16.md; its figures are kept in benchmarks/results, and `--table` makes the
+pages anew from them.
 """
 
 import argparse
@@ -26,34 +27,41 @@ from benchmarks.speed.rates import measure_rates
 from benchmarks.speed.table import page
 from benchmarks.speed.training import part_times, part_work, step_operations, step_times
 from benchmarks.speed.whole import whole
+from zonate.io.files import write_text
 from zonate.io.nifti import write_volume
 from zonate.load import load_case
 from zonate.preprocessing.slices import slice_case
 from zonate.segmenter import Segmenter
 from zonate.shipped import model_path
 
-PAGE = Path("benchmarks/speed.md")
-RESULTS = Path("benchmarks/results/speed.json")
+PAGES = Path("benchmarks")
+RESULTS = Path("benchmarks/results")
+PLAIN, BFLOAT16 = "speed", "speed-bfloat16"
+"""What a page and its figures are called, by what the processor computes in."""
 _NNUNET = Path(__file__).with_name("nnunet_predictor.py")
 _NNUNET_REPEATS = 1  # minutes each
 
 
 def main() -> None:
-    """Measure and write the page, or the page alone."""
+    """Measure and write the page, or the pages alone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, nargs="?")
     parser.add_argument("--t2w-only", type=Path, default=None, help="a study of T2W alone")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--readers", type=Path, default=None, help="the Python of `make readers`")
-    parser.add_argument("--table", action="store_true", help="make the page anew from what is kept")
+    parser.add_argument("--table", action="store_true", help="make the pages anew from what is kept")
     given = parser.parse_args()
     # Here and in the commands that are started: ours would take a GPU by itself, the others would not.
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if not given.table:
         if given.study is None:
             parser.error("give a study, or --table")
-        RESULTS.write_text(json.dumps(measured(given), indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+        found = measured(given)
+        name = BFLOAT16 if "bfloat16" in found["rates"]["gflop_s"] else PLAIN
+        write_text(RESULTS / f"{name}.json", json.dumps(found, indent=1) + "\n")
+    for name in (PLAIN, BFLOAT16):
+        if (kept := RESULTS / f"{name}.json").is_file():
+            write_text(PAGES / f"{name}.md", page(json.loads(kept.read_text(encoding="utf-8"))))
 
 
 def measured(given: argparse.Namespace) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Staged(Protocol):
 class ReadyNetwork:
     """A copy of a network in evaluation, which leaves the network itself as it is.
 
-    On two cores of a CPU with AVX-512 the `zonate` network takes half the time so; see `benchmarks/speed.md`.
+    On two cores of a CPU with AVX-512 the `zonate` network takes half the time so; see `benchmarks/speed-bfloat16.md`.
 
     Attributes:
         module: The copy; masks of dropout may be hung into it.

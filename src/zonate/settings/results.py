@@ -23,7 +23,7 @@ class PredictionSettings(Section):
     """2: the gland is found on whole slices, then a patch of `training.patch_px` about it is segmented."""
     precision: Literal["32-true", "bf16-true"] = "32-true"
     """Of the network's arithmetic. bfloat16 is quicker where the processor has it, and moves borders by less than a
-    voxel in a hundred (benchmarks/speed.md). Elsewhere it is 32-true."""
+    voxel in a hundred (benchmarks/speed-bfloat16.md). Elsewhere it is 32-true."""
     background_below: float | None = Field(default=None, gt=0, lt=1)
     """A voxel is gland where the background is less probable than this, of the likeliest code there; none: of the
     likeliest of all codes. Above 0.5 glands come out larger, for images on which a model finds them too small."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speed import __main__ as bench
-from benchmarks.speed.__main__ import PAGE, RESULTS
+from benchmarks.speed.__main__ import BFLOAT16, PAGES, PLAIN, RESULTS
 from benchmarks.speed.table import page
 from benchmarks.speed.training import PARTS
 
@@ -57,17 +57,18 @@ def test_what_was_not_measured_is_a_dash() -> None:
     assert "| together | – | – | – | – |" in said
 
 
-def test_the_page_is_what_the_kept_figures_give() -> None:
-    if not RESULTS.is_file():
+@pytest.mark.parametrize("name", [PLAIN, BFLOAT16])
+def test_the_pages_are_what_the_kept_figures_give(name: str) -> None:
+    if not (kept := RESULTS / f"{name}.json").is_file():
         pytest.skip("nothing was measured yet")
-    assert PAGE.read_text(encoding="utf-8") == page(json.loads(RESULTS.read_text(encoding="utf-8")))
+    assert (PAGES / f"{name}.md").read_text(encoding="utf-8") == page(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def test_a_gpu_is_hidden_from_all_that_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr("sys.argv", ["bench", "--table"])
-    monkeypatch.setattr(bench, "PAGE", tmp_path / "speed.md")
-    monkeypatch.setattr(bench, "RESULTS", tmp_path / "speed.json")
+    monkeypatch.setattr(bench, "PAGES", tmp_path)
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
     (tmp_path / "speed.json").write_text(json.dumps(FOUND), encoding="utf-8")
     bench.main()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
