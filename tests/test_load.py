@@ -200,6 +200,12 @@ class TestFaults:
             "so a slice may be lost: fetch the series again, or take the file away if it is foreign"
         )
 
+    def test_an_empty_file_that_is_called_as_no_slice_is_passed_over(self, tmp_path: Path) -> None:
+        factory.write(tmp_path, factory.t2w(4))
+        (tmp_path / "x4" / "DONE").write_bytes(b"")
+        found = acquire(tmp_path)
+        assert (found.t2w.grid.shape[0], found.warnings) == (5, ("DWI and ADC are absent",))
+
     def test_no_such_path(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="there is no folder or zip"):
             acquire(tmp_path / "absent")

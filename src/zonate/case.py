@@ -24,8 +24,8 @@ class AlignmentRecord:
             `rigid`, `bspline`), from 1 (independent) to 2 (identical), for those that were tried.
         figures: Everything else that was measured; each name carries its unit.
         seconds: Time taken by registration.
-        repeatable: Whether the same study would be aligned so again; not where elastix hung or was killed, so that a
-            plainer alignment, or none, was used.
+        repeatable: Whether the same study would be aligned so again; not where elastix hung, was ended
+            from outside or lacked memory, so that a stage of the registration is missing.
     """
 
     chosen: Chosen

@@ -50,6 +50,10 @@ def test_a_stage_that_is_lost_to_the_machine_is_told_and_recorded(monkeypatch: p
     assert result.record.chosen == "rigid"
     assert not result.record.repeatable
     assert result.warnings == ("elastix's bspline stage did not end; a plainer alignment is used",)
+    stand_in(monkeypatch, rigid=AlignmentError("elastix's rigid stage did not end", repeatable=False), bspline=MOVED)
+    bent = align_to_t2w(acquisition(MOVED), AlignmentSettings(region_mm=60))
+    assert (bent.record.chosen, bent.record.repeatable) == ("bspline", False)
+    assert bent.warnings == ("elastix's rigid stage did not end; the B-spline is used without it",)
     stand_in(monkeypatch, rigid=lost, bspline=lost)
     header = align_to_t2w(acquisition(), AlignmentSettings(region_mm=60))
     monkeypatch.setattr(align_module, "judge_quality", lambda *_: None)

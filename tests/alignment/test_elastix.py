@@ -71,7 +71,7 @@ def test_what_ran_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("import os; os.abort()", "rigid stage crashed (SIGABRT)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "rigid stage crashed (SIGSEGV)"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "took more than 1 s of processor time"),
         ("import time; time.sleep(1.2); raise SystemExit(3)", "rigid stage failed"),  # waiting costs nothing
         ("raise SystemExit(3)", "rigid stage failed: it gave no reason"),
@@ -97,9 +97,18 @@ def test_the_native_library_cannot_take_the_program_with_it(
     [
         (
             "import time; time.sleep(60)",
-            "rigid stage did not end within 0.5 s, of which it had the processor for less than 0.05 s",
+            "rigid stage did not end within 0.5 s, 10 times what it may take (alignment.time_limit_s): it hung, or the "
+            "machine is too slow or too busy",
         ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "rigid stage was killed"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "rigid stage was ended from outside (SIGTERM)"),
+        ("import os; os.abort()", "rigid stage gave up, as for want of memory (SIGABRT)"),
+        ("raise MemoryError", "rigid stage failed: MemoryError"),
+        ("raise RuntimeError('bad allocation: std::bad_alloc')", "rigid stage failed: RuntimeError: bad allocation"),
+        (
+            "raise RuntimeError('itk::ERROR: Failed to allocate memory for image.\\nin elastix')",
+            "rigid stage failed: in elastix",
+        ),
     ],
 )
 def test_what_the_machine_is_to_blame_for_is_told_apart(

@@ -88,17 +88,28 @@ def test_of_several_segs_the_one_that_lies_elsewhere_is_named(tmp_path: Path) ->
         read_annotation(of, GRID)
 
 
-def test_a_seg_of_ours_is_taken_where_the_slices_of_the_t2w_are_uneven(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("gaps_mm", "drawn"),
+    [
+        ([3.13] * 4 + [2.87] * 4, slice(4, 9)),
+        ([3.0] * 10 + [3.25] * 9, slice(0, 20)),  # up to 1.18 mm off even steps
+        ([3.0] * 10 + [3.25] * 9, slice(6, 14)),
+        ([3.0] * 10 + [3.25] * 9, slice(10, 19)),
+    ],
+)
+def test_a_seg_of_ours_is_taken_where_the_slices_of_the_t2w_are_uneven(
+    tmp_path: Path, gaps_mm: list[float], drawn: slice
+) -> None:
     """The reader lets gaps differ by a tenth; a SEG has the headers' positions, and no frame where nothing is drawn."""
-    heights_mm = np.arange(9) * 3.0 + [0, 0.13, 0.26, 0.39, 0.52, 0.39, 0.26, 0.13, 0]
-    plan = factory.t2w(slices=9)
+    heights_mm = np.cumsum([0.0, *gaps_mm])
+    plan = factory.t2w(slices=len(heights_mm))
     for s, height_mm in enumerate(heights_mm):
         dataset = factory.classic(plan, s, None, instance=s + 1)
         dataset.ImagePositionPatient[2] = float(height_mm)
         factory.save(dataset, tmp_path / "study" / f"i{s}")
     t2w = source_of(tmp_path / "study")
     labels = np.zeros(t2w.grid.shape, dtype=np.uint8)
-    labels[4:, 2:5, 2:4] = np.arange(1, 6)[:, None, None] % 4 + 1
+    labels[drawn, 2:5, 2:4] = (np.arange(len(heights_mm)) % 4 + 1)[drawn, None, None]
     write_zones_seg(tmp_path / "zones.dcm", Volume(labels, t2w.grid), ALL_ZONE_CODES, t2w, algorithm=MODEL)
     layer = LabelLayer(tmp_path / "zones.dcm", {0: BG, **{int(code): code for code in ALL_ZONE_CODES if code}})
     of = Source("a", "P", {Sequence.T2W: tmp_path}, (layer,), "made here", "CC0", tmp_path, "here")

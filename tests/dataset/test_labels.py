@@ -102,7 +102,7 @@ def test_slices_beyond_the_t2w_are_refused() -> None:
         place_labels(Volume(np.zeros((2, 3, 4), np.uint8), Grid((2, 3, 4), affine)), grid, "a")
 
 
-def test_frames_go_to_the_nearest_slice_and_are_refused_halfway_between_two() -> None:
+def test_frames_go_to_the_nearest_slice_and_are_refused_where_that_is_not_one_each() -> None:
     """As the headers of uneven slices put them; a volume file has no such excuse."""
     grid = axial((4, 3, 4))
     affine = grid.affine.copy()
@@ -112,12 +112,33 @@ def test_frames_go_to_the_nearest_slice_and_are_refused_halfway_between_two() ->
     assert placed.volume.values[:, 0, 0].tolist() == [0, 7, 7, 0]
     with pytest.raises(GeometryError, match=r"0\.57 mm off the nearest one's plane and 0\.40 mm aside"):
         place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a")
-    affine[:3, 3] = grid.to_mm([1.3, 0, 0])
-    with pytest.raises(GeometryError, match=r"0\.90 mm off the nearest one's plane .* more than the 0\.6 mm"):
-        place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
+    affine[:3, 3] = grid.to_mm([1.45, 0, 0])
+    placed = place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
+    assert placed.volume.values[:, 0, 0].tolist() == [0, 7, 7, 0]
     affine[:3, 3] = grid.to_mm([1, 0, 1.2])
-    with pytest.raises(GeometryError, match=r"0\.60 mm aside of its pixels, more than the 0\.6 mm and 0\.5 mm"):
+    with pytest.raises(GeometryError, match=r"0\.60 mm aside of its pixels, more than the 1\.5 mm and 0\.5 mm"):
         place_labels(Volume(drawn, Grid((2, 3, 4), affine)), grid, "a", frames=True)
+
+
+@pytest.mark.parametrize("step", [0.75, 1.25, 2.0])
+@pytest.mark.parametrize("n", [2, 3])
+def test_frames_at_other_distances_than_the_slices_are_refused(step: float, n: int) -> None:
+    """Of another series, though each may lie next to a slice of its own."""
+    grid = axial((9, 3, 4))
+    affine = grid.affine.copy()
+    affine[:3, 0] *= step
+    labels = Volume(np.full((n, 3, 4), 7, np.uint8), Grid((n, 3, 4), affine))
+    with pytest.raises(GeometryError, match=rf"case a: .* lie {3 * step:.2f} mm apart, and the T2W's slices 3\.00 mm"):
+        place_labels(labels, grid, "a", frames=True)
+
+
+def test_the_distance_of_a_single_frame_says_nothing() -> None:
+    grid = axial((4, 3, 4))
+    affine = grid.affine.copy()
+    affine[:3, 0] /= 3
+    affine[:3, 3] = grid.to_mm([2.4, 0, 0])
+    placed = place_labels(Volume(np.full((1, 3, 4), 7, np.uint8), Grid((1, 3, 4), affine)), grid, "a", frames=True)
+    assert placed.volume.values[:, 0, 0].tolist() == [0, 0, 7, 0]
 
 
 def test_a_header_known_to_be_careless_is_not_believed_and_said() -> None:

@@ -63,6 +63,81 @@ def test_an_old_result_that_somebody_still_needs_goes_back(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
 
 
+def save_into(target: Path) -> None:
+    target.mkdir()
+    (target / "theirs").touch()
+
+
+def kept(target: Path) -> Path:
+    """The folder under whose name an old result stays that cannot go back."""
+    (path,) = target.parent.glob(f"{target.name}.before-????????")
+    return path
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_an_old_result_whose_place_somebody_takes_meanwhile_is_kept(tmp_path: Path, *, needed: bool) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+
+    def look_through(_old: Path) -> None:
+        save_into(target)
+        if needed:
+            raise OutputError("the old one is needed")
+
+    with (
+        pytest.raises(OutputError) as raised,
+        atomic_folder(target, overwrite=True, look_through=look_through) as folder,
+    ):
+        (folder / "new").touch()
+    assert str(raised.value) == (
+        f"something else took the place of {target} while it was replaced: what it held before is in "
+        f"{kept(target)}, and the new result is not kept. Put together what you need, and do this again"
+    )
+    assert held(kept(target)) == ["old"]
+    assert held(target) == ["theirs"]
+    assert held(tmp_path) == ["out", kept(target).name]
+
+
+def test_an_old_result_goes_back_to_a_place_where_an_empty_folder_lies(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+
+    def look_through(_old: Path) -> None:
+        target.mkdir()
+        raise OutputError("the old one is needed")
+
+    with (
+        pytest.raises(OutputError, match="the old one is needed"),
+        atomic_folder(target, overwrite=True, look_through=look_through),
+    ):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_an_old_result_whose_place_somebody_took_after_a_kill_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    for name in OLD:
+        (target / name).touch()
+    with pytest.MonkeyPatch.context() as patched:
+        Mortal(patched, 2)
+        with pytest.raises(KilledError):
+            replaced(target)
+    save_into(target)
+    remove_half_written(tmp_path, {"out"})  # of a batch, which one case must not end
+    assert held(tmp_path / ".zonate-old.out") == OLD
+    with pytest.raises(OutputError, match=r"something else took the place of .*out while it was replaced"):
+        check_output_folder(target, overwrite=True)
+    assert held(kept(target)) == OLD
+    remove_half_written(tmp_path, {"out"})
+    assert held(tmp_path) == ["out", kept(target).name]
+    assert held(target) == ["theirs"]
+    replaced(target)
+    assert held(target) == NEW
+
+
 def test_an_old_result_is_kept_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     with pytest.raises(OutputError, match="holds results already"), atomic_folder(tmp_path, overwrite=False):
@@ -112,11 +187,12 @@ OLD, NEW = ["old-1", "old-2"], ["new-1", "new-2"]
 @pytest.mark.parametrize(
     ("lives", "left", "healed"),
     [
-        (0, OLD, OLD),  # before the old one was set aside
-        (1, None, OLD),  # before the new one had its name
-        (2, NEW, NEW),  # before the old one had lost its
-        (3, NEW, NEW),  # while it was removed
-        (4, NEW, NEW),  # when it was gone
+        (0, OLD, OLD),  # before the new one was called whole
+        (1, OLD, OLD),  # before the old one was set aside
+        (2, None, OLD),  # before the new one had its name
+        (3, NEW, NEW),  # before the old one had lost its
+        (4, NEW, NEW),  # while it was removed
+        (5, NEW, NEW),  # when it was gone
         (9, NEW, NEW),  # never
     ],
 )
@@ -146,7 +222,7 @@ def test_whenever_it_is_killed_one_result_is_whole(
     assert held(target) == healed
     if healed_by == "remove_half_written":
         assert held(target.parent) == ["out"]
-    assert not (target.parent / ".zonate-old.out").exists()
+    assert not any((target.parent / name).exists() for name in (".zonate-old.out", ".zonate-new.out"))
     replaced(target)
     assert held(target) == NEW
 
@@ -157,7 +233,7 @@ def test_an_old_result_that_is_half_removed_is_never_put_back(tmp_path: Path) ->
     for name in OLD:
         (target / name).touch()
     with pytest.MonkeyPatch.context() as patched:
-        Mortal(patched, 3)
+        Mortal(patched, 4)
         with pytest.raises(KilledError):
             replaced(target)
     shutil.rmtree(target)  # by a person

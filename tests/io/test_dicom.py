@@ -40,12 +40,25 @@ def test_any_nesting_any_name_and_what_is_not_an_mr_image(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content", [b"", bytes(40), bytes(600), None], ids=["empty", "short", "zeros", "may not be read"]
 )
-@pytest.mark.parametrize("called", ["i003", "1-03.dcm", "1.2.840.113619.2.3", "MR.3.IMA", "1-03.dcm.part"])
+@pytest.mark.parametrize(
+    ("others", "called"),
+    [
+        (("i001", "i002"), "i003"),
+        (("IM9", "IM10"), "im0011"),
+        (("1-01", "1-02"), "1-03.DCM"),
+        (("i1.MRDCM.1", "i2.MRDCM.2"), "i10.MRDCM.10"),
+        (("1.2.840.113619.2.8", "1.2.840.113619.2.9"), "1.2.840.113619.2.10.1"),
+        (("MR.1.2.8.IMA", "MR.1.2.9.IMA"), "MR.1.2.10.IMA"),
+        (("0000A1B2", "AA3C4D5E"), "0000012F"),
+    ],
+)
 def test_what_has_lost_its_content_is_unreadable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, called: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, others: tuple[str, str], called: str
 ) -> None:
     """As a copy onto a full disk, a sparse one, and a file of another user are left."""
     factory.write(tmp_path, factory.t2w(slices=3))
+    for name, other in zip(("i001", "i002"), others, strict=True):
+        (tmp_path / "x4" / name).rename(tmp_path / "x4" / other)
     lost = (tmp_path / "x4" / "i003").rename(tmp_path / "x4" / called)
     if content is None:
         forbid(monkeypatch, lost)
@@ -70,13 +83,24 @@ def forbid(monkeypatch: pytest.MonkeyPatch, forbidden: Path) -> None:
 @pytest.mark.parametrize(
     "called",
     [".gitkeep", ".DS_Store", "._i003", ".i003.dcm", "LOCKFILE", "lockfile", "DICOMDIR", "README", "Icon\r",
-     "notes.txt", "Thumbs.db", "desktop.ini", "preview.JPG", "t2w.raw", "t2w.nii.gz", "image.iso"],
+     "notes.txt", "Thumbs.db", "desktop.ini", "preview.JPG", "t2w.raw", "t2w.nii.gz", "image.iso", "DONE", "_SUCCESS",
+     "COMPLETE.ok", "md5sums", "Thumbs.db:encryptable", "1-01.dcm:Zone.Identifier", "i003.part", "viewer.dat"],
 )  # fmt: skip
 def test_what_was_never_an_image_is_passed_over_though_it_is_empty(tmp_path: Path, called: str) -> None:
     factory.write(tmp_path, factory.t2w(slices=3))
     for content in (b"", bytes(600)):
         (tmp_path / "x4" / called).write_bytes(content)
         assert scan(tmp_path).unreadable == ()
+
+
+def test_a_folder_that_has_lost_every_content_is_compared_with_the_others(tmp_path: Path) -> None:
+    factory.write(tmp_path, factory.t2w(slices=3), factory.t2w(slices=2, number=6))
+    for called in ("i001", "i002", "DONE"):
+        (tmp_path / "x6" / called).write_bytes(b"")
+    assert scan(tmp_path).unreadable == ("x6/i001", "x6/i002")
+    for file in (tmp_path / "x4").iterdir():
+        file.write_bytes(b"")
+    assert scan(tmp_path).unreadable == ("x4/i001", "x4/i002", "x4/i003", "x6/DONE", "x6/i001", "x6/i002")
 
 
 def test_what_is_called_dicom_and_is_none_is_unreadable(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
+import errno
 import json
 import os
+import stat
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,12 +89,22 @@ def test_a_new_file_that_cannot_have_its_name_leaves_nothing(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_makes_no_folder(tmp_path: Path) -> None:
+    """A result's folder that is just being replaced must not come back with this file alone."""
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        write_new(tmp_path / "gone" / "a.txt", "ours")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_and_its_name_are_on_the_disk_when_it_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
     fsync, link = os.fsync, os.link
 
     def flushed(descriptor: int) -> None:
-        done.append(f"flushed {os.fstat(descriptor).st_size} bytes")
+        about = os.fstat(descriptor)
+        done.append("flushed the folder" if stat.S_ISDIR(about.st_mode) else f"flushed {about.st_size} bytes")
         fsync(descriptor)
 
     def named(source: Path, name: Path) -> None:
@@ -101,7 +114,39 @@ def test_a_new_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkey
     monkeypatch.setattr("os.fsync", flushed)
     monkeypatch.setattr("os.link", named)
     write_new(tmp_path / "a.txt", "four")
-    assert done == ["flushed 4 bytes", "named a.txt"]
+    assert done == ["flushed 4 bytes", "named a.txt", "flushed the folder"]
+
+
+@pytest.mark.parametrize(("refuses", "number"), [("open", errno.EACCES), ("fsync", errno.EINVAL)])
+def test_a_new_file_is_saved_where_folders_cannot_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: str, number: int
+) -> None:
+    """Windows opens no folder, and some file systems over a network flush none."""
+    does = {"open": os.open, "fsync": os.fsync}[refuses]
+
+    def refused(what: Path | int, *args: Any) -> Any:
+        if what == tmp_path or (isinstance(what, int) and stat.S_ISDIR(os.fstat(what).st_mode)):
+            raise OSError(number, "refused")
+        return does(what, *args)  # type: ignore[operator]
+
+    monkeypatch.setattr(f"os.{refuses}", refused)
+    write_new(tmp_path / "a.txt", "four")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "four"
+
+
+def test_a_new_file_whose_name_the_disk_fails_to_keep_is_not_called_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def broken(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        write_new(tmp_path / "a.txt", "four")
 
 
 def test_a_failed_folder_is_removed(tmp_path: Path) -> None:
@@ -170,7 +215,7 @@ def test_a_folder_that_cannot_be_renamed_leaves_the_old_one(tmp_path: Path, monk
     replace = Path.replace
 
     def refused(path: Path, onto: Path) -> Path:
-        if is_half_written(path) and onto == target:
+        if path.name == ".zonate-new.out" and onto == target:
             raise PermissionError
         return replace(path, onto)
 

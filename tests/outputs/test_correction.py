@@ -195,6 +195,21 @@ def test_what_cannot_be_made_costs_nothing_else_and_names_nobody(
     assert missing["zones.edited-2.rtstruct.dcm"] == "source.json is damaged (KeyError): predict the study again"
 
 
+@pytest.mark.parametrize(
+    ("about", "reason"), [(None, "FileNotFoundError"), ("{", "JSONDecodeError"), ("[]", "AttributeError")]
+)
+def test_without_its_result_a_correction_has_its_labels_alone(
+    source: SourceImages, tmp_path: Path, about: str | None, reason: str
+) -> None:
+    """Another process has just taken the result away, or damaged it; the labels are on the disk by then."""
+    (tmp_path / "zones.json").unlink()
+    if about is not None:
+        (tmp_path / "zones.json").write_text(about, encoding="utf-8")
+    names, missing = correct(tmp_path, source, zones_in(source))
+    assert names == []
+    assert missing == dict.fromkeys(BESIDE, f"zones.json cannot be read ({reason})")
+
+
 @pytest.mark.slow
 def test_validators_find_no_error_in_the_objects_of_a_correction(source: SourceImages, tmp_path: Path) -> None:
     say(tmp_path, doubt="the gland is torn", not_validated=["DPU", "AFS"])

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,19 @@ def test_what_the_settings_leave_out_is_said(scene: Scene) -> None:
     assert report["not_given"]["surfaces"] == "the settings leave it out (output.surfaces)"
     for name in ("t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", "entropy.nii.gz"):
         assert report["not_given"][name] == "the settings leave it out (output.images)"
+
+
+def test_what_the_settings_leave_out_is_said_where_nothing_was_found(scene: Scene) -> None:
+    """A person who then draws the gland gets what the settings asked for, and no more."""
+    scene.labels = np.zeros_like(scene.labels)
+    not_given = scene.write(images=False, rtstruct=False, surfaces=False, report=False)["not_given"]
+    assert not_given["zones.rtstruct.dcm"] == "the settings leave it out (output.rtstruct)"
+    assert not_given["zones.seg.dcm"] == not_given["sectors.seg.dcm"] == "no prostate was found"
+    shutil.rmtree(scene.folder)
+    not_given = scene.write(images=False, dicom=False, surfaces=False, report=False)["not_given"]
+    for name in ("zones.seg.dcm", "measurements.sr.dcm", "sectors.seg.dcm"):
+        assert not_given[name] == "the settings leave it out (output.dicom)"
+    assert not_given["zones.rtstruct.dcm"] == "no prostate was found"
 
 
 def test_every_file_says_what_is_not_validated(scene: Scene) -> None:

@@ -1,3 +1,5 @@
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,28 +66,57 @@ def test_boxes_of_the_last_resort_are_no_letters(monkeypatch: pytest.MonkeyPatch
     assert list(stretches("患")) == [Stretch(r"\u60a3", None)]
 
 
-@pytest.mark.parametrize(
-    ("head", "taken"),
-    [
-        (b"\x00\x01\x00\x00", True),
-        (b"OTTO", False),
-        (b"ttcf\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x10\x00\x01\x00\x00", True),
-        (b"ttcf\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x10OTTO", False),
-    ],
-)
-def test_a_pdf_takes_truetype_outlines_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, taken: bool
+@pytest.mark.parametrize("content", [None, b"", b"no font"], ids=["gone", "empty", "none"])
+def test_a_font_that_cannot_be_opened_has_no_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
-    """The first font of a collection begins where the collection's header says: after 16 bytes here."""
-    (tmp_path / "font").write_bytes(head)
-    font = Font("of the test", tmp_path / "font")
-    has = lettering._characters
+    """As matplotlib's cache lists it where machines share a home, but not their fonts."""
+    listed = lettering._other_fonts
+    on_a_machine_with(monkeypatch, STIX)
+    bad = Font("of another machine", tmp_path / "font.ttf")
+    if content is not None:
+        bad.file.write_bytes(content)
+    monkeypatch.setattr(lettering, "_other_fonts", lambda: (bad, *listed()))
+    assert [*stretches("ℊ"), *stretches("患")] == [
+        Stretch("ℊ", Font("Zonate: STIXGeneral", STIX)),
+        Stretch(r"\u60a3", None),
+    ]
+
+
+def a_collection(file: Path) -> None:
+    """Of one font, which begins after 16 bytes, as all that its directory lists lies 16 bytes further on."""
+    font = bytearray(STIX.read_bytes())
+    for entry in range(12, 12 + 16 * int.from_bytes(font[4:6], "big"), 16):
+        place = int.from_bytes(font[entry + 8 : entry + 12], "big")
+        font[entry + 8 : entry + 12] = (place + 16).to_bytes(4, "big")
+    file.write_bytes(b"ttcf" + bytes((0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 16)) + font)
+
+
+def with_outlines_of_postscript(file: Path) -> None:
+    file.write_bytes(b"OTTO" + STIX.read_bytes()[4:])
+
+
+def without_its_end(file: Path) -> None:
+    file.write_bytes(STIX.read_bytes()[:100_000])
+
+
+def taken_away(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("made", "taken"),
+    [(a_collection, True), (with_outlines_of_postscript, False), (without_its_end, False), (taken_away, False)],
+)
+def test_a_pdf_takes_whole_truetype_outlines_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None], taken: bool
+) -> None:
+    font = Font("of the test", Path(shutil.copy(STIX, tmp_path / "font")))
     monkeypatch.setattr(lettering, "_other_fonts", lambda: (font,))
-    monkeypatch.setattr(lettering, "_characters", lambda file: frozenset("患") if file == font.file else has(file))
-    lettering._font_of.cache_clear()
-    assert list(stretches("患")) == [Stretch("患", font)]
-    assert list(stretches("患", embedded=True)) == [Stretch("患", font) if taken else Stretch(r"\u60a3", None)]
-    assert spells_out("患") is not taken
+    assert list(stretches("ℊ")) == [Stretch("ℊ", font)]
+    made(font.file)
+    assert list(stretches("ℊ", embedded=True)) == [Stretch("ℊ", font) if taken else Stretch(r"\u210a", None)]
+    assert spells_out("ℊ") is not taken
 
 
 def test_a_picture_shows_each_character_and_reads_no_mathematics(

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ from zonate.settings.results import OutputSettings, PredictionSettings
 from zonate.study import Sequence
 from zonate.verbs import predict_study as of_one
 from zonate.verbs.predict_studies import PredictResult, predict_studies
+from zonate.verbs.predict_study import refuse_corrections
 from zonate.zones import ALL_ZONE_CODES, LabelCode
 
 ZONES_ALONE = Settings(
@@ -446,6 +448,27 @@ def test_a_correction_that_is_saved_meanwhile_is_not_overwritten(scene: Scene, m
     monkeypatch.setattr(outputs, "draw_qc", save_and_draw)
     assert "holds corrections by hand" in scene.run("one", overwrite=True).failed["one"]
     assert correction.read_bytes() == b"hours of work"
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(9, True), (11, False)])
+def test_a_correction_whose_writer_was_killed_does_not_count_for_ever(
+    tmp_path: Path, minutes: int, counts: bool
+) -> None:
+    half_written = tmp_path / ".zonate-0123abcd.zones.edited-2.nii.gz"
+    half_written.write_bytes(b"half of hours")
+    os.utime(half_written, times=(time.time() - 60 * minutes,) * 2)
+    if counts:
+        with pytest.raises(
+            OutputError, match=r"holds corrections by hand \(\.zonate-0123abcd\.zones\.edited-2\.nii\.gz\)"
+        ):
+            refuse_corrections(tmp_path)
+    else:
+        refuse_corrections(tmp_path)
+    whole = tmp_path / "zones.edited.nii.gz"
+    whole.write_bytes(b"hours of work")
+    os.utime(whole, times=(0, 0))
+    with pytest.raises(OutputError, match="holds corrections by hand"):
+        refuse_corrections(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["zones.edited.nii.gz", ".zonate-0123abcd.zones.edited.nii.gz"])

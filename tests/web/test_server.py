@@ -310,6 +310,46 @@ def test_what_cannot_be_saved_is_said(folder: Path) -> None:
     assert (status, answer) == (507, {"error": "a file could not be written: No space left on device"})
 
 
+def test_what_fails_after_the_labels_are_saved_makes_it_no_failure(folder: Path) -> None:
+    """The page would keep the correction as unsaved, and save it a second time."""
+
+    def save_and_vanish(of: Path, labels: Volume, *, began_from: str) -> Saved:
+        saved = save_correction(of, labels, began_from=began_from)
+        of.rename(of.with_name("elsewhere"))
+        return saved
+
+    with ViewerServer({"case-1": folder}, save_and_vanish) as running:
+        labels = read_volume(folder / "zones.nii.gz").values.tobytes()
+        status, answer, _ = ask(running, "POST", "/api/cases/0/labels", own_page(running), labels)
+    assert (status, answer) == (
+        200,
+        {
+            "files": ["zones.edited.nii.gz"],
+            "warnings": [
+                "The result cannot be read any more (case case-1: there is no t2w.nii.gz: an older version made this "
+                "result, predict the study again): see where this correction lies"
+            ],
+            "readings": ["zones.nii.gz", "zones.edited.nii.gz"],
+        },
+    )
+
+
+def test_a_result_that_is_made_anew_during_the_save_is_told(folder: Path) -> None:
+    def remake_and_save(of: Path, labels: Volume, *, began_from: str) -> Saved:
+        remake(of)
+        return save_correction(of, labels, began_from=began_from)
+
+    with ViewerServer({"case-1": folder}, remake_and_save) as running:
+        labels = read_volume(folder / "zones.nii.gz").values.tobytes()
+        status, answer, _ = ask(running, "POST", "/api/cases/0/labels", own_page(running), labels)
+    assert (status, answer["files"]) == (200, ["zones.edited.nii.gz"])
+    assert answer["warnings"] == [
+        "The result was made anew while this was saved: this correction lies beside another result than it was drawn "
+        "on; move it away, reload the page and correct the new one"
+    ]
+    assert (folder / "zones.edited.nii.gz").exists()
+
+
 def test_a_case_that_cannot_be_shown_says_why(server: ViewerServer, folder: Path) -> None:
     (folder / "t2w.nii.gz").unlink()
     status, answer, _ = ask(server, "GET", "/api/cases/0", with_token(server))

@@ -394,12 +394,12 @@ HOLD_BACK = """(part) => {
 """Holds back what the page asks for under an address with this part, until `letThrough` is called."""
 
 
-def choose_at_once(page: Page, number: int) -> None:
-    """Choose a case also while the list is closed to the user."""
+def choose_at_once(page: Page, chosen: str, name: str = "case") -> None:
+    """Choose a case or a reading also while the list is closed to the user."""
     page.evaluate(
-        "(number) => { const list = document.getElementById('case'); list.value = number;"
+        "([name, chosen]) => { const list = document.getElementById(name); list.value = chosen;"
         " list.dispatchEvent(new Event('change')) }",
-        str(number),
+        [name, chosen],
     )
 
 
@@ -416,7 +416,7 @@ def test_a_case_that_comes_late_is_not_shown_under_the_name_of_another(viewer_of
     viewer.press("b")
     assert page.locator("#tool-brush").get_attribute("aria-pressed") == "false"
 
-    choose_at_once(page, 0)
+    choose_at_once(page, "0")
     page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
     page.evaluate("() => window.letThrough()")
     page.wait_for_timeout(2000)
@@ -483,6 +483,30 @@ def test_an_uncertainty_map_that_comes_late_is_not_drawn_on_another_case(browser
         viewer.press("u")  # nothing is uncertain in case 2
         page.wait_for_timeout(1000)
         np.testing.assert_array_equal(viewer.pixels("t2w"), plain)
+
+
+FAIL_AT_SECOND_MAP = """() => {
+  const { addVolume } = niivue.Niivue.prototype
+  window.drawnIn = new Set()
+  let calls = 0
+  niivue.Niivue.prototype.addVolume = function (image) {
+    calls++
+    if (calls === 2) throw new Error('the graphics card gave up')
+    window.drawnIn.add(this)
+    return addVolume.call(this, image)
+  }
+}"""
+
+
+def test_an_uncertainty_map_that_failed_halfway_is_drawn_once_in_every_pane(viewer: Viewer) -> None:
+    page = viewer.page
+    page.evaluate(FAIL_AT_SECOND_MAP)
+    viewer.press("u")
+    viewer.wait_for_message("the graphics card gave up")
+    assert page.evaluate("() => Array.from(window.drawnIn, (nv) => nv.volumes.length)") == [2]
+    viewer.press("u", "u")
+    page.wait_for_function("() => window.drawnIn.size === 2")
+    assert page.evaluate("() => Array.from(window.drawnIn, (nv) => nv.volumes.length)") == [2, 2]
 
 
 def test_the_change_shown_is_that_from_the_prediction(viewer: Viewer) -> None:
@@ -580,6 +604,89 @@ def test_a_failed_save_keeps_the_correction(viewer: Viewer) -> None:
     message = viewer.page.locator("#message")
     expect(message).to_contain_text("case-1 was not saved: case case-1: there is no t2w.nii.gz")
     assert viewer.page.locator("#save").is_enabled()
+    viewer.complaints.clear()  # the browser logs the answer's status
+
+
+def test_nothing_else_is_opened_while_a_correction_is_saved(viewer_of_two: Viewer) -> None:
+    viewer, page = viewer_of_two, viewer_of_two.page
+    shutil.copy(viewer.folder / "zones.nii.gz", viewer.folder / "zones.edited.nii.gz")
+    page.reload()
+    page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+    saves: list[Route] = []
+
+    def hold(route: Route) -> None:
+        saves.append(route)
+
+    page.route("**/labels", hold)
+    viewer.press("b")
+    viewer.click("t2w", (200, 200))
+    assert page.locator("#case").is_enabled()
+    assert page.locator("#reading").is_enabled()
+    viewer.press("Control+s")
+    assert page.locator("#case").is_disabled()
+    assert page.locator("#reading").is_disabled()
+    viewer.click("t2w", (260, 260))
+    assert page.locator("#reading").is_disabled()
+    page.on("dialog", lambda dialog: dialog.accept())
+    choose_at_once(page, "1")
+    choose_at_once(page, "zones.nii.gz", "reading")
+    assert page.locator("body").get_attribute("data-ready") == "yes"  # nothing is loaded
+    assert page.locator("#case").input_value() == "0"
+    assert page.locator("#reading").input_value() == "zones.edited.nii.gz"
+    saves[0].continue_()
+    viewer.wait_for_message("Saved zones.edited-2.nii.gz of case-1")
+    assert page.title() == "case-1 · Zonate"
+    assert page.locator("#case").is_enabled()
+    assert page.locator("#reading").is_enabled()
+
+
+def test_what_could_not_be_saved_is_kept_until_it_is_downloaded(viewer_of_two: Viewer, tmp_path: Path) -> None:
+    """Also while another case is open, and saved."""
+    viewer, page = viewer_of_two, viewer_of_two.page
+    asked: list[str] = []
+    answers = [False, True, False]
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message or dialog.type)
+        if answers.pop(0):
+            dialog.accept()
+        else:
+            dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.route("**/cases/0/labels", lambda route: route.fulfill(status=500, json={"error": "the disk is full"}))
+    viewer.press("Shift+1")
+    viewer.click("t2w", (200, 200))
+    viewer.press("Control+s")
+    viewer.wait_for_message("case-1 was not saved: the disk is full")
+    viewer.press("z")  # the page shows the prediction again
+    page.locator("#case").select_option(label="case-2")
+    assert asked == ["The correction is not saved. Leave it?"]
+    assert page.locator("#case").input_value() == "0"
+    viewer.press("y")
+    page.locator("#case").select_option(label="case-2")
+    expect(page).to_have_title("case-2 · Zonate")
+    page.wait_for_selector("body[data-ready=yes]", timeout=60_000)
+    expect(page.locator("#download")).to_have_text("Download case-1")
+    viewer.press("Shift+1")
+    viewer.click("t2w", (260, 260))
+    viewer.press("Control+s")
+    viewer.wait_for_message("Saved zones.edited.nii.gz of case-2")
+    assert page.locator("body").get_attribute("data-unsaved") == "no"
+
+    page.close(run_before_unload=True)
+    for _ in range(50):
+        if len(asked) == 3:
+            break
+        page.wait_for_timeout(100)
+    assert asked[2] == "beforeunload"
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename == "case-1.zones.edited.nii.gz"
+    download.value.save_as(tmp_path / "kept.nii.gz")
+    kept = read_volume(tmp_path / "kept.nii.gz").values
+    assert int((kept == LabelCode.PZ).sum()) > int((viewer.saved_labels("zones.nii.gz") == LabelCode.PZ).sum())
+    expect(page.locator("#download")).to_be_hidden()
     viewer.complaints.clear()  # the browser logs the answer's status
 
 

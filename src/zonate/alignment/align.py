@@ -147,7 +147,9 @@ def _align_canonical(acquisition: Acquisition, settings: AlignmentSettings) -> A
         reason = "; ".join([reason, *remarks, "DWI and ADC are not usable"])
         return _unusable(reason, similarity, figures, warnings, begun, repeatable=not lost)
     if chosen.name != "header":
-        warnings += [f"{text}; a plainer alignment is used" for text in lost]
+        # Where the B-spline is used it is the rigid stage that was lost.
+        instead = "the B-spline is used without it" if chosen.name == "bspline" else "a plainer alignment is used"
+        warnings += [f"{text}; {instead}" for text in lost]
     if chosen.name == "header" and settings.method == "header" and (why := doubt(chosen, settings)) is not None:
         warnings.append(f"the header's alignment, which the settings ask for, looks wrong: {why}")
     if chosen.name == "header" and settings.method != "header":

@@ -31,6 +31,8 @@ _FIXED_SPACING_MM = 1.0
 _WORKER = Path(__file__).with_name("worker.py")
 _WAITING = 10
 """How many times as long as it may compute a stage may take in all, where others take the processor from it."""
+_NO_MEMORY = ("bad_alloc", "failed to allocate memory", "cannot allocate memory", "memoryerror")
+"""What C++, ITK, the system and Python say, in lower case."""
 _ONE_THREAD = {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -63,7 +65,8 @@ def register(
 
     Raises:
         AlignmentError: elastix failed, such as for want of common points (its own words are in the message),
-            crashed, or took longer than the time limit. It is not `repeatable` where elastix hung or was killed.
+            crashed, or took longer than the time limit. It is not `repeatable` where elastix hung, was ended from
+            outside, or lacked memory.
     """
     with tempfile.TemporaryDirectory(prefix="zonate-elastix-") as name:
         folder = Path(name)
@@ -112,8 +115,8 @@ def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
         )
     except subprocess.TimeoutExpired as error:
         raise AlignmentError(
-            f"elastix's {stage} stage did not end within {_WAITING * time_limit_s:g} s, of which it had the processor "
-            f"for less than {time_limit_s:g} s: it hung, or the machine is too busy",
+            f"elastix's {stage} stage did not end within {_WAITING * time_limit_s:g} s, {_WAITING} times what it may "
+            "take (alignment.time_limit_s): it hung, or the machine is too slow or too busy",
             repeatable=False,
         ) from error
     finally:
@@ -122,7 +125,11 @@ def _run(folder: Path, stage: Stage, time_limit_s: float) -> ParameterMap:
     if ended.returncode < 0:
         raise _ended_by(signal.Signals(-ended.returncode), stage, time_limit_s)
     if ended.returncode > 0:
-        raise AlignmentError(f"elastix's {stage} stage failed: {_last_line(ended.stderr.decode(errors='replace'))}")
+        said = ended.stderr.decode(errors="replace")
+        raise AlignmentError(
+            f"elastix's {stage} stage failed: {_last_line(said)}",
+            repeatable=not any(words in said.lower() for words in _NO_MEMORY),
+        )
     found: ParameterMap = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     return found
 
@@ -138,6 +145,10 @@ def _ended_by(sent: signal.Signals, stage: Stage, time_limit_s: float) -> Alignm
         return AlignmentError(
             f"elastix's {stage} stage was killed, as the system does for want of memory", repeatable=False
         )
+    if sent == signal.SIGTERM:
+        return AlignmentError(f"elastix's {stage} stage was ended from outside (SIGTERM)", repeatable=False)
+    if sent == signal.SIGABRT:
+        return AlignmentError(f"elastix's {stage} stage gave up, as for want of memory (SIGABRT)", repeatable=False)
     return AlignmentError(f"elastix's {stage} stage crashed ({sent.name})")
 
 

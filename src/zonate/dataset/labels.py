@@ -17,9 +17,8 @@ which shifts the far corner of a 384×384 volume by up to some hundredths of a m
 LENIENT_GRID_MM = 15.0
 """How far a label header known to be careless may put a corner off; direction cosines off by 0.06 come to about 11."""
 _SAME_SPACING = 0.01
-_OFF_ITS_PLANE = 0.2
-"""Part of the slice distance by which a frame may lie off the T2W's plane: the reader lets gaps differ by a tenth, so
-that one slice lies too high and another too low."""
+_OTHER_SPACING = 0.2
+"""Part of the slice distance by which that of the frames may differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ def place_labels(labels: Volume, t2w: Grid, case_id: str, *, lenient: bool = Fal
         lenient: Take labels of the T2W's shape and spacing voxel for voxel where their header puts them elsewhere, by
             no more than LENIENT_GRID_MM, and say so.
         frames: The labels are a DICOM SEG's, whose frames lie where the headers of the T2W's slices say: where there
-            are fewer, each goes to the nearest slice, as far off its plane as slices may be.
+            are fewer, each goes to the nearest slice, as far off its plane as slices may be, and one to each.
 
     Raises:
         GeometryError: The labels do not lie on the T2W grid.
@@ -118,12 +117,21 @@ def _slices_among(found: Grid, wanted: Grid, case_id: str, *, frames: bool) -> n
     aside_mm = float(np.linalg.norm(off_mm[..., 1:], axis=-1).max())
     above_mm = float(off_mm[..., 0].max())
     most_aside_mm = MOST_SKEW_MM if frames else tolerance_mm(found)
-    most_above_mm = _OFF_ITS_PLANE * wanted.spacing_mm[0] if frames else tolerance_mm(found)
+    # The reader lets gaps differ by a tenth, which adds up where those of one end are wider than those of the other:
+    # frames may lie as far off as `check_grid` lets the slices that they were drawn on.
+    most_above_mm = wanted.spacing_mm[0] / 2 if frames else tolerance_mm(found)
     if aside_mm > most_aside_mm or above_mm > most_above_mm:
         raise GeometryError(
             f"{elsewhere}: of its {wanted.shape[0]} slices the labels have {n}, which lie up to {above_mm:.2f} mm off "
             f"the nearest one's plane and {aside_mm:.2f} mm aside of its pixels, more than the {most_above_mm:.2g} mm "
             f"and {most_aside_mm:.2g} mm that rounding explains; give labels that were drawn on this T2W series"
+        )
+    apart_mm, wanted_mm = found.spacing_mm[0], wanted.spacing_mm[0]
+    other_spacing = n > 1 and abs(apart_mm - wanted_mm) > _OTHER_SPACING * wanted_mm
+    if other_spacing or (np.diff(slices) != 1).any():
+        raise GeometryError(
+            f"{elsewhere}: of its {wanted.shape[0]} slices the labels have {n}, which lie {apart_mm:.2f} mm apart, and "
+            f"the T2W's slices {wanted_mm:.2f} mm; give labels that were drawn on this T2W series"
         )
     beyond = (slices < 0) | (slices >= wanted.shape[0])
     if beyond.any():

@@ -1,7 +1,9 @@
 """DICOM files: which of a folder's files are DICOM, their headers, and their pixels."""
 
 import os
+import re
 import struct
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +35,8 @@ _DIRECTORY = "1.2.840.10008.1.3.10"
 _MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DICOM_SUFFIXES = (".dcm", ".dicom")
-_FOREIGN_NAMES = ("dicomdir", "icon\r", "license", "lockfile", "readme", "version")
-_FOREIGN_SUFFIXES = frozenset((
-    ".7z", ".avi", ".bin", ".bmp", ".bval", ".bvec", ".bz2", ".cfg", ".csv", ".css", ".db", ".dll", ".doc", ".docx",
-    ".exe", ".gif", ".gz", ".h5", ".hdr", ".htm", ".html", ".img", ".inf", ".ini", ".iso", ".jpeg", ".jpg", ".js",
-    ".json", ".lnk", ".lock", ".log", ".mat", ".md", ".md5", ".mha", ".mhd", ".mp4", ".nhdr", ".nii", ".npy", ".npz",
-    ".nrrd", ".pdf", ".png", ".ppt", ".pptx", ".rar", ".raw", ".rtf", ".sha256", ".stl", ".svg", ".tar", ".tif",
-    ".tiff", ".toml", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zraw",
-))  # fmt: skip
-"""No image of a series has one of these: such a file may be empty, or begin with zeros, and lack nothing."""
+_NUMBERS = re.compile(r"[0-9a-f]*\d[0-9a-f]*(\.[0-9a-f]*\d[0-9a-f]*)*")
+"""What tells the files of a series apart: counted, in hexadecimal, or a UID."""
 _KEYWORDS = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate",
     "AcquisitionDate", "AcquisitionDateTime", "SeriesTime", "AcquisitionTime", "Modality", "SeriesDescription",
@@ -84,19 +79,24 @@ def scan(root: Path) -> Scan:
     """Read the headers of the MR images under a folder, behind links too, whatever the files are called.
 
     Files that are not DICOM, directories of media (DICOMDIR) and objects that are not MR are passed over; but not what
-    may be an image that has lost its content.
+    may be an image that has lost its content: what is called DICOM, or as the images beside it are.
 
     Args:
         root: The study; messages name files relative to it.
     """
     frames: list[Frame] = []
-    unreadable: list[str] = []
+    unreadable: list[Path] = []
+    without_content: list[Path] = []
     for path in sorted(files_under(root)):
         name = path.relative_to(root).as_posix()
         start = _start(path)
         if not _is_start_of_dicom(start):
-            if _may_have_been_dicom(path, start):
-                unreadable.append(name)
+            if path.name.startswith("."):
+                continue
+            if path.suffix.lower() in _DICOM_SUFFIXES:
+                unreadable.append(path)
+            elif not any(start):
+                without_content.append(path)
             continue
         try:
             with quiet():  # values are converted when they are first asked for
@@ -105,8 +105,9 @@ def scan(root: Path) -> Scan:
                     frames.extend(frames_of(header, path, name, broken))
         except (InvalidDicomError, EOFError, ValueError, TypeError, AttributeError, KeyError, struct.error, OSError,
                 NotImplementedError):  # what pydicom raises on broken bytes  # fmt: skip
-            unreadable.append(name)
-    return Scan(tuple(frames), tuple(unreadable))
+            unreadable.append(path)
+    unreadable += _called_like_images(without_content, frames)
+    return Scan(tuple(frames), tuple(path.relative_to(root).as_posix() for path in sorted(unreadable)))
 
 
 def read_pixels(frames: Items[Frame], label: str) -> npt.NDArray[np.float32]:
@@ -162,15 +163,21 @@ def _start(path: Path) -> bytes:
         return b""
 
 
-def _may_have_been_dicom(path: Path, start: bytes) -> bool:
-    """Whether a file is called DICOM and is none, or has nothing in it and is not called as what is no image.
+def _called_like_images(files: Iterable[Path], frames: Iterable[Frame]) -> list[Path]:
+    """Those of the files that are called, but for numbers, as an image of their folder.
 
-    A copy that was broken off leaves an empty file or one of zeros in the place of an image.
+    A copy that was broken off leaves an empty file or one of zeros in the place of an image. Where a folder has no
+    image, those of the others count; where there are none at all, each file may have been one.
     """
-    name, suffix = path.name.lower(), path.suffix.lower()
-    if name.startswith(".") or name in _FOREIGN_NAMES or suffix in _FOREIGN_SUFFIXES:
-        return False
-    return suffix in _DICOM_SUFFIXES or not any(start)
+    images: dict[Path, set[str]] = {}
+    for frame in frames:
+        images.setdefault(frame.file.parent, set()).add(_without_numbers(frame.file))
+    anywhere = set[str]().union(*images.values())
+    return [file for file in files if not images or _without_numbers(file) in images.get(file.parent, anywhere)]
+
+
+def _without_numbers(file: Path) -> str:
+    return _NUMBERS.sub("0", file.name.lower())
 
 
 def _is_start_of_dicom(start: bytes) -> bool:

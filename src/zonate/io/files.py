@@ -1,5 +1,6 @@
 """Writing so that a killed process leaves the old result or the new one, never half of one."""
 
+import errno
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from zonate.errors import OutputError
 _HALF_WRITTEN = re.compile(r"\.zonate-[0-9a-f]{8}\.")
 _OLD = ".zonate-old."
 """Before the name of a folder while a new one takes its place: what is called so is whole."""
+_NEW = ".zonate-new."
+"""Before the name that a new folder is about to take: what has the name while this is there is not the new one."""
 
 
 @contextmanager
@@ -25,14 +28,18 @@ def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
     When the block raises, the temporary file is removed and the target stays as it was.
 
     Args:
-        target: Its folder is made where it does not exist.
-        new: For what cannot be made again: a target that is there by then stays, and the file is on the disk before it
-            has its name, so that a machine that loses its power has not lost what it called saved.
+        target: Its folder is made where it does not exist, but not with `new`: it may just be replaced as a whole.
+        new: For what cannot be made again: a target that is there by then stays, and the file and then its name are on
+            the disk, so that a machine that loses its power has not lost what it called saved.
 
     Raises:
         FileExistsError: With `new`, the target is there.
+        FileNotFoundError: With `new`, there is no folder to write into.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not new:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    elif not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no folder to write into", str(target.parent))
     temporary = _half_written(target)
     try:
         yield temporary
@@ -40,6 +47,7 @@ def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             _take_name(target, temporary)
+            _flush_folder(target.parent)
         else:
             temporary.replace(target)
     finally:
@@ -61,6 +69,21 @@ def _take_name(target: Path, file: Path) -> None:
             raise
 
 
+def _flush_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system opens folders and the file system flushes them."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def atomic_folder(
     target: Path,
@@ -72,7 +95,8 @@ def atomic_folder(
     """Give an empty temporary folder beside the target; it becomes the target when the block succeeds.
 
     When the block raises, the temporary folder is removed and the target stays as it was. A process that is killed
-    between the two renames leaves the old folder under another name; whoever looks at the target next puts it back.
+    between the renames leaves the old folder under another name; whoever looks at the target next puts it back. The old
+    folder is removed once the new one has its name, and never where something else has taken that meanwhile.
 
     Args:
         target: The folder; it need not exist.
@@ -82,8 +106,8 @@ def atomic_folder(
             raises, the old folder goes back.
 
     Raises:
-        OutputError: As `check_output_folder`; or another process has cleared the temporary folder away or, without
-            `overwrite`, was quicker.
+        OutputError: As `check_output_folder`; or another process has cleared the temporary folder away, has made
+            something in the target's place while it was replaced or, without `overwrite`, was quicker.
     """
     check_output_folder(target, overwrite=overwrite, inputs=inputs)
     target = target.resolve()  # a link to the folder stays one
@@ -96,11 +120,12 @@ def atomic_folder(
             yield temporary
             _check_still_there(temporary, made, target)
         if overwrite:
+            new = temporary.replace(_new(target))
             if target.exists():
                 target.replace(_old(target))
                 if look_through is not None:
                     look_through(_old(target))
-            temporary.replace(target)
+            new.replace(target)
         else:
             _take(target, temporary)
     finally:  # an interrupt too must not lose the old result
@@ -153,7 +178,8 @@ def remove(path: Path) -> None:
 def remove_half_written(folder: Path, names: Container[str]) -> None:
     """Remove what processes that were killed have left of targets of these names; other hidden things are not ours.
 
-    An old folder whose name no new one has taken is put back.
+    An old folder whose name nothing has taken is put back; of one whose name something else than the new one has,
+    `check_output_folder` tells.
 
     Args:
         folder: That the targets lie in; it need not exist.
@@ -164,8 +190,10 @@ def remove_half_written(folder: Path, names: Container[str]) -> None:
         if match is not None and path.name[match.end() :] in names:
             with suppress(OSError):  # another process clears up, too
                 _discard(path, folder / path.name[match.end() :])
-        elif path.name.startswith(_OLD) and path.name.removeprefix(_OLD) in names:
-            _settle(folder / path.name.removeprefix(_OLD))
+        for prefix in (_OLD, _NEW):
+            name = path.name.removeprefix(prefix)
+            if path.name.startswith(prefix) and name in names and not _is_displaced(folder / name):
+                _settle(folder / name)
 
 
 def remove_left_behind(folder: Path) -> None:
@@ -182,15 +210,46 @@ def _old(target: Path) -> Path:
     return target.parent / f"{_OLD}{target.name}"
 
 
+def _new(target: Path) -> Path:
+    return target.parent / f"{_NEW}{target.name}"
+
+
+def _is_displaced(target: Path) -> bool:
+    """Whether something has the name of an old folder that is not the new one, which still waits for it."""
+    return _old(target).exists() and _new(target).exists() and target.exists()
+
+
 def _settle(target: Path) -> None:
-    """Put the old folder back where no new one has its name, else remove it; nothing where there is none."""
-    old = _old(target)
-    if not old.exists():
-        return
-    if not target.exists():
+    """Put the old folder back unless the new one has its name, else remove it; nothing where there is none.
+
+    Raises:
+        OutputError: Something else has the name: it keeps it, and the old folder gets another one.
+    """
+    old, new = _old(target), _new(target)
+    kept = None
+    if old.exists():
+        if target.exists() and not new.exists():
+            _discard(old, target)
+        else:
+            kept = _put_back(old, target)
+    if new.exists():
+        _discard(new, target)
+    if kept is not None:
+        raise OutputError(
+            f"something else took the place of {target} while it was replaced: what it held before is in {kept}, and "
+            "the new result is not kept. Put together what you need, and do this again"
+        )
+
+
+def _put_back(old: Path, target: Path) -> Path | None:
+    """Where the old folder is now, if that is not its own place."""
+    try:
         old.replace(target)
-        return
-    _discard(old, target)
+    except OSError:
+        if not target.exists():
+            raise
+        return old.replace(target.with_name(f"{target.name}.before-{uuid4().hex[:8]}"))
+    return None
 
 
 def _discard(path: Path, target: Path) -> None:
@@ -236,7 +295,8 @@ def claim_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
 def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = (), stays: bool = False) -> None:
     """Refuse an output folder that holds something and may not be emptied, or whose place no other one can take.
 
-    Nothing is changed, but that an old folder is put back whose place a process was killed in taking (`atomic_folder`).
+    Nothing is changed, but that an old folder is put back whose place a process was killed in taking (`atomic_folder`),
+    or gets another name where something else has that place.
 
     Args:
         folder: It need not exist.
@@ -245,8 +305,8 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
         stays: Whether the folder itself is written into, so that it may be a mount point.
 
     Raises:
-        OutputError: The folder holds something and may not be emptied, is a file or a mount point, or one of the
-            inputs is the folder or lies in it, so that emptying it would delete what is read.
+        OutputError: The folder holds something and may not be emptied, is a file or a mount point, one of the inputs is
+            the folder or lies in it, so that emptying it would delete what is read, or an old folder got another name.
     """
     place = folder.resolve()
     _settle(place)

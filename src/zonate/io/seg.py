@@ -22,8 +22,9 @@ _BACKGROUND = 0
 """The number of a segment that a label map may list besides those that are drawn."""
 
 _UNEVEN = 0.2
-"""Part of the slice distance by which a frame may lie off its place, counted from the lowest frame: the reader of
-series lets gaps differ by a tenth, so that one slice lies too high and another too low."""
+"""Part of their mean by which the distances of neighbouring frames may differ, or, where frames are missing, of the
+smallest one by which a frame may lie off its place counted from the lowest: the reader of series lets gaps differ by a
+tenth, which adds up where the gaps of one end are wider than those of the other."""
 
 PROSTATE = "41216001"
 """SNOMED CT."""
@@ -115,13 +116,19 @@ def read_segments(path: Path) -> dict[int, Volume]:
         seg = highdicom.seg.segread(path)
         if not seg.get("NumberOfFrames"):
             return {}
-        volume = seg.get_volume(rescale_fractional=False, rtol=_UNEVEN)
+        volume = _volume(seg)
         least = seg.get("MaximumFractionalValue", 1) / 2  # of a probability or an occupancy: half
         drawn = np.asarray(volume.array) >= least  # (S, H, W, segments)
         slices, rows, columns = (int(n) for n in drawn.shape[:3])
         grid = Grid((slices, rows, columns), np.asarray(volume.affine), volume.frame_of_reference_uid)
         numbers = [int(number) for number in seg.segment_numbers]
         return {number: Volume(drawn[..., i], grid) for i, number in enumerate(numbers) if number != _BACKGROUND}
+
+
+def _volume(seg: Any) -> Any:
+    """Frames one beside the other count as such however far unevenness adds up; else some are missing between them."""
+    side_by_side = seg.get_volume_geometry(rtol=_UNEVEN, allow_missing_positions=False) is not None
+    return seg.get_volume(rescale_fractional=False, rtol=_UNEVEN, allow_missing_positions=not side_by_side)
 
 
 def _check_class(header: pydicom.Dataset, path: Path) -> None:

@@ -57,6 +57,23 @@ def write_corrected(volume: Path, labels: Volume) -> tuple[tuple[Path, ...], dic
     Returns:
         The files and the folder that were written, and by name why one was not: that costs no other.
     """
+    try:
+        writers = _writers(volume, labels)
+    except Exception as error:  # noqa: BLE001  (the labels are there)
+        return (), {
+            path.name: f"zones.json cannot be read ({type(error).__name__})" for path in corrected_paths(volume)
+        }
+    missing = {}
+    for path, write in writers.items():
+        try:
+            write(path)
+        except Exception as error:  # noqa: BLE001  (the others are written, and the labels are there)
+            missing[path.name] = str(error) if isinstance(error, ZonateError) else type(error).__name__
+    return tuple(path for path in writers if path.name not in missing), missing
+
+
+def _writers(volume: Path, labels: Volume) -> dict[Path, Callable[[Path], None]]:
+    """By path, what writes there."""
     about = json.loads(volume.with_name("zones.json").read_text(encoding="utf-8"))
     correction = _Correction(labels, about)
     paths = corrected_paths(volume)
@@ -70,13 +87,7 @@ def write_corrected(volume: Path, labels: Volume) -> tuple[tuple[Path, ...], dic
             writers[paths.contours] = correction.write_contours
     if not _is_left_out(about, "surfaces", "surfaces"):
         writers[paths.surfaces] = correction.write_surfaces
-    missing = {}
-    for path, write in writers.items():
-        try:
-            write(path)
-        except Exception as error:  # noqa: BLE001  (the others are written, and the labels are there)
-            missing[path.name] = str(error) if isinstance(error, ZonateError) else type(error).__name__
-    return tuple(path for path in writers if path.name not in missing), missing
+    return writers
 
 
 def _is_left_out(about: Mapping[str, Any], setting: str, name: str) -> bool:

@@ -52,19 +52,18 @@ def write_objects(
     if source is None:
         return Unwritten(dict.fromkeys(DICOM_FILES, _NOT_DICOM), {})
     write_source(folder / SOURCE, source)
+    unwanted = {} if settings.dicom else left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
+    if not settings.rtstruct:
+        unwanted |= left_out("rtstruct", CONTOURS)
     if zones.empty:
         no_sectors = {SECTORS: why_no_sectors(zones.labels, zones.codes)}
-        return Unwritten(dict.fromkeys(DICOM_FILES, NO_GLAND) | no_sectors, {})
+        return Unwritten(dict.fromkeys(DICOM_FILES, NO_GLAND) | no_sectors | unwanted, {})
     objects = _Objects(folder, zones, source, algorithm_of(about_model), settings)
     if settings.dicom:
         objects.write_segmentations()
-    else:
-        objects.left_out |= left_out("dicom", ZONES, MEASUREMENTS, SECTORS)
     if settings.rtstruct:
         objects.write_contours()
-    else:
-        objects.left_out |= left_out("rtstruct", CONTOURS)
-    return Unwritten(objects.left_out, objects.failed)
+    return Unwritten(objects.left_out | unwanted, objects.failed)
 
 
 def write_report_object(

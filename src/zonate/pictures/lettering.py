@@ -83,7 +83,7 @@ def _font_of(character: str, embedded: bool) -> Font | None:
     if character in _plain_characters():
         return None
     fonts = (font for font in _other_fonts() if character in _characters(font.file))
-    return next((font for font in fonts if _is_true_type(font.file) or not embedded), None)
+    return next((font for font in fonts if not embedded or _goes_into_a_pdf(font.file)), None)
 
 
 @cache
@@ -112,14 +112,20 @@ def _plain_characters() -> frozenset[str]:
 
 @cache
 def _characters(file: Path) -> frozenset[str]:
-    return frozenset(map(chr, FT2Font(str(file)).get_charmap()))
+    """None of a font that cannot be opened: matplotlib remembers those that are gone, or are on another machine."""
+    try:
+        return frozenset(map(chr, FT2Font(str(file)).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()
 
 
-def _is_true_type(file: Path) -> bool:
-    """By the font's first bytes; of a collection, by those of its first font."""
-    with file.open("rb") as opened:
-        head = opened.read(16)
-        if head[:4] == b"ttcf":
-            opened.seek(int.from_bytes(head[12:16], "big"))
-            head = opened.read(4)
-    return head[:4] in (b"\x00\x01\x00\x00", b"true")
+@cache
+def _goes_into_a_pdf(file: Path) -> bool:
+    """Whether reportlab can read and embed a font."""
+    from reportlab.pdfbase.ttfonts import TTFont  # here, since few texts need it
+
+    try:
+        TTFont(file.name, file)
+    except Exception:  # noqa: BLE001  (it has no one exception for a broken font)
+        return False
+    return True

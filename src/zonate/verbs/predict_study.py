@@ -1,5 +1,6 @@
 """One study of a cohort, from its files to its results: what a worker does for `predict_studies`."""
 
+import time
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from typing import Self
 
 from zonate.cohort.study_key import is_made_from, study_key
 from zonate.errors import ModelError, OutputError
-from zonate.io.files import atomic_folder
+from zonate.io.files import atomic_folder, is_half_written
 from zonate.load import load_study
 from zonate.outputs.write import ZONES_NAME, write_outputs
 from zonate.progress import stage
 from zonate.segmenter import Segmenter
 from zonate.study import Sequence
+
+_WRITTEN_WITHIN_S = 600
+"""A correction that is half written and has not grown for so long was left by a process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def predict_study(
 
 
 def refuse_corrections(folder: Path, aside: Path | None = None) -> None:
-    """Keep what a person has drawn.
+    """Keep what a person has drawn, also what is being saved just now.
 
     Args:
         folder: Of the case.
@@ -149,8 +153,16 @@ def refuse_corrections(folder: Path, aside: Path | None = None) -> None:
     Raises:
         OutputError: The folder of a case holds corrections by hand.
     """
-    if corrections := sorted((aside or folder).glob("*zones.edited*")):  # half written ones, too
+    found = sorted((aside or folder).glob("*zones.edited*"))
+    if corrections := [path for path in found if not _is_left_behind(path)]:
         raise OutputError(
             f"{folder} holds corrections by hand ({corrections[0].name}), which are not overwritten: move them, or "
             "give another output"
         )
+
+
+def _is_left_behind(path: Path) -> bool:
+    try:
+        return is_half_written(path) and time.time() - path.stat().st_mtime > _WRITTEN_WITHIN_S
+    except OSError:  # it has its own name by now
+        return False

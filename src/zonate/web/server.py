@@ -138,7 +138,8 @@ class ViewerServer:
         """Save a correction, one at a time, so that each is told of those before it.
 
         Args:
-            read: Looks through the case's folder, or raises where the correction is of another result.
+            read: Looks through the case's folder, or raises where the correction is of another result. Asked before
+                and after: once the labels are on the disk, whatever fails is a warning.
             labels: As `ViewedCase.labels_from` takes them.
             began_from: The reading that was corrected.
             newest: The newest one that whoever corrected it knew.
@@ -149,12 +150,16 @@ class ViewerServer:
         with self._lock:
             case = read()
             case.saved_since(began_from)  # refuses what is no name of a reading
-            missed = case.saved_since(newest)
+            missed, known = case.saved_since(newest), case.readings()
             saved = self._save(case.folder, case.labels_from(labels), began_from=began_from)
+            try:
+                warnings, readings = [], read().readings()
+            except Exception as error:  # noqa: BLE001  (whoever is told that nothing was saved saves it again)
+                warnings, readings = [_no_longer_of_it(error)], (*known, saved.files[0].name)
             return {
                 "files": [file.name for file in saved.files],
-                "warnings": [*_missed(missed), *saved.warnings],
-                "readings": list(case.readings()),
+                "warnings": [*_missed(missed), *warnings, *saved.warnings],
+                "readings": list(readings),
             }
 
     def hosts(self) -> tuple[str, str]:
@@ -170,6 +175,16 @@ def _missed(names: Sequence[str]) -> Iterator[str]:
             "Other corrections were saved since you began, and this one does not contain them: "
             f"{', '.join(names[:-1])} and {names[-1]}"
         )
+
+
+def _no_longer_of_it(error: Exception) -> str:
+    if isinstance(error, _Refused):
+        return (
+            "The result was made anew while this was saved: this correction lies beside another result than it was "
+            "drawn on; move it away, reload the page and correct the new one"
+        )
+    reason = str(error) if isinstance(error, ZonateError) else type(error).__name__
+    return f"The result cannot be read any more ({reason}): see where this correction lies"
 
 
 class _Http(ThreadingHTTPServer):

@@ -124,6 +124,7 @@ export class Panes {
     try {
       const buffer = await read()
       for (const pane of panes) {
+        if (pane.nv.volumes.length > 1) continue // it got its map before another pane failed
         const image = await toImage(buffer.slice(0), 'entropy', { colormap: 'inferno', opacity: this.entropyOpacity })
         if (this.all !== panes) return // another case is shown by now
         emptyWhereNotMeasured(image)

@@ -15,7 +15,7 @@ const state = {
   asked: 0, // how many cases and readings were asked for so far
   loading: false,
   saving: false,
-  failed: null, // what could not be saved: {reading, manifest}
+  failed: [], // what could not be saved, until it is saved or downloaded: {reading, manifest, downloaded}
 }
 
 async function start() {
@@ -69,7 +69,7 @@ function openReading(name) {
 
 function showCase({ opened, reading, made }) {
   const { manifest } = opened
-  Object.assign(state, { opened, reading, failed: null })
+  Object.assign(state, { opened, reading, failed: notDownloaded() })
   document.title = `${manifest.case_id} · Zonate`
   byId('research-use').textContent = manifest.research_use
   byId('model').textContent = [manifest.model && `model ${manifest.model}`, manifest.alignment].filter(Boolean).join(' · ')
@@ -90,7 +90,7 @@ function showCase({ opened, reading, made }) {
 
 function showReading(reading) {
   for (const code of state.reading.labels.hidden) reading.labels.setHidden(code, true)
-  Object.assign(state, { reading, failed: null })
+  Object.assign(state, { reading, failed: notDownloaded() })
   panes.showLabels(reading.labels, state.opened.manifest.zones)
   showState()
 }
@@ -100,8 +100,6 @@ function setLoading(loading) {
   state.loading = loading
   document.body.dataset.ready = ready ? 'yes' : 'no'
   document.querySelector('main').inert = !ready
-  byId('case').disabled = loading || byId('case').length < 2
-  byId('reading').disabled = !ready || byId('reading').length < 2
   if (!loading) byId('case').value = state.opened?.number ?? ''
   if (!loading) byId('reading').value = state.reading?.name ?? ''
   showSaving()
@@ -111,13 +109,13 @@ function listReadings() {
   const names = state.opened.manifest.readings
   byId('reading').replaceChildren(...names.map((name, i) => new Option(i === 0 ? 'as predicted' : name, name)))
   byId('reading').value = state.reading.name
-  byId('reading').disabled = state.loading || names.length < 2
 }
 
+/** Saves the correction; nothing else is opened meanwhile, so that what becomes of it is told of what is shown. */
 async function save() {
   const { opened: { number, manifest }, reading } = state
   const { labels } = reading
-  if (!labels.dirty || state.saving) return
+  if (!labels.dirty || state.saving || state.loading) return
   const mark = labels.mark() // what is painted while the server writes is not saved
   const of = { result: manifest.result, beganFrom: reading.name, newest: manifest.readings.at(-1) }
   state.saving = true
@@ -128,17 +126,39 @@ async function save() {
     labels.markSaved(mark)
     reading.name = files[0]
     manifest.readings = readings
-    state.failed = null
-    if (state.reading === reading) listReadings()
+    state.failed = failedBut(reading)
+    listReadings()
     tell(`Saved ${files.join(', ')} of ${manifest.case_id} beside zones.nii.gz. ` +
       'Report, zones.json, sectors and SR stay those of the prediction.' +
       warnings.map((text) => ` ${text}.`).join(''), warnings.length > 0 ? 'warning' : 'done')
   } catch (error) {
-    state.failed = { reading, manifest }
+    state.failed = [...failedBut(reading), { reading, manifest, downloaded: false }]
     tell(`${manifest.case_id} was not saved: ${error.message}. What is drawn stays in this page; ` +
       'Download gives it as a file.', 'error')
   }
   state.saving = false
+  showSaving()
+}
+
+function failedBut(reading) {
+  return state.failed.filter((one) => one.reading !== reading)
+}
+
+function notDownloaded() {
+  return state.failed.filter(({ downloaded }) => !downloaded)
+}
+
+/** Downloads all that could not be saved; what is still open can be downloaded again. */
+async function downloadFailed() {
+  try {
+    for (const one of state.failed) {
+      await download(one.reading, one.manifest)
+      one.downloaded = true
+    }
+  } catch (error) {
+    tell(error.message, 'error')
+  }
+  state.failed = state.failed.filter(({ reading, downloaded }) => reading === state.reading || !downloaded)
   showSaving()
 }
 
@@ -158,8 +178,14 @@ function showState() {
 
 function showSaving() {
   const dirty = state.reading?.labels.dirty ?? false
-  byId('save').disabled = !dirty || state.saving || state.loading
-  byId('download').hidden = state.failed === null
+  const busy = state.saving || state.loading
+  byId('save').disabled = !dirty || busy
+  byId('case').disabled = busy || byId('case').length < 2
+  byId('reading').disabled = busy || state.opened === null || byId('reading').length < 2
+  const others = failedBut(state.reading).map(({ manifest }) => manifest.case_id)
+  const names = others.length < state.failed.length ? [state.opened.manifest.case_id, ...others] : others
+  byId('download').hidden = state.failed.length === 0
+  byId('download').textContent = others.length === 0 ? 'Download' : `Download ${[...new Set(names)].join(', ')}`
   document.body.dataset.unsaved = dirty ? 'yes' : 'no'
 }
 
@@ -254,8 +280,11 @@ function toggleAll() {
   for (const { code } of zones) setShown(code, show)
 }
 
-function leaveUnsaved() {
-  return !state.reading?.labels.dirty || window.confirm('The correction is not saved. Leave it?')
+/** Whether something else may be opened: not during a save, and where something is not saved the user is asked. */
+function mayLeave() {
+  if (state.saving) return false
+  const lost = state.reading?.labels.dirty || notDownloaded().some(({ reading }) => reading === state.reading)
+  return !lost || window.confirm('The correction is not saved. Leave it?')
 }
 
 function joinControls() {
@@ -267,7 +296,7 @@ function joinControls() {
     button.addEventListener('click', () => setTool(button.dataset.tool))
   }
   press('save', save)
-  press('download', () => download(state.failed.reading, state.failed.manifest))
+  press('download', downloadFailed)
   press('undo', undo)
   press('redo', redo)
   press('fit', () => panes.fit())
@@ -285,7 +314,9 @@ function joinControls() {
   panes.onMove = showPlace
   setDiameter(6)
   window.addEventListener('keydown', onKey)
-  window.addEventListener('beforeunload', (event) => state.reading?.labels.dirty && event.preventDefault())
+  window.addEventListener('beforeunload', (event) => {
+    if (state.reading?.labels.dirty || notDownloaded().length > 0) event.preventDefault()
+  })
 }
 
 function reset() {
@@ -306,13 +337,13 @@ async function reconnect() {
 
 async function choosesCase(event) {
   event.target.blur() // so that the next key is the viewer's
-  if (leaveUnsaved()) await openCase(Number(event.target.value))
+  if (mayLeave()) await openCase(Number(event.target.value))
   else event.target.value = state.opened.number
 }
 
 async function choosesReading(event) {
   event.target.blur() // so that the next key is the viewer's
-  if (leaveUnsaved()) await openReading(event.target.value)
+  if (mayLeave()) await openReading(event.target.value)
   else event.target.value = state.reading.name
 }
 
