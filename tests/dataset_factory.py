@@ -7,7 +7,7 @@ import numpy as np
 
 from zonate.case import Case
 from zonate.config import Settings
-from zonate.dataset.cases import Origin, write_case
+from zonate.dataset.cases import CaseRecord, Origin, write_case
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
 from zonate.dataset.splits import Split
@@ -40,6 +40,12 @@ def sliced(case: Case, settings: SlicingSettings) -> LabelledSlices:
     return slice_labelled(case, case.labels, settings)
 
 
+def stored(folder: Path, case: Case, settings: SlicingSettings, origin: Origin) -> CaseRecord:
+    """A case with its labels, written into a dataset's folder."""
+    assert case.labels is not None
+    return write_case(folder, sliced(case, settings), case.labels, origin)
+
+
 def a_dataset(
     folder: Path,
     splits: Sequence[Split] = ("train", "train", "validation"),
@@ -53,9 +59,7 @@ def a_dataset(
     records = []
     for number, split in enumerate(splits):
         case = a_case(f"case{number}", seed=number, codes=codes, slices=slices)
-        assert case.labels is not None
         origin = Origin(f"patient{number}", "made by a test", "CC0-1.0", "any", tuple(codes), "key", {"warnings": []})
-        record = write_case(folder, sliced(case, settings.slicing), case.labels, origin)
-        records.append(PlacedRecord(record, split))
+        records.append(PlacedRecord(stored(folder, case, settings.slicing, origin), split))
     write_index(folder, records, settings)
     return folder

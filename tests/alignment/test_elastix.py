@@ -8,9 +8,10 @@ import SimpleITK as sitk
 
 import zonate.alignment.elastix as elastix_module
 from tests.alignment.phantom import acquisition, rigid, shorten
-from zonate.alignment.elastix import parameter_text, register
+from zonate.alignment.elastix import Stage, parameter_text, register
 from zonate.alignment.region import gland_region
 from zonate.errors import AlignmentError
+from zonate.study import Acquisition
 
 TRUTH = rigid(4.0, (3.0, -2.0, 1.5))
 
@@ -68,6 +69,19 @@ def test_what_ran_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert first.GetParameters() != between.GetParameters()
 
 
+def written(file: Path, script: str) -> Path:
+    file.write_text(script)
+    return file
+
+
+def failure(pair: Acquisition, stage: Stage, time_limit_s: float) -> AlignmentError:
+    """Of registering the pair's diffusion volume."""
+    assert pair.lowest_b is not None
+    with pytest.raises(AlignmentError) as caught:
+        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), stage, time_limit_s=time_limit_s)
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("script", "says"),
     [
@@ -81,15 +95,10 @@ def test_what_ran_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_native_library_cannot_take_the_program_with_it(
     script: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text(script)
-    monkeypatch.setattr(elastix_module, "_WORKER", worker)
-    pair = acquisition()
-    assert pair.lowest_b is not None
-    with pytest.raises(AlignmentError) as caught:
-        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid", time_limit_s=1)
-    assert says in str(caught.value)
-    assert caught.value.repeatable
+    monkeypatch.setattr(elastix_module, "_WORKER", written(tmp_path / "worker.py", script))
+    error = failure(acquisition(), "rigid", time_limit_s=1)
+    assert says in str(error)
+    assert error.repeatable
 
 
 @pytest.mark.parametrize(
@@ -114,27 +123,19 @@ def test_the_native_library_cannot_take_the_program_with_it(
 def test_what_the_machine_is_to_blame_for_is_told_apart(
     script: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text(script)
-    monkeypatch.setattr(elastix_module, "_WORKER", worker)
+    monkeypatch.setattr(elastix_module, "_WORKER", written(tmp_path / "worker.py", script))
     if "sleep" not in script:
         monkeypatch.setattr(elastix_module, "_WAITING", 1000)
-    pair = acquisition()
-    assert pair.lowest_b is not None
-    with pytest.raises(AlignmentError) as caught:
-        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "rigid", time_limit_s=0.05)
-    assert says in str(caught.value)
-    assert not caught.value.repeatable
+    error = failure(acquisition(), "rigid", time_limit_s=0.05)
+    assert says in str(error)
+    assert not error.repeatable
 
 
 def test_processor_time_is_what_is_limited() -> None:
-    pair = acquisition(TRUTH)
-    assert pair.lowest_b is not None
-    with pytest.raises(AlignmentError) as caught:
-        register(pair.t2w, pair.lowest_b, gland_region(pair.t2w.grid, 60.0), "bspline", time_limit_s=1)
+    error = failure(acquisition(TRUTH), "bspline", time_limit_s=1)
     said = "elastix's bspline stage took more than 1 s of processor time and was stopped (alignment.time_limit_s)"
-    assert str(caught.value) == said
-    assert caught.value.repeatable
+    assert str(error) == said
+    assert error.repeatable
 
 
 def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

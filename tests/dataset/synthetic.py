@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tests.dataset_factory import stored
 from zonate.case import Case
 from zonate.config import Settings
-from zonate.dataset.cases import CaseRecord, Origin, write_case
+from zonate.dataset.cases import CaseRecord, Origin
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import slice_labelled
 from zonate.settings.data import CheckingSettings, SlicingSettings
 from zonate.zones import ALL_ZONE_CODES
 
@@ -50,5 +50,4 @@ def store(dataset: Path, case: Case, patient_id: str = "P1", **origin: Any) -> C
         "provenance": {"files": {"t2w": "a/t2w.nii.gz"}},
         **origin,
     }
-    assert case.labels is not None
-    return write_case(dataset, slice_labelled(case, case.labels, SETTINGS.slicing), case.labels, Origin(**said))
+    return stored(dataset, case, SETTINGS.slicing, Origin(**said))

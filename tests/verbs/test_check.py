@@ -7,16 +7,16 @@ import pytest
 from matplotlib.image import imread
 
 from tests.dataset.importers import trees
-from tests.dataset_factory import a_case
+from tests.dataset_factory import a_case, stored
 from zonate.anatomy import examine
 from zonate.config import Settings
-from zonate.dataset.cases import Origin, write_case
+from zonate.dataset.cases import Origin
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
 from zonate.dataset.store import Dataset
 from zonate.errors import OutputError
 from zonate.geometry import Grid, Volume
-from zonate.preprocessing.slices import Slices, slice_labelled
+from zonate.preprocessing.slices import Slices
 from zonate.verbs import check as verb
 from zonate.verbs.check import check
 from zonate.verbs.prepare import prepare
@@ -38,12 +38,10 @@ def dataset(
     placed = []
     for number, value in enumerate(figures):
         case = a_case(f"case{number}", seed=number % 10)
-        assert case.labels is not None
         anatomy = {"figures": {name: value}, "doubts": [doubts[number]] if number in doubts else []}
         data_set = sets[number] if sets else "drawn"
         origin = Origin(f"P{number}", data_set, "CC0", "any", CODES, "key", {"warnings": [], "anatomy": anatomy})
-        record = write_case(folder, slice_labelled(case, case.labels, Settings().slicing), case.labels, origin)
-        placed.append(PlacedRecord(record, "train"))
+        placed.append(PlacedRecord(stored(folder, case, Settings().slicing, origin), "train"))
     write_index(folder, placed, Settings())
     return folder
 
