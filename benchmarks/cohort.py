@@ -2,6 +2,9 @@
 
     python -m benchmarks.cohort [--studies 40] [--samples 0] [--rounds 3] [--table FILE]
 
+Two of the studies are broken: of one a copy was interrupted in all its files, the other is an empty folder. All others
+have to be done and these two to be listed, else nothing is measured.
+
 Each round does both, in turn, so that a busy machine slows both down; the ratio is taken within a round. The time is of
 the whole call: starting the workers, which load the libraries and the model, reading, aligning, segmenting and writing
 everything.
@@ -9,11 +12,12 @@ everything.
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +25,13 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.machine import commit, machine
+from zonate.cli.app import SOME_FAILED
 from zonate.verbs.simulate import simulate
 
 TABLE = Path(__file__).with_name("cohort.md")
 WORKERS = (1, 2)
+BROKEN = 2
+"""Of the studies: the first ones, so that those behind them are done after a failure."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="zonate-cohort-") as name:
         work = Path(name)
         studies = simulate(given.studies, work / "studies", seed=1)
+        break_off(studies[0])
+        empty(studies[1])
         rounds = []
         for number in range(given.rounds):
             order = WORKERS if number % 2 == 0 else WORKERS[::-1]
@@ -53,19 +62,48 @@ def main() -> None:
     print(given.table)
 
 
+def break_off(study: Path) -> None:
+    """Leave half of each file, as an interrupted copy may."""
+    for file in study.rglob("*"):
+        if file.is_file():
+            os.truncate(file, file.stat().st_size // 2)
+
+
+def empty(study: Path) -> None:
+    """Leave the folder alone."""
+    shutil.rmtree(study)
+    study.mkdir()
+
+
 def seconds(studies: Sequence[Path], work: Path, workers: int, samples: int) -> float:
-    """Of `zonate predict` on all studies, in a process of its own: with one worker, too, there is a limit."""
+    """Of `zonate predict` on all studies, in a process of its own: with one worker, too, there is a limit.
+
+    Raises:
+        SystemExit: Not all but the BROKEN first ones were done, or those are not listed.
+    """
     with tempfile.TemporaryDirectory(dir=work) as output:
         command = [sys.executable, "-m", "zonate", "predict", *map(str, studies), "-o", output]
         command += ["--workers", str(workers), "--timeout-s", "3600", "--samples", str(samples)]
         with cores(workers):
             begun = perf_counter()
-            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)  # noqa: S603
+            ended = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
             taken = perf_counter() - begun
-        done = len(list(Path(output).glob("*/zones.json")))
-    if done != len(studies):
-        raise SystemExit(f"{done} of {len(studies)} studies were done: nothing is measured")
+        done = [file.parent.name for file in Path(output).glob("*/zones.json")]
+    refuse_unfinished(studies, done, ended.returncode, ended.stdout + ended.stderr)
     return taken
+
+
+def refuse_unfinished(studies: Sequence[Path], done: Collection[str], code: int, said: str) -> None:
+    """See that all but the BROKEN first studies were done, and that those were listed as failed."""
+    broken, good = studies[:BROKEN], studies[BROKEN:]
+    missing = {study.name for study in good}.difference(done)
+    listed = said.partition(f"{BROKEN} failed")[2]
+    unlisted = [study.name for study in broken if f"{study.name}: " not in listed]
+    if missing or unlisted or code != SOME_FAILED:
+        raise SystemExit(
+            f"nothing is measured: exit code {code}, {len(missing)} studies were not done, of the broken ones "
+            f"{unlisted} were not listed:\n{said[-2000:]}"
+        )
 
 
 @contextmanager
@@ -84,7 +122,7 @@ def cores(number: int) -> Iterator[None]:
 def table(rounds: Sequence[Round], studies: int, samples: int) -> str:
     """The page: seconds of each round, their medians, and the ratio with its spread."""
     medians = {workers: statistics.median(one.seconds[workers] for one in rounds) for workers in WORKERS}
-    ratios = sorted(one.ratio for one in rounds)
+    ratios, good = sorted(one.ratio for one in rounds), studies - BROKEN
     lines = [
         "# What a second worker is worth",
         "",
@@ -92,7 +130,8 @@ def table(rounds: Sequence[Round], studies: int, samples: int) -> str:
         "",
         f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, commit {commit()}. `zonate predict` on {studies} simulated "
         f"DICOM studies (T2W, DWI, ADC), {samples or 'no'} samples, all files written; the whole call, with the start "
-        "of its workers.",
+        f"of its workers. {BROKEN} of the studies are broken: in every call all {good} others were done and these "
+        "listed.",
         "",
         "| | one worker, one thread (s) | two workers, one thread each (s) | times as many studies |",
         "|---|---|---|---|",
@@ -102,7 +141,7 @@ def table(rounds: Sequence[Round], studies: int, samples: int) -> str:
         ),
         f"| median | {medians[1]:.1f} | {medians[2]:.1f} | {statistics.median(ratios):.2f} |",
         "",
-        f"A study: {medians[1] / studies:.1f} s on one worker, {medians[2] / studies:.1f} s on two.",
+        f"A study: {medians[1] / good:.1f} s on one worker, {medians[2] / good:.1f} s on two.",
         "",
     ]
     return "\n".join(lines)
