@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,9 +48,20 @@ def test_every_command_stands_in_the_reference() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     root = REFERENCE.parents[1]
-    for page in [root / "README.md", *root.glob("docs/**/*.md")]:
+    for page in [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("benchmarks/**/*.md")]:
         for target in _links(page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_of_the_benchmarks_stands_in_their_index_with_a_command_that_there_is() -> None:
+    benchmarks = REFERENCE.parents[1] / "benchmarks"
+    index = (benchmarks / "README.md").read_text(encoding="utf-8")
+    pages = {str(page.relative_to(benchmarks)) for page in benchmarks.glob("**/*.md")} - {"README.md"}
+    assert len(pages) > 15
+    assert sorted(pages.difference(_links(index))) == []
+    modules = re.findall(r"python -m (benchmarks[\w.]*)", index)
+    assert len(modules) > 15
+    assert [name for name in modules if find_spec(name) is None] == []
 
 
 def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, tuple[object, str]]]:
