@@ -19,7 +19,7 @@ from benchmarks.accuracy.methods import OWN
 from benchmarks.accuracy.shapes import FOUR_ZONES, make_images
 from benchmarks.accuracy.unlabelled import UNLABELLED, annotate
 from benchmarks.weights.cases import write_cases
-from zonate.cli.render import progress_bar
+from zonate.cli.terminal import progress_bar
 from zonate.config import load_recipe
 from zonate.model import Model
 from zonate.verbs.calibrate import calibrate

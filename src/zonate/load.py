@@ -37,7 +37,7 @@ class LoadedStudy:
 
 @contextmanager
 def open_study(
-    path: Path,
+    path: Path | str,
     settings: ReadingSettings = _DEFAULT_READING,
     *,
     case_id: str | None = None,
@@ -57,7 +57,7 @@ def open_study(
         AmbiguousSeriesError: Nothing in the headers decides between two series.
         CorruptSeriesError: A series that holds a role is faulty.
     """
-    with opened(path, settings, case_id=case_id, overrides=overrides) as study:
+    with opened(Path(path), settings, case_id=case_id, overrides=overrides) as study:
         yield replace(study, warnings=(*study.warnings, *absent(study.roles)))
 
 
@@ -76,7 +76,7 @@ def read_acquisition(study: Study) -> Acquisition:
 
 
 def load_case(
-    source: Path | Mapping[Sequence, Path | Component],
+    source: Path | str | Mapping[Sequence, Path | Component],
     settings: Settings = _DEFAULT_SETTINGS,
     *,
     case_id: str | None = None,
@@ -101,7 +101,7 @@ def load_case(
 
 
 def load_study(
-    path: Path,
+    path: Path | str,
     settings: Settings = _DEFAULT_SETTINGS,
     *,
     case_id: str | None = None,

@@ -4,18 +4,25 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import pytest
 
+from tests.alignment.phantom import acquisition
 from zonate import shipped
+from zonate.alignment.landmarks import LandmarkErrors
+from zonate.case import NO_ALIGNMENT
 from zonate.cli import commands
+from zonate.cohort.workers import Workers
 from zonate.config import Settings, load_recipe
 from zonate.dataset.storage import Cache
 from zonate.errors import DatasetError
 from zonate.fast import fast
 from zonate.helper import aside
+from zonate.io.nifti import write_volume
 from zonate.progress import stage
+from zonate.study import Sequence
+from zonate.verbs.align_studies import Aligned, AlignStudiesResult
 from zonate.verbs.check import CheckedCase, CheckResult
 from zonate.verbs.predict_studies import PredictResult
 from zonate.verbs.simulate import simulate
@@ -275,26 +282,56 @@ def test_info_of_a_model_tells_that_model_alone(
     assert "give the file, or the run folder of `zonate train`" in error
 
 
-def test_align_writes_one_study_into_the_output_and_several_into_folders_of_it(
+def test_align_writes_each_study_into_a_folder_of_the_output_one_or_several(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    studies = simulate(2, tmp_path / "studies", vendors=["siemens"])
-    one, two = map(str, studies)
-    header = ("--set", "alignment.method=header")
-    alone, both = tmp_path / "alone", tmp_path / "both"
-    assert call(monkeypatch, "align", one, "-o", str(alone), *header) == 0
-    assert (alone / "alignment.json").is_file()
-    assert call(monkeypatch, "align", one, "-o", str(alone), "--resume", *header) == 0
-    assert "1 there already: alone" in capsys.readouterr().err
-    words = ("align", one, two, str(tmp_path / "nothing"), "-o", str(both), "--workers", "1", *header)
-    assert call(monkeypatch, *words) == 1
-    assert sorted(path.name for path in both.iterdir()) == ["simulated-0001", "simulated-0002"]
+    pair = acquisition()
+    assert pair.adc is not None
+    for name in ("one", "two"):
+        write_volume(tmp_path / "studies" / name / "t2w.nii.gz", pair.t2w)
+        write_volume(tmp_path / "studies" / name / "adc.nii.gz", pair.adc)
+    one, two = (str(tmp_path / "studies" / name) for name in ("one", "two"))
+    out = tmp_path / "out"
+    words = ("-o", str(out), "--workers", "1", "--set", "alignment.method=header")
+    assert call(monkeypatch, "align", one, two, str(tmp_path / "nothing"), *words) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["one", "two"]
     printed = capsys.readouterr().err
     assert printed.count("alignment not registered: ") == 2
     assert "1 failed (what is not named here is done):\n  nothing: case nothing: there is no folder or zip" in printed
-    assert call(monkeypatch, "align", one, two, "-o", str(both), "--resume", *header) == 0
-    assert "2 there already: simulated-0001, simulated-0002" in capsys.readouterr().err
-    assert call(monkeypatch, "align", one, two, "-o", str(both), "--case-id", "x") == 2
+    (out / "two" / "notes.txt").touch()
+    assert call(monkeypatch, "align", one, *words, "--overwrite") == 0
+    assert f"look at {out / 'one' / 'alignment.png'}\n" in capsys.readouterr().err
+    assert (out / "two" / "notes.txt").exists()
+    assert call(monkeypatch, "align", one, two, *words, "--resume") == 0
+    assert "2 there already: one, two" in capsys.readouterr().err
+    assert call(monkeypatch, "align", one, *words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert call(monkeypatch, "align", one, two, *words, "--case-id", "x") == 2
+
+
+def test_align_keeps_limits_of_one_study_and_measures_its_landmarks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called: list[dict[str, Any]] = []
+    errors = LandmarkErrors(2, 1.5, 1.5, 2.0, 2.0, 3.5, 3.5, 4.0, 4.0, {}, {})
+
+    def align_studies(studies: list[Path], output: Path, _settings: Settings, **named: Any) -> AlignStudiesResult:
+        called.append({"studies": studies, **named})
+        return AlignStudiesResult({output / "one": Aligned(NO_ALIGNMENT, ("ADC is absent",), errors)}, {}, ())
+
+    monkeypatch.setattr("zonate.verbs.align_studies.align_studies", align_studies)
+    limits = ("--timeout-s", "60", "--memory-gib", "2", "-w", "1")
+    assert call(monkeypatch, "align", "one", "-o", str(tmp_path), *limits, "--landmarks", "a.fcsv", "--dwi", "7") == 0
+    (named,) = called
+    assert named["studies"] == [Path("one")]
+    assert named["workers"] == Workers(1, None, 2.0, 60.0)
+    assert (named["landmarks"], named["overrides"]) == ([Path("a.fcsv")], {Sequence.DWI: 7})
+    said = [
+        "2 landmarks: 1.50 mm off on average, 2.00 mm at most; by the header 3.50 mm and 4.00 mm",
+        f"look at {tmp_path / 'one' / 'alignment.png'}",
+        "warning: case one: ADC is absent",
+    ]
+    assert capsys.readouterr().err.splitlines()[-3:] == said
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from zonate.cli import render
+from zonate.cli import terminal
 from zonate.cli.installation import show_installation
 
 ABOUT: dict[str, Any] = {
@@ -29,7 +29,7 @@ ABOUT: dict[str, Any] = {
 
 def test_everything_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(record=True, width=80, file=io.StringIO())
-    monkeypatch.setattr(render, "console", console)
+    monkeypatch.setattr(terminal, "console", console)
     show_installation(ABOUT)
     assert [line.rstrip() for line in console.export_text().splitlines()] == [
         "Zonate",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from zonate.cli import render
+from zonate.cli import terminal
 from zonate.cli.model_table import show_model
 
 ABOUT: dict[str, Any] = {
@@ -40,7 +40,7 @@ OLDER: dict[str, Any] = {
 def shown(monkeypatch: pytest.MonkeyPatch, about: dict[str, Any], width: int = 200) -> tuple[dict[str, str], str]:
     """What is said by its name, and all that is printed."""
     console = Console(record=True, width=width, file=io.StringIO())
-    monkeypatch.setattr(render, "console", console)
+    monkeypatch.setattr(terminal, "console", console)
     show_model(about, "Model [RUN]")
     text = console.export_text()
     rows = [line.partition("  ") for line in text.splitlines()]

@@ -1,11 +1,10 @@
 import io
-import logging
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.dataset.importers import LeftOut
 from zonate.study import Study
 from zonate.verbs.check import CheckedCase, CheckResult
@@ -15,7 +14,7 @@ from zonate.verbs.prepare import PrepareResult
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(render.console, "print", lambda what, **_named: lines.append(str(what)))
+    monkeypatch.setattr(terminal.console, "print", lambda what, **_named: lines.append(str(what)))
     return lines
 
 
@@ -84,33 +83,22 @@ def test_a_dataset_without_outliers_needs_no_table(shown: list[str]) -> None:
     assert shown == ["of 1 case 0 stand out"]
 
 
-def test_a_terminal_shows_a_bar_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anybody knows how many steps there are."""
-    screen = io.StringIO()
-    monkeypatch.setattr(render, "console", Console(file=screen, force_terminal=True, width=80, color_system=None))
-    with render.progress_bar("predict") as progress:
-        progress(0, 2, "[one]: aligning")
-    first, *_, last = [line for line in screen.getvalue().splitlines() if "predict" in line]
-    assert "0/?" in first
-    assert "0/2" in last
-    assert last.rstrip().endswith("[one]: aligning")
-
-
-def test_warnings_of_the_package_are_shown_while_asked_for(shown: list[str]) -> None:
-    logger = logging.getLogger("zonate.verbs.train")
-    with render.log_warnings():
-        logger.warning("the model learns from %s", "[bold]B")
-    logger.warning("not shown any more")
-    assert shown == [r"[yellow]warning:[/] the model learns from \[bold]B"]
-
-
-def test_a_distance_says_of_how_many_patients_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_say_of_how_many_patients_they_are_and_whether_the_model_has_seen_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def measure(mean: float, n: int) -> dict[str, object]:
         return {"mean": mean, "std": 1.0, "n": n, "interval_95": [mean, mean]}
 
     written = io.StringIO()
-    monkeypatch.setattr(render, "console", Console(file=written, width=120))
+    monkeypatch.setattr(terminal, "console", Console(file=written, width=120))
     of = {"dice": measure(0.5, 15), "hd95_mm": measure(15.4, 3), "volume_error_ml": measure(-2.0, 15)}
-    render.show_summary({"split": "test", "structures": {"AFS": of}})
+    about = {"split": "test", "n_patients": 15, "n_patients_seen_in_training": 0, "structures": {"AFS": of}}
+    render.show_summary(about)
+    assert written.getvalue().splitlines()[0].rstrip() == "Per patient, split test"
     assert "15.40 ± 1.00 (n 3)" in written.getvalue()
     assert "-2.00 ± 1.00 " in written.getvalue()
+    for seen, said in ((None, "not known"), (3, "3 of 15 patients")):
+        written.truncate(0)
+        written.seek(0)
+        render.show_summary({**about, "n_patients_seen_in_training": seen})
+        assert written.getvalue().splitlines()[0].rstrip() == f"Per patient, split test; seen in training: {said}"

@@ -1,11 +1,9 @@
 """A cohort as a department has one: many studies, some of them broken, a call that is interrupted, and a second one."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,12 @@ import torch
 
 from tests.verbs.standins import gland, t2w
 from zonate.cli import commands
-from zonate.cohort.attempts import _Case, _Cohort, _here, _token_in, each_on_cluster
+from zonate.cohort.attempts import _Attempt, _Case, _Cohort, each_on_cluster
+from zonate.cohort.notices import OverMemory
+from zonate.cohort.on_worker import Conditions
 from zonate.cohort.set_aside import SetAside
 from zonate.cohort.workers import Workers
 from zonate.config import Settings
-from zonate.io.files import is_half_written
 from zonate.io.nifti import write_volume
 from zonate.model import Model
 from zonate.networks.generator import Generator
@@ -97,26 +96,6 @@ def test_the_good_ones_are_done_the_broken_listed_and_a_restart_does_what_is_mis
     assert "1 failed (what is not named here is done):" in printed
 
 
-def test_the_token_of_a_process_that_was_killed_is_removed_and_that_of_another_one_stays(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
-        killed.wait()
-    owners = {
-        "killed": f"{_here()} {killed.pid}",
-        "alive": f"{_here()} {os.getpid()}",
-        "elsewhere": f"another-machine {killed.pid}",
-        "unknown": "",
-    }
-    tokens = {name: tmp_path / f".zonate-0000000{number}.token" for number, name in enumerate(owners)}
-    for name, token in tokens.items():
-        token.write_text(owners[name], encoding="utf-8")
-    with _token_in(tmp_path) as own:
-        assert own is not None
-        assert own.read_text(encoding="utf-8") == owners["alive"]
-        assert is_half_written(own)
-        assert set(tmp_path.iterdir()) == {own, tokens["alive"], tokens["elsewhere"], tokens["unknown"]}
-    assert not own.exists()
-
-
 def test_what_a_study_may_hold_is_settled_before_the_workers_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     free_gib = iter([6.0])  # asked for once
     monkeypatch.setattr("zonate.cohort.workers.usable_memory_gib", lambda: next(free_gib))
@@ -127,8 +106,9 @@ def test_what_a_study_may_hold_is_settled_before_the_workers_fill_the_memory(mon
         return nullcontext()
 
     def outcomes(cohort: _Cohort[None], *_: object) -> Iterator[tuple[str, SetAside]]:
-        case = _Case[None]("P1", task=lambda: None, inputs=(), worker="tcp://1")
-        cohort._holds_too_much({"worker": "tcp://1"})
+        running = _Attempt("tcp://1", place="tcp://2", until_s=60.0)
+        case = _Case[None]("P1", task=lambda: None, inputs=(), begun=[running] * 2, running=running)
+        assert list(cohort._act_on(OverMemory("tcp://1"))) == []
         yield "P1", SetAside(cohort._why_it_died(case))
 
     monkeypatch.setattr("zonate.cohort.attempts.cluster_of", cluster_of)
@@ -136,3 +116,31 @@ def test_what_a_study_may_hold_is_settled_before_the_workers_fill_the_memory(mon
     why = "case P1: it needs more memory than 3 GiB may hold, and was stopped twice (--memory-gib, or fewer --workers)"
     assert list(each_on_cluster({}, Workers(2), None, {})) == [("P1", SetAside(why))]
     assert started == [Workers(2, memory_gib=3.0)]
+
+
+@dataclass
+class StandInClient:
+    """The part of Dask's that is asked."""
+
+    at_work: dict[str, list[str]]
+
+    def processing(self) -> dict[str, list[str]]:
+        return self.at_work
+
+
+@dataclass
+class StandInFuture:
+    key: str
+
+
+@pytest.mark.parametrize(
+    ("at_work", "over"),
+    [({"tcp://1": ["key"]}, ["P1"]), ({}, []), ({"tcp://1": []}, []), ({"tcp://1": [], "tcp://3": ["key"]}, [])],
+)
+def test_a_case_is_over_time_where_its_worker_is_still_at_it(at_work: dict[str, list[str]], over: list[str]) -> None:
+    cohort = _Cohort[None](StandInClient(at_work), Workers(scheduler="tcp://0"), Conditions("topic", 20, "0.1.0"))
+    running = _Attempt("tcp://1", place="tcp://2", until_s=0.0)
+    cohort._cases["key"] = _Case("P1", lambda: None, (), [running], running, StandInFuture("key"))
+    assert cohort._seconds_left() == 0.0
+    assert [case.case_id for case in cohort._over_time()] == over
+    assert cohort._seconds_left() == (0.0 if over else None)  # it waits for a worker, which may come tomorrow

@@ -36,6 +36,7 @@ def test_an_output_that_is_another_folder_there_is_refused(tmp_path: Path) -> No
         Conditions("topic", 20, "0.1.0", tmp_path / ".token").checked("one", done)
 
 
-def test_a_study_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"case one: a worker does not see the study \(gone\).*at the same path"):
-        HERE.for_inputs((tmp_path / "gone",)).checked("one", done)
+def test_a_study_or_a_model_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    why = r"case one: a worker does not see tiny\.safetensors, which is read for it: .*at the same path as here"
+    with pytest.raises(StudyError, match=why):
+        HERE.for_inputs((tmp_path, tmp_path / "tiny.safetensors")).checked("one", done)

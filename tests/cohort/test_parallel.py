@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,12 @@ def die_once(places: Path, result: int) -> int:
 def hang(places: Path) -> None:
     tell_place(places)
     time.sleep(600)
+
+
+def hang_once(places: Path, result: int) -> int:
+    if not list(places.iterdir()):
+        hang(places)
+    return result
 
 
 def hold_more_and_more(places: Path) -> None:
@@ -293,6 +300,26 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
         with pytest.raises(ProcessError, match=r"the Dask scheduler is gone: .*\(--resume\)"):
             list(outcomes)
         ender.join()
+
+
+def test_a_case_whose_worker_has_gone_waits_for_another_one_without_limit(tmp_path: Path) -> None:
+    (places,) = new_folders(tmp_path, "places")
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        (nanny,) = cluster.workers.values()
+
+        def replace_it() -> None:
+            _wait_until(lambda: bool(told(places)))
+            cluster.sync(nanny.close, timeout=0.2)  # as at the end of a job
+            time.sleep(1)
+            cluster.scale(2)  # the first still counts
+
+        with ThreadPoolExecutor(1) as another:
+            replaced = another.submit(replace_it)
+            workers = Workers(scheduler=cluster.scheduler_address, timeout_s=0.8).fitted(1)
+            assert dict(each_case({"one": partial(hang_once, places, 7)}, workers)) == {"one": 7}
+            replaced.result()
 
 
 def test_a_cluster_tries_no_more_often_than_twice(cluster: LocalCluster, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zonate.cohort.study_key import is_made_from, study_key
+from zonate.cohort.study_key import is_a_result, is_made_from, study_key
 
 
 @pytest.fixture
@@ -42,3 +42,23 @@ def test_a_record_that_does_not_say_it_is_no_result(tmp_path: Path, text: str) -
 def test_the_record_of_a_result_holds_its_key(tmp_path: Path) -> None:
     (tmp_path / "zones.json").write_text(json.dumps({"source_key": "key"}), encoding="utf-8")
     assert is_made_from(tmp_path / "zones.json", "key")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("zones.json", '{"source_key": "key"}', True),
+        ("alignment.json", '{"source_key": null}', True),
+        ("notes.json", '{"by": "hand"}', False),
+        ("notes.json", '["source_key"]', False),
+        ("notes.json", "{", False),
+        ("notes.txt", '{"source_key": "key"}', False),
+    ],
+)
+def test_a_folder_is_a_result_where_a_record_says_what_it_was_made_from(
+    name: str, text: str, *, expected: bool, tmp_path: Path
+) -> None:
+    assert not is_a_result(tmp_path / "none")
+    assert not is_a_result(tmp_path)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert is_a_result(tmp_path) is expected

@@ -59,6 +59,18 @@ def test_a_limit_needs_a_process_of_its_own() -> None:
     assert not Workers(scheduler="tcp://somewhere:8786").fitted(3).here
 
 
+def test_one_worker_that_the_machine_chose_keeps_the_limits_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "usable_cores", lambda: 8)
+    monkeypatch.setattr(workers, "usable_memory_gib", lambda: 7.5)
+    crew = Workers(0).fitted(10)
+    assert crew == Workers(1, timeout_s=3600.0)
+    assert not crew.here
+    assert crew.study_memory_gib == 7.5  # all that is free
+    assert Workers(0, timeout_s=60.0).fitted(10) == Workers(1, timeout_s=60.0)
+    assert Workers(0, memory_gib=5.0).fitted(10) == Workers(1, memory_gib=5.0)
+    assert Workers(0).fitted(1) == Workers(1)
+
+
 def test_a_number_is_short_for_workers() -> None:
     assert Workers.of(3) == Workers(3)
     assert Workers.of(Workers(3, timeout_s=60.0)).study_timeout_s == 60.0

@@ -14,7 +14,9 @@ from zonate.io.files import (
     atomic_path,
     check_output_folder,
     claim_output_folder,
+    folders_around,
     is_half_written,
+    refuse_around,
     remove_half_written,
     remove_left_behind,
     write_json,
@@ -337,3 +339,17 @@ def test_what_is_left_behind_anywhere_in_a_folder_is_removed(tmp_path: Path) -> 
         (tmp_path / name).touch()
     remove_left_behind(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == [".hidden", "b.stl", "deep"]
+
+
+def test_what_is_read_is_found_once_for_many_outputs(tmp_path: Path) -> None:
+    (tmp_path / "studies" / "one").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "studies", target_is_directory=True)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    around = folders_around([tmp_path / "link" / "one", tmp_path / "gone.zip", tmp_path / "loop"])
+    for output in (tmp_path, tmp_path / "studies", tmp_path / "link", tmp_path / "studies" / "one"):
+        with pytest.raises(OutputError, match=rf"{output.name} holds what is read \(one\): give another folder"):
+            refuse_around(output, around)
+    with pytest.raises(OutputError, match=r"holds what is read \(gone\.zip\)"):
+        refuse_around(tmp_path / "gone.zip", around)
+    refuse_around(tmp_path / "studies" / "one" / "out", around)
+    refuse_around(tmp_path / "studies" / "on", around)

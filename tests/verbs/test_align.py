@@ -1,17 +1,21 @@
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from tests.alignment.phantom import acquisition
+from zonate.alignment import Alignment, align_to_t2w
 from zonate.config import Settings
 from zonate.errors import OutputError, ZonateError
 from zonate.io.nifti import read_volume, write_volume
+from zonate.pictures.alignment import draw_alignment
 from zonate.settings.data import AlignmentSettings
 from zonate.study import Sequence
-from zonate.verbs.align import align
+from zonate.verbs.align import align, is_aligned
 
 SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
 
@@ -47,8 +51,54 @@ def test_results_are_not_overwritten_unasked(study: Path, tmp_path: Path) -> Non
     with pytest.raises(OutputError, match="holds results already"):
         align(study, out, SETTINGS)
     assert (out / "precious.txt").read_text() == "mine"
+
+
+def test_what_is_overwritten_is_one_alignment_and_nothing_else(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    align(study, out, SETTINGS)
     align(study, out, SETTINGS, overwrite=True)
-    assert not (out / "precious.txt").exists()
+    (out / "earlier").mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"out holds other things than one alignment \(earlier and 1 more\)"):
+        align(study, out, SETTINGS, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+    volumes = tmp_path / "volumes"
+    volumes.mkdir()
+    (volumes / "t2w.nii.gz").write_text("a study of its own")
+    with pytest.raises(OutputError, match=r"volumes holds other things than one alignment \(t2w\.nii\.gz\)"):
+        align(study, volumes, SETTINGS, overwrite=True)
+    assert (volumes / "t2w.nii.gz").read_text() == "a study of its own"
+
+
+def test_what_is_put_beside_an_alignment_while_it_is_made_anew_is_kept(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    align(study, out, SETTINGS)
+
+    def write_beside(*arguments: Any) -> None:
+        (out / "notes.txt").write_text("mine")
+        draw_alignment(*arguments)
+
+    monkeypatch.setattr("zonate.verbs.align.draw_alignment", write_beside)
+    with pytest.raises(OutputError, match=r"other things than one alignment \(notes\.txt\)"):
+        align(study, out, SETTINGS, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_study_that_changes_while_it_is_aligned_is_not_taken_for_aligned(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touching(*arguments: Any) -> Alignment:
+        os.utime(study / "adc.nii.gz", (1, 1))
+        return align_to_t2w(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zonate.verbs.align.align_to_t2w", touching)
+        align(study, tmp_path / "out", SETTINGS)
+    assert not is_aligned(study, tmp_path / "out", SETTINGS)
+    align(study, tmp_path / "out", SETTINGS, overwrite=True)
+    assert is_aligned(study, tmp_path / "out", SETTINGS)
 
 
 def test_a_failure_leaves_no_half_written_folder(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,17 +8,21 @@ import pytest
 from tests.alignment.phantom import acquisition
 from tests.verbs.standins import key_but_of
 from tests.verbs.synthetic import all_files
+from tests.verbs.test_align import markups
 from zonate.alignment import Alignment, align_to_t2w
 from zonate.config import Settings
 from zonate.errors import OutputError
 from zonate.io.nifti import write_volume
 from zonate.pictures.alignment import draw_alignment
 from zonate.settings.data import AlignmentSettings
+from zonate.study import Sequence
 from zonate.verbs import align as of_one
 from zonate.verbs.align import align, is_aligned
 from zonate.verbs.align_studies import align_studies, align_study
 
 SETTINGS = Settings(alignment=AlignmentSettings(method="header", region_mm=60))
+POINT, NEAR = (5.0, -7.0, 20.0), (8.0, -7.0, 20.0)
+"""In LPS mm, 3 mm apart in the phantom."""
 
 
 @pytest.fixture
@@ -55,6 +59,41 @@ def test_each_study_has_a_folder_and_a_broken_one_none(studies: list[Path], tmp_
         *((2, 3, f"two: {stage}") for stage in ("reading", "aligning", "writing")),
         (3, 3, "two"),
     ]
+
+
+def test_one_study_has_a_folder_of_its_own_beside_the_cases_of_other_days(studies: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    align_studies([studies[0], studies[2]], out, SETTINGS)
+    before = all_files(out / "two")
+    result = align_studies(studies[:1], out, SETTINGS, overwrite=True)
+    assert list(result.done) == [out / "one"]
+    assert all_files(out / "two") == before
+    (out / "one" / "notes.txt").write_text("mine")
+    refused = align_studies([studies[0], studies[2]], out, SETTINGS, overwrite=True)
+    assert list(refused.done) == [out / "two"]
+    assert refused.failed == {
+        "one": f"{out / 'one'} holds other things than one alignment (notes.txt), which are not overwritten: move "
+        "them, or give another output"
+    }
+
+
+def test_what_belongs_to_one_study_is_refused_for_several(studies: list[Path], tmp_path: Path) -> None:
+    for named in ({"case_id": "x"}, {"overrides": {Sequence.DWI: 7}}, {"landmarks": [tmp_path / "points.fcsv"]}):
+        with pytest.raises(ValueError, match="belong to one study"):
+            align_studies(studies, tmp_path / "out", SETTINGS, **named)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_said_of_one_study_is_kept_in_mind_when_it_is_resumed(studies: list[Path], tmp_path: Path) -> None:
+    marked = [markups(tmp_path / f"{name}.mrk.json", {"cyst": at}) for name, at in (("a", POINT), ("b", NEAR))]
+    out = tmp_path / "out"
+    done = align_studies(studies[:1], out, SETTINGS, case_id="x", landmarks=marked).done
+    found = done[out / "x"].landmarks
+    assert found is not None
+    assert found.n == 1
+    assert found.mean_mm == pytest.approx(3.0)
+    assert align_studies(studies[:1], out, SETTINGS, case_id="x", landmarks=marked, resume=True).skipped == (out / "x",)
+    assert list(align_studies(studies[:1], out, SETTINGS, case_id="x", resume=True).failed) == ["x"]
 
 
 def test_what_is_complete_is_skipped_and_what_was_made_otherwise_is_kept(studies: list[Path], tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import sys
 from contextlib import nullcontext
 from typing import NoReturn
 
-from zonate.cli import data_sets, models, processes, render, start, studies
+from zonate.cli import data_sets, models, processes, start, studies, terminal
 from zonate.cli.app import PANELS, SOME_FAILED, app, exit_code
 from zonate.cohort.unwinding import unwound_by_signals
 from zonate.errors import OutputError, ProcessError, ZonateError
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    render.quiet_libraries()
+    terminal.quiet_libraries()
     # Of several processes torchrun ends the others by SIGTERM: unwinding would wait for those that are gone.
     unwound = nullcontext() if processes.is_one_of_several() else unwound_by_signals()
     try:
@@ -37,5 +37,5 @@ def _run() -> None:
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    render.console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    terminal.console.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)

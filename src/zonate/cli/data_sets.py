@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.cli.app import (
     DATA_SETS,
     DONE,
@@ -39,11 +39,9 @@ def simulate(
     """Write DICOM studies of a digital pelvis phantom, with the truth beside them."""
     from zonate.verbs.simulate import simulate as run
 
-    with render.progress_bar("simulate") as progress:
+    with terminal.progress_bar("simulate") as progress:
         folders = run(n, output, seed=seed, vendors=vendor, overwrite=overwrite, progress=progress)
-    render.console.print(
-        f"{len(folders)} simulated studies in {output}; truth and cases.csv beside them", markup=False, soft_wrap=True
-    )
+    terminal.say(f"{len(folders)} simulated studies in {output}; truth and cases.csv beside them")
 
 
 @app.command(rich_help_panel=DATA_SETS)
@@ -77,7 +75,7 @@ def synthesise(
     from zonate.verbs.synthesise import synthesise as run
     from zonate.zones import parse_label_codes
 
-    with render.progress_bar("synthesise") as progress:
+    with terminal.progress_bar("synthesise") as progress:
         result = run(
             output,
             shapes=shapes,
@@ -92,7 +90,7 @@ def synthesise(
             progress=progress,
         )
     made = counted(len(result.done), "case")
-    render.console.print(f"{made}, for prepare: {result.manifest}", markup=False, soft_wrap=True)
+    terminal.say(f"{made}, for prepare: {result.manifest}")
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
 
@@ -123,7 +121,7 @@ def prepare(
 
     test_sets = [f"split.test_sets={json.dumps(test_set)}"] if test_set else []
     settings = settings_of([*(assignments or []), *test_sets], recipe)
-    with render.progress_bar("prepare") as progress:
+    with terminal.log_warnings(), terminal.progress_bar("prepare") as progress:
         result = run(
             output,
             manifests=manifest or [],
@@ -136,7 +134,7 @@ def prepare(
         )
     there = f"{counted(len(result.done), 'case')} prepared, {len(result.skipped)} there already"
     nothing = "no case could be prepared: there is no dataset"
-    render.console.print(there if result.taken else nothing, markup=False, soft_wrap=True)
+    terminal.say(there if result.taken else nothing)
     render.show_taken(result)
     render.show_warnings(result.warnings)
     render.show_failures(result.failed)
@@ -154,15 +152,13 @@ def check(
     """Show which cases of a dataset stand out, and draw every case on contact sheets."""
     from zonate.verbs.check import check as run
 
-    with render.progress_bar("check") as progress:
+    with terminal.progress_bar("check") as progress:
         result = run(dataset, output, overwrite=overwrite, progress=progress)
     if as_json:
         print_json(json.loads((output / "check.json").read_text(encoding="utf-8")))
     else:
         render.show_checked(result)
-    render.console.print(
-        f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)", markup=False, soft_wrap=True
-    )
+    terminal.say(f"look at {output / result.sheets[0]} ({len(result.sheets)} in all)")
     sys.exit(SOME_FAILED if strict and result.outliers else DONE)
 
 
@@ -176,9 +172,9 @@ def export(
     """Write a dataset in another form."""
     from zonate.verbs.export import export as run
 
-    with render.progress_bar("export") as progress:
+    with terminal.progress_bar("export") as progress:
         run(dataset, output, to=to, overwrite=overwrite, progress=progress)
-    render.console.print(f"look at {output}; what is in it: docs/reference/files.md", markup=False, soft_wrap=True)
+    terminal.say(f"look at {output}; what is in it: docs/reference/files.md")
 
 
 @app.command(rich_help_panel=DATA_SETS)
@@ -191,7 +187,7 @@ def download(
     """Say what a public data set holds, weighs and asks for; fetch it with --yes."""
     from zonate.verbs.download import download as run
 
-    with render.progress_bar("download") as progress:
+    with terminal.progress_bar("download") as progress:
         result = run(collection, output, fetch=yes, patients=patients, progress=progress)
     render.show_collection(result, fetched=yes)
     render.show_failures(result.failed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 
 
 def show_installation(about: Mapping[str, Any]) -> None:
@@ -30,4 +30,4 @@ def show_installation(about: Mapping[str, Any]) -> None:
         "label codes": ", ".join(f"{value} {name}" for name, value in about["label_codes"].items()),
     }
     render.show_facts("Zonate", facts)
-    render.console.print()
+    terminal.console.print()

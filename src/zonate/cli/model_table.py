@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.counted import counted
 
 _NOT_RECORDED = "not recorded"
@@ -19,7 +19,7 @@ def show_model(about: Mapping[str, Any], title: str) -> None:
     from rich.markdown import Markdown
 
     if "problem" in about:
-        render.console.print(f"{title}: {about['problem']}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"{title}: {about['problem']}")
         return
     facts = {
         "name": about["name"],
@@ -38,7 +38,7 @@ def show_model(about: Mapping[str, Any], title: str) -> None:
         "calibrated": _calibrated(about["calibration"]),
     }
     render.show_facts(title, facts)
-    render.console.print(Markdown(about["card"]))
+    terminal.console.print(Markdown(about["card"]))
 
 
 def _not_validated(names: Iterable[str] | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.cli.app import (
     DONE,
     MODELS,
@@ -84,9 +84,7 @@ def train(
             progress=progress,
         )
     if is_first():
-        render.console.print(
-            f"best model: {best}; whose data it learnt from: {output / 'card.md'}", markup=False, soft_wrap=True
-        )
+        terminal.say(f"best model: {best}; whose data it learnt from: {output / 'card.md'}")
 
 
 @app.command(rich_help_panel=MODELS)
@@ -106,7 +104,7 @@ def evaluate(
     """Measure a model per patient in 3D on the original grid."""
     from zonate.verbs.evaluate import evaluate as run
 
-    with render.progress_bar("evaluate") as progress:
+    with terminal.log_warnings(), terminal.progress_bar("evaluate") as progress:
         summary = run(
             *(model, data, output),
             split=split,
@@ -120,7 +118,7 @@ def evaluate(
     render.show_summary(about)
     render.show_readers(about.get("readers", []))
     if about["structures"]:
-        render.console.print(f"look at {output / 'boxplots.png'}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"look at {output / 'boxplots.png'}")
     render.show_failures(summary.failed)
     sys.exit(SOME_FAILED if summary.failed else DONE)
 
@@ -144,7 +142,7 @@ def calibrate(
     """Teach a model what its own agreement is worth, on patients that it did not learn from."""
     from zonate.verbs.calibrate import calibrate as run
 
-    with render.log_warnings(), render.progress_bar("calibrate") as progress:
+    with terminal.log_warnings(), terminal.progress_bar("calibrate") as progress:
         result = run(
             model,
             data,
@@ -157,6 +155,6 @@ def calibrate(
             progress=progress,
         )
     results = f"{counted(result.n_results, 'result')} of {counted(result.n_patients, 'patient')}"
-    render.console.print(f"calibrated on {results}: {result.model}", markup=False, soft_wrap=True)
+    terminal.say(f"calibrated on {results}: {result.model}")
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)

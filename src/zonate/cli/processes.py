@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from zonate.cli import render
+from zonate.cli import terminal
 from zonate.cli.app import SOME_FAILED, exit_code
 from zonate.errors import ProcessError, ZonateError
 from zonate.progress import Progress, hearing_stages, silent
@@ -39,7 +39,7 @@ def shown_by_the_first(title: str) -> Iterator[Progress]:
     if not is_first():
         yield silent
         return
-    with render.log_warnings(), hearing_stages(render.show_begun), render.progress_bar(title) as progress:
+    with terminal.log_warnings(), hearing_stages(terminal.say), terminal.progress_bar(title) as progress:
         yield progress
 
 

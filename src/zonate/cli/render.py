@@ -1,19 +1,16 @@
 """How results look on a terminal."""
 
-import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from zonate.cli import terminal
 from zonate.counted import counted
-from zonate.progress import Progress
 
 if TYPE_CHECKING:
     from zonate.alignment.landmarks import LandmarkErrors
@@ -26,68 +23,6 @@ if TYPE_CHECKING:
 _NAMES = 5
 """Cases that are named before the rest is counted."""
 _MEASURED = re.compile(r"\d+(?:\.\d+)?(?= ?(?:mm|ml|%))")
-
-console = Console(stderr=True, soft_wrap=False)
-if not console.is_terminal:
-    console.width = 120  # of a log, which is as wide as it needs to be
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Progress]:
-    """Show a bar on stderr while the block runs; where stderr is no terminal, a line a step of a hundredth."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    if not console.is_terminal:
-        yield _line_a_step(title)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    with Bar(*columns, console=console) as bar:
-        task = bar.add_task(title, total=None, text="")
-        yield lambda done, total, text: bar.update(task, completed=done, total=total, text=escape(text))
-
-
-def _line_a_step(title: str) -> Progress:
-    """For logs: a line whenever a twentieth more is done."""
-    last = -1
-
-    def show(done: int, total: int, text: str) -> None:
-        nonlocal last
-        twentieth = 20 * done // max(total, 1)
-        if twentieth != last:
-            last = twentieth
-            console.print(f"{title} {done}/{total}  {text}", markup=False, highlight=False)
-
-    return show
-
-
-@contextmanager
-def log_warnings() -> Iterator[None]:
-    """Show what the package warns of while the block runs."""
-
-    class Shown(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            console.print(f"[yellow]warning:[/] {escape(record.getMessage())}", highlight=False, soft_wrap=True)
-
-    handler = Shown(level=logging.WARNING)
-    logger = logging.getLogger("zonate")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-def show_begun(what: str) -> None:
-    """Say what is begun."""
-    console.print(what, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_study(study: "Study") -> None:
@@ -109,38 +44,33 @@ def show_study(study: "Study") -> None:
             series.role.name if series.role is not None else "",
             escape(series.reason),
         )
-    console.print(table)
+    terminal.console.print(table)
     for sequence in Sequence:
         role = study.roles.get(sequence)
         if role is None:
-            console.print(f"{sequence.name}: absent")
+            terminal.console.print(f"{sequence.name}: absent")
             continue
         details = [f"series {role.series_number}" if role.series_number is not None else escape(role.series_uid)]
         if role.b_value_s_mm2 is not None:
             details.append(f"b {role.b_value_s_mm2:g} s/mm²")
         if role.derived:
             details.append(role.derived)
-        console.print(f"{sequence.name}: {', '.join(details)}", highlight=False)
+        terminal.console.print(f"{sequence.name}: {', '.join(details)}", highlight=False)
     show_warnings(study.warnings)
     for file in study.unreadable:
-        console.print(f"file {file}: the DICOM header cannot be read", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"file {file}: the DICOM header cannot be read")
 
 
 def show_alignment(record: "AlignmentRecord") -> None:
     """One line that a technologist understands."""
     from zonate.report.alignment_facts import alignment_verdict
 
-    console.print(
-        f"alignment {alignment_verdict(record)}: {record.reason} ({record.seconds:.1f} s)",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    terminal.say(f"alignment {alignment_verdict(record)}: {record.reason} ({record.seconds:.1f} s)")
 
 
 def show_landmarks(errors: "LandmarkErrors") -> None:
     """How far landmarks lie from their places, in one line."""
-    console.print(
+    terminal.console.print(
         f"{errors.n} landmarks: {errors.mean_mm:.2f} mm off on average, {errors.max_mm:.2f} mm at most; "
         f"by the header {errors.header_mean_mm:.2f} mm and {errors.header_max_mm:.2f} mm",
         highlight=False,
@@ -159,7 +89,7 @@ def show_warnings(warnings: tuple[str, ...]) -> None:
     for (of_case, _), found in alike.items():
         line = _of_cases(list(dict.fromkeys(case for case, _ in found))) if of_case else ""
         line += _with_ranges([text for _, text in found])
-        console.print(f"[yellow]warning:[/] {escape(line)}", highlight=False, soft_wrap=True)
+        terminal.console.print(f"[yellow]warning:[/] {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def _of_cases(cases: list[str]) -> str:
@@ -182,16 +112,16 @@ def show_prediction(folder: Path, about: Mapping[str, Any]) -> None:
     """What makes a result doubtful, then what else is to be known of it, from zones.json."""
     if about["doubt"]:
         text = f"case {folder.name}: {about['doubt']}"
-        console.print(f"[bold red]doubtful:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        terminal.console.print(f"[bold red]doubtful:[/] {escape(text)}", highlight=False, soft_wrap=True)
     others = [text for text in about["warnings"] if text not in about["doubt"]]
     show_warnings(tuple(f"case {folder.name}: {text}" for text in others))
     report = folder / "report.html"
-    console.print(f"look at {report if report.exists() else folder / 'qc.png'}", markup=False, soft_wrap=True)
+    terminal.say(f"look at {report if report.exists() else folder / 'qc.png'}")
 
 
 def show_address(address: str) -> None:
     """Where a page is served."""
-    console.print(f"{address}\nfor this machine alone; Ctrl-C ends it", markup=False, highlight=False, soft_wrap=True)
+    terminal.say(f"{address}\nfor this machine alone; Ctrl-C ends it")
 
 
 def show_skipped(folders: Items[Path]) -> None:
@@ -199,16 +129,16 @@ def show_skipped(folders: Items[Path]) -> None:
     if folders:
         names = ", ".join(folder.name for folder in folders[:_NAMES])
         more = f" and {len(folders) - _NAMES} more" if len(folders) > _NAMES else ""
-        console.print(f"{len(folders)} there already: {names}{more}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"{len(folders)} there already: {names}{more}")
 
 
 def show_failures(failed: Mapping[str, str]) -> None:
     """The cases of a batch that were set aside."""
     if not failed:
         return
-    console.print(f"[bold red]{len(failed)} failed[/] (what is not named here is done):", highlight=False)
+    terminal.console.print(f"[bold red]{len(failed)} failed[/] (what is not named here is done):", highlight=False)
     for case_id, message in failed.items():
-        console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False, soft_wrap=True)
+        terminal.console.print(f"  {escape(case_id)}: {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
@@ -218,7 +148,7 @@ def show_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
         table.add_column(heading, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    console.print(table)
+    terminal.console.print(table)
 
 
 def show_facts(title: str, facts: Mapping[str, str]) -> None:
@@ -229,7 +159,7 @@ def show_facts(title: str, facts: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for name, text in facts.items():
         table.add_row(escape(name), escape(text))
-    console.print(table, highlight=False)
+    terminal.console.print(table, highlight=False)
 
 
 _SHOWN = ("hd95_mm", "volume_error_ml")
@@ -238,7 +168,8 @@ _SHOWN = ("hd95_mm", "volume_error_ml")
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice.
 
-    A distance has no patient in whom a structure was missed: how many it has is said where they are fewer than Dice's.
+    The title says where the model has learnt of these patients, or nobody knows. A distance has no patient in whom a
+    structure was missed: how many it has is said where they are fewer than Dice's.
     """
     rows = [
         [structure, str(of["dice"]["n"]), _spread(of["dice"]), _interval(of["dice"])]
@@ -246,10 +177,17 @@ def show_summary(summary: Mapping[str, Any]) -> None:
         for structure, of in summary["structures"].items()
     ]
     if not rows:
-        console.print("nothing could be compared: reference and model share no structure")
+        terminal.console.print("nothing could be compared: reference and model share no structure")
         return
     headings = ["structure", "n", "Dice", "95 % interval", *(name.replace("_", " ") for name in _SHOWN)]
-    show_table(f"Per patient, split {summary['split']}", headings, rows)
+    show_table(f"Per patient, split {summary['split']}{_seen(summary)}", headings, rows)
+
+
+def _seen(summary: Mapping[str, Any]) -> str:
+    seen = summary["n_patients_seen_in_training"]
+    if seen is None:
+        return "; seen in training: not known"
+    return f"; seen in training: {seen} of {counted(summary['n_patients'], 'patient')}" if seen else ""
 
 
 def show_readers(comparisons: list[dict[str, Any]]) -> None:
@@ -278,18 +216,18 @@ def show_taken(result: "PrepareResult") -> None:
         rows.append([of["dataset"], of["licence"], str(of["patients"]), cases, ", ".join(of["codes"])])
     if rows:
         show_table("Taken", ["data set", "licence", "patients", "cases", "label codes"], rows)
-        console.print(f"cases: {' + '.join(SPLITS)}", highlight=False)
+        terminal.console.print(f"cases: {' + '.join(SPLITS)}", highlight=False)
     reasons: dict[str, list[str]] = {}
     for left in result.left_out:
         reasons.setdefault(left.reason, []).append(left.name)
     for reason, names in reasons.items():
         shown = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
-        console.print(f"left out: {shown}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"left out: {shown}: {reason}")
 
 
 def show_checked(result: "CheckResult") -> None:
     """The cases that stand out, with what was found about each."""
-    console.print(f"of {counted(len(result.cases), 'case')} {len(result.outliers)} stand out", highlight=False)
+    terminal.console.print(f"of {counted(len(result.cases), 'case')} {len(result.outliers)} stand out", highlight=False)
     if not result.outliers:
         return
     table = Table(title="Look at these", title_justify="left")
@@ -298,26 +236,28 @@ def show_checked(result: "CheckResult") -> None:
     table.add_column("findings")
     for case in result.outliers:
         table.add_row(escape(case.case_id), escape(case.dataset), escape("\n".join(case.findings)))
-    console.print(table)
+    terminal.console.print(table)
 
 
 def show_collection(result: "DownloadResult", *, fetched: bool) -> None:
     """What a public data set holds and asks for, and what of it lies here."""
     of = result.collection
-    console.print(f"{of.title}, {', '.join(result.licences)}: {of.home}", highlight=False, soft_wrap=True, markup=False)
+    terminal.say(f"{of.title}, {', '.join(result.licences)}: {of.home}")
     if of.citation:
-        console.print(f"cite: {of.citation}", highlight=False, soft_wrap=True, markup=False)
+        terminal.say(f"cite: {of.citation}")
     if result.by_hand:
-        console.print("it is not in the NCI Imaging Data Commons: fetch it from there by hand", highlight=False)
+        terminal.console.print(
+            "it is not in the NCI Imaging Data Commons: fetch it from there by hand", highlight=False
+        )
         return
-    console.print(
+    terminal.console.print(
         f"{result.patients} patients with labels, {len(result.series)} series, {result.size_gb:.1f} GB; "
         f"{len(result.kept)} series are here already, {len(result.fetched)} were fetched now",
         highlight=False,
         soft_wrap=True,
     )
     if not fetched:
-        console.print("nothing was fetched: add --yes", highlight=False)
+        terminal.console.print("nothing was fetched: add --yes", highlight=False)
 
 
 def _spread(measure: Mapping[str, Any], expected: int | None = None) -> str:
@@ -332,8 +272,3 @@ def _spread(measure: Mapping[str, Any], expected: int | None = None) -> str:
 def _interval(measure: Mapping[str, Any]) -> str:
     low, high = measure["interval_95"]
     return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
-
-
-def quiet_libraries() -> None:
-    """Keep pydicom's log, which quotes header values, off the terminal."""
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.cli.app import START, AsJson, Output, Overwrite, app, print_json
 from zonate.cli.installation import show_installation
 from zonate.cli.model_table import show_model
@@ -16,11 +16,11 @@ def demo(output: Output = Path("demo"), overwrite: Overwrite = False, studies: i
     """Simulate, prepare, train, evaluate and predict, in minutes, on a CPU."""
     from zonate.verbs.demo import demo as run
 
-    with render.progress_bar("demo") as progress:
+    with terminal.progress_bar("demo") as progress:
         result = run(output, studies=studies, seed=seed, overwrite=overwrite, progress=progress)
     render.show_summary(result.summary)
     render.show_table("Where to look", ["what", "file"], [[what, str(path)] for what, path in result.places.items()])
-    render.console.print(
+    terminal.console.print(
         f"{result.seconds / 60:.1f} minutes. These patients are SIMULATED: the figures show that the software works, "
         "and say nothing about its accuracy on patients.",
         style="bold",

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zonate.cli import render
+from zonate.cli import render, terminal
 from zonate.cli.app import (
     DONE,
     SOME_FAILED,
@@ -36,14 +37,26 @@ from zonate.cli.app import (
     workers_of,
 )
 from zonate.cohort.machine import usable_cores
+from zonate.errors import StudyError, ZonateError, why_set_aside
 from zonate.helper import helping
 
 if TYPE_CHECKING:
     from zonate.cohort.workers import Workers
-    from zonate.config import Settings
-    from zonate.study import Sequence
 
 Studies = Annotated[list[Path], typer.Argument(help="Studies, as for inspect.")]
+
+
+@contextmanager
+def _foreign_errors_by_their_kind(study: Path, case_id: str | None = None) -> Iterator[None]:
+    """What a library raises of a study ends the command as it would end a case of a batch: without its text."""
+    try:
+        yield
+    except (ZonateError, OSError):
+        raise
+    except Exception as error:
+        from zonate.io.opening import case_id_of
+
+        raise StudyError(why_set_aside(case_id or case_id_of(study), error)) from error
 
 
 class DrawnBy(StrEnum):
@@ -75,7 +88,9 @@ def inspect(
     from zonate.verbs.inspect import inspect as run
     from zonate.verbs.inspect import study_to_json
 
-    found = run(study, settings_of(assignments), case_id=case_id, overrides=series_overrides(t2w, dwi, adc))
+    settings, overrides = settings_of(assignments), series_overrides(t2w, dwi, adc)
+    with _foreign_errors_by_their_kind(study, case_id):
+        found = run(study, settings, case_id=case_id, overrides=overrides)
     if as_json:
         print_json(study_to_json(found))
     else:
@@ -102,56 +117,31 @@ def align(
     overwrite: Overwrite = False,
     assignments: Assignments = None,
 ) -> None:
-    """Bring DWI and ADC onto the T2W grid: into OUTPUT, or, of several studies, into OUTPUT/<case_id>/."""
+    """Bring DWI and ADC onto the T2W grid: volumes, transforms, figures and a picture in OUTPUT/<case_id>/."""
     from zonate.verbs.align_studies import align_studies as run
 
-    overrides = series_overrides(t2w, dwi, adc)
-    settings = settings_of(assignments)
-    crew = workers_of(workers, scheduler, memory_gib, timeout_s)
-    if len(studies) == 1:
-        _align_one(
-            studies[0], output, settings, case_id, overrides, landmarks or [], resume=resume, overwrite=overwrite
+    with terminal.log_warnings(), terminal.progress_bar("align") as progress:
+        result = run(
+            *(studies, output, settings_of(assignments)),
+            case_id=case_id,
+            overrides=series_overrides(t2w, dwi, adc),
+            landmarks=landmarks or [],
+            overwrite=overwrite,
+            resume=resume,
+            workers=workers_of(workers, scheduler, memory_gib, timeout_s),
+            progress=progress,
         )
-        return
-    if case_id is not None or overrides or landmarks:
-        raise ValueError("a case_id, series numbers and landmarks belong to one study: give one study at a time")
-    with render.progress_bar("align") as progress:
-        result = run(*(studies, output, settings), overwrite=overwrite, resume=resume, workers=crew, progress=progress)
     for folder, aligned in result.done.items():
-        render.console.print(str(folder / "alignment.png"), markup=False, soft_wrap=True)
         render.show_alignment(aligned.record)
+        if aligned.landmarks is not None:
+            render.show_landmarks(aligned.landmarks)
+        terminal.say(f"look at {folder / 'alignment.png'}")
     render.show_warnings(
         tuple(f"case {folder.name}: {text}" for folder, a in result.done.items() for text in a.warnings)
     )
     render.show_skipped(result.skipped)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
-
-
-def _align_one(
-    study: Path,
-    output: Path,
-    settings: "Settings",
-    case_id: str | None,
-    overrides: "dict[Sequence, int]",
-    landmarks: list[Path],
-    *,
-    resume: bool,
-    overwrite: bool,
-) -> None:
-    from zonate.verbs.align import align as run
-    from zonate.verbs.align import is_aligned
-
-    of_one: dict[str, Any] = {"case_id": case_id, "overrides": overrides, "landmarks": landmarks}
-    if resume and is_aligned(study, output, settings, **of_one):
-        render.show_skipped([output])
-        return
-    result = run(study, output, settings, **of_one, overwrite=overwrite)
-    render.show_alignment(result.alignment.record)
-    if result.landmarks is not None:
-        render.show_landmarks(result.landmarks)
-    render.show_warnings(result.alignment.warnings)
-    render.console.print(f"look at {output / 'alignment.png'}", markup=False, soft_wrap=True)
 
 
 def _writer(crew: "Workers", studies: int) -> AbstractContextManager[None]:
@@ -196,7 +186,7 @@ def predict(
         with importing():
             from zonate.verbs.predict_studies import predict_studies as run
             from zonate.zonemap import said_of_not_validated
-        with render.progress_bar("predict") as progress:
+        with terminal.log_warnings(), terminal.progress_bar("predict") as progress:
             result = run(
                 studies,
                 output,
@@ -218,9 +208,9 @@ def predict(
         about = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
         render.show_prediction(folder, about)
     if result.done and (said := said_of_not_validated(about["not_validated"])):
-        render.console.print(said, markup=False, highlight=False, soft_wrap=True)
+        terminal.say(said)
     if result.done and about["model"]["terms_of_use"]:
-        render.console.print(f"terms: {about['model']['terms_of_use']}", markup=False, soft_wrap=True)
+        terminal.say(f"terms: {about['model']['terms_of_use']}")
     render.show_skipped(result.skipped)
     render.show_failures(result.failed)
     sys.exit(SOME_FAILED if result.failed else DONE)
@@ -236,9 +226,10 @@ def view(
     """Look at zones on this machine, in the browser, and correct them by hand."""
     from zonate.verbs.view import view as run
 
-    saved = run(output, case_id=case_id, port=port, open_browser=browser, announce=render.show_address)
+    with terminal.log_warnings():
+        saved = run(output, case_id=case_id, port=port, open_browser=browser, announce=render.show_address)
     for file in saved:
-        render.console.print(f"saved {file}", markup=False, soft_wrap=True)
+        terminal.say(f"saved {file}")
 
 
 @app.command("export-seg", rich_help_panel=STUDIES)
@@ -267,18 +258,19 @@ def export_seg(
     from zonate.verbs.export_seg import export_seg as run
     from zonate.zones import parse_label_codes
 
-    written = run(
-        labels,
-        study,
-        output,
-        label_codes=None if label_codes is None else parse_label_codes(label_codes),
-        algorithm=DicomAlgorithm(name, version, drawn_by.value),
-        empty_zones=empty_zones.value,
-        deidentify=deidentify,
-        t2w_series=t2w,
-        overwrite=overwrite,
-    )
+    codes = None if label_codes is None else parse_label_codes(label_codes)
+    algorithm = DicomAlgorithm(name, version, drawn_by.value)
+    with _foreign_errors_by_their_kind(study):
+        written = run(
+            *(labels, study, output),
+            label_codes=codes,
+            algorithm=algorithm,
+            empty_zones=empty_zones.value,
+            deidentify=deidentify,
+            t2w_series=t2w,
+            overwrite=overwrite,
+        )
     rows = [[name, f"{ml:.2f}"] for name, ml in written.volume_ml.items()]
     render.show_table("Segments", ["what the labels were taken for", "ml"], rows)
     render.show_warnings(tuple(f"{doubt}: do the labels mean this? (--label-codes)" for doubt in written.doubts))
-    render.console.print(f"wrote {written.file}", markup=False, soft_wrap=True)
+    terminal.say(f"wrote {written.file}")

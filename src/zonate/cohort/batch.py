@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from contextlib import closing
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -13,9 +14,10 @@ from zonate.cohort.case_names import case_names
 from zonate.cohort.outside import refuse_inside_study
 from zonate.cohort.parallel import each_case
 from zonate.cohort.set_aside import SetAside, attempt
+from zonate.cohort.study_key import is_a_result
 from zonate.cohort.workers import Workers
 from zonate.errors import OutputError
-from zonate.io.files import check_output_folder, remove_half_written
+from zonate.io.files import check_output_folder, folders_around, refuse_around, remove_half_written
 from zonate.progress import Progress, hearing_stages
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,13 @@ class StudyTask(Protocol[Result_co]):
     """What is done for one study; it goes to a worker."""
 
     def __call__(self, study: Path, folder: Path, *, case_id: str, overwrite: bool) -> Result_co: ...  # noqa: D102
+
+
+class _Standing(Enum):
+    """Of a case that may be done, whether it still must be."""
+
+    COMPLETE = auto()
+    TO_DO = auto()
 
 
 @dataclass(frozen=True)
@@ -98,35 +107,51 @@ def do_studies(
             that cannot be told, since its study cannot be read, is set aside.
         overwrite: Whether a case folder that holds something may be replaced.
         resume: Whether cases that are complete are skipped.
-        progress: Told after each study, and what is begun of those in hand.
+        progress: Told what is looked for, after each study, and what is begun of those in hand.
         inputs: What is read besides the studies.
         check: Raises where a case folder may not be written to for another reason.
     """
-    studies = [place.study for place in places.values()]
-
-    def may_begin(folder: Path) -> None:
-        check_output_folder(folder, overwrite=overwrite, inputs=[*studies, *inputs])
-        check(folder)
-
     remove_half_written(output, places)
-    there = {name: attempt(name, partial(is_complete, name, place)) for name, place in places.items() if resume}
-    skipped = tuple(name for name, complete in there.items() if complete is True)
-    unread = {name: complete for name, complete in there.items() if isinstance(complete, SetAside)}
-    refused = {
-        name: unread[name] if name in unread else attempt(name, partial(may_begin, place.folder))
-        for name, place in places.items()
-        if name not in skipped
-    }
-    tasks = {
-        name: partial(task, places[name].study, places[name].folder, case_id=name, overwrite=overwrite)
-        for name, refusal in refused.items()
-        if refusal is None
-    }
+    around = folders_around([*(place.study for place in places.values()), *inputs])
+
+    def standing(name: str, place: Place) -> _Standing:
+        if resume and is_complete(name, place):
+            return _Standing.COMPLETE
+        refuse_around(place.folder, around)
+        _refuse_what_it_holds(place.folder, check, overwrite=overwrite, resume=resume)
+        return _Standing.TO_DO
+
+    skipped: list[str] = []
+    refused: dict[str, SetAside] = {}
+    tasks: dict[str, Callable[[], Result]] = {}
+    for name, place in places.items():
+        if resume:  # which looks at every file of a study
+            progress(len(skipped) + len(refused), len(places), f"{name}: looking for results")
+        match attempt(name, partial(standing, name, place)):
+            case SetAside() as refusal:
+                refused[name] = refusal
+            case _Standing.COMPLETE:
+                skipped.append(name)
+            case _Standing.TO_DO:
+                tasks[name] = partial(task, place.study, place.folder, case_id=name, overwrite=overwrite)
     read = {name: (places[name].study, *inputs) for name in tasks}
-    before = len(places) - len(tasks)
-    ended = do_cases(tasks, workers, output=output, folders_in=output, inputs=read, progress=progress, before=before)
-    found = {name: refusal if refusal is not None else ended[name] for name, refusal in refused.items()}
-    return Batch(found, skipped)
+    before = len(skipped) + len(refused)
+    ended = refused | do_cases(
+        tasks, workers, output=output, folders_in=output, inputs=read, progress=progress, before=before
+    )
+    return Batch({name: ended[name] for name in places if name in ended}, tuple(skipped))
+
+
+def _refuse_what_it_holds(folder: Path, check: Callable[[Path], None], *, overwrite: bool, resume: bool) -> None:
+    """Refuse a case folder that may not be written to; of a result, resuming says why it is not taken for complete."""
+    made_otherwise = resume and not overwrite and is_a_result(folder)
+    check_output_folder(folder, overwrite=overwrite or made_otherwise)
+    check(folder)
+    if made_otherwise:
+        raise OutputError(
+            f"{folder} was made from another study, model, settings or version, or its alignment was cut short: "
+            "--resume --overwrite makes it again"
+        )
 
 
 def do_cases(

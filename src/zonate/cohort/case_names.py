@@ -1,5 +1,6 @@
 """What the studies of a batch are called: the folders that their results go to."""
 
+from collections import Counter
 from collections.abc import Sequence as Items
 from pathlib import Path
 
@@ -24,11 +25,11 @@ def case_names(studies: Items[Path], case_id: str | None = None) -> list[str]:
     if not studies:
         raise ValueError("no study is given")
     names = [case_id] if case_id is not None else [case_id_of(study) for study in studies]
-    for name in names:
+    for name, count in Counter(names).items():
         if not name or name.startswith(".") or "/" in name or "\\" in name:
             raise ValueError(f"the case_id {name!r} is no folder name: give one without slashes or a leading dot")
-        same = [str(study) for study, other in zip(studies, names, strict=True) if other == name]
-        if len(same) > 1:
+        if count > 1:
+            same = [str(study) for study, other in zip(studies, names, strict=True) if other == name]
             raise OutputError(
                 f"the studies {' and '.join(same)} are both called {name} and would be written to one folder: do them "
                 "one at a time, with a case id each (--case-id)"

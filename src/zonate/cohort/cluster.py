@@ -56,8 +56,10 @@ def cluster_of(workers: Workers) -> Iterator[Client]:
 
 def restart(client: Client, addresses: Iterable[str]) -> None:
     """Kill workers with whatever they do; their nannies start others in their place."""
-    with suppress(OSError, ValueError):  # they may be gone meanwhile
-        client.restart_workers(list(addresses), timeout=_RESTART_S, raise_for_error=False)
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    if there := [address for address in addresses if address in known]:
+        with suppress(OSError, ValueError, KeyError):  # one may be gone meanwhile, which Dask meets with a KeyError
+            client.restart_workers(there, timeout=_RESTART_S, raise_for_error=False)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Conditions:
         Raises:
             ZonateError: The worker runs another version.
             OutputError: It does not see the output.
-            StudyError: It does not see the study.
+            StudyError: It does not see the study, or something else that is read for it.
         """
         if (here := version("zonate")) != self.zonate_version:
             raise ZonateError(
@@ -72,8 +72,8 @@ class Conditions:
         for path in self.inputs:
             if not path.exists():
                 raise StudyError(
-                    f"case {case_id}: a worker does not see the study ({path.name}): the workers of a cluster need it "
-                    "at the same path as here, on a file system that they share"
+                    f"case {case_id}: a worker does not see {path.name}, which is read for it: the workers of a "
+                    "cluster need it at the same path as here, on a file system that they share"
                 )
         return task()
 

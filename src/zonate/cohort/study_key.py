@@ -28,7 +28,20 @@ def is_made_from(record: Path, key: str) -> bool:
         record: The JSON file of the result that holds its `source_key`; a folder is written whole or not at all.
         key: As `study_key` gives it.
     """
+    return _said_of(record).get("source_key") == key
+
+
+def is_a_result(folder: Path) -> bool:
+    """Whether a folder is a result, whatever it was made from: one of its records has a place for a `source_key`.
+
+    That is empty where the result is not to be taken for complete, since its alignment was cut short.
+    """
+    return any("source_key" in _said_of(record) for record in folder.glob("*.json"))
+
+
+def _said_of(record: Path) -> Mapping[str, Any]:
     try:
-        return bool(json.loads(record.read_text(encoding="utf-8"))["source_key"] == key)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        said = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

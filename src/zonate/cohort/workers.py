@@ -16,8 +16,8 @@ TIMEOUT_S = 3600.0
 class Workers:
     """Who works on the studies of a cohort, and what one study may take.
 
-    Limits are kept where a study has a process of its own: with one worker and no limit given, everything happens in
-    the caller's process, without any.
+    Limits are kept where a study has a process of its own: where one worker is asked for and no limit given, everything
+    happens in the caller's process, without any.
 
     Attributes:
         number: Processes on this machine, each with its share of the cores; 0: as many as cores and memory allow.
@@ -52,14 +52,22 @@ class Workers:
         return workers if isinstance(workers, Workers) else cls(workers)
 
     def fitted(self, cases: int) -> Self:
-        """With a number of at least 1 that suits the machine and is not more than there are cases."""
+        """With a number of at least 1 that suits the machine and is not more than there are cases.
+
+        Where the machine lets one of several cases through at a time, which nobody asked for, that one has a process of
+        its own, and so its limits, as two would.
+        """
+        if self.scheduler is not None:
+            return replace(self, number=1)
         number = self.number
         if number == 0:
             memory_gib = usable_memory_gib()
             a_case_gib = self.memory_gib or CASE_MEMORY_GIB
             number = usable_cores() if memory_gib is None else min(usable_cores(), int(memory_gib / a_case_gib))
-        number = max(1, min(number, cases))
-        return replace(self, number=1 if self.scheduler is not None else number)
+        crew = replace(self, number=max(1, min(number, cases)))
+        if self.number == 0 and cases > 1 and crew.here:
+            return replace(crew, timeout_s=TIMEOUT_S)
+        return crew
 
     @property
     def here(self) -> bool:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -310,9 +310,7 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
     """
     place = folder.resolve()
     _settle(place)
-    for path in inputs:
-        if path.resolve().is_relative_to(place):
-            raise OutputError(f"the output {folder} holds what is read ({path.name}): give another folder")
+    refuse_around(folder, folders_around(inputs))
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file, not a folder: give another output")
     if not stays and os.path.ismount(place):
@@ -321,3 +319,30 @@ def check_output_folder(folder: Path, *, overwrite: bool, inputs: Iterable[Path]
         raise OutputError(
             f"{folder} holds results already, or other files: give another folder, or --overwrite, which empties it"
         )
+
+
+def folders_around(inputs: Iterable[Path]) -> dict[Path, Path]:
+    """By each place that an input is or lies in, one such input: made once, for `refuse_around` of many folders.
+
+    Links are followed, and one that leads to itself leads nowhere.
+    """
+    around: dict[Path, Path] = {}
+    for path in inputs:
+        place = Path(os.path.realpath(path))
+        for folder in (place, *place.parents):
+            around.setdefault(folder, path)
+    return around
+
+
+def refuse_around(folder: Path, around: Mapping[Path, Path]) -> None:
+    """Refuse an output folder that is one of the inputs or holds one, so that emptying it would delete what is read.
+
+    Args:
+        folder: It need not exist.
+        around: As `folders_around` gives it.
+
+    Raises:
+        OutputError: It is, or does.
+    """
+    if (path := around.get(folder.resolve())) is not None:
+        raise OutputError(f"the output {folder} holds what is read ({path.name}): give another folder")

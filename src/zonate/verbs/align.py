@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zonate.alignment import Alignment, align_to_t2w
+from zonate.alignment.align import TRANSFORM_FILE
 from zonate.alignment.landmarks import LandmarkErrors, measure_landmarks
 from zonate.cohort.outside import refuse_inside_study
 from zonate.cohort.study_key import is_made_from, study_key
 from zonate.config import Settings
+from zonate.errors import OutputError
 from zonate.io.files import atomic_folder, check_output_folder, write_json, write_text
 from zonate.io.landmarks import read_landmark_pairs
 from zonate.io.nifti import write_volume
+from zonate.io.paths import Paths, paths_of
 from zonate.io.stamps import stamps
 from zonate.load import open_study, read_acquisition
 from zonate.pictures.alignment import draw_alignment
@@ -21,6 +25,8 @@ from zonate.progress import stage
 from zonate.study import Acquisition, Sequence
 
 ALIGNMENT_NAME = "alignment.json"
+_PICTURE_NAME = "alignment.png"
+_WRITTEN = {"t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", TRANSFORM_FILE, ALIGNMENT_NAME, _PICTURE_NAME}
 DEFAULT_SETTINGS = Settings()
 
 
@@ -38,13 +44,13 @@ class AlignResult:
 
 
 def align(
-    study: Path,
-    output: Path,
+    study: Path | str,
+    output: Path | str,
     settings: Settings = DEFAULT_SETTINGS,
     *,
     case_id: str | None = None,
     overrides: Mapping[Sequence, int] | None = None,
-    landmarks: Items[Path] = (),
+    landmarks: Paths = (),
     overwrite: bool = False,
 ) -> AlignResult:
     """Align a study and write what came of it; the folder appears whole or not at all.
@@ -59,16 +65,20 @@ def align(
         case_id: In place of the study's own name.
         overrides: Series numbers to play a role.
         landmarks: One or two files of point pairs, as `read_landmark_pairs` takes them.
-        overwrite: Whether a folder that holds something may be replaced.
+        overwrite: Whether a folder that holds an alignment may be replaced.
 
     Raises:
         StudyError: The study or the landmarks cannot be read.
         GeometryError: A landmark lies outside the T2W, or two axes of a volume nearest to the same direction.
-        OutputError: The folder holds something and may not be replaced, or lies inside the study.
+        OutputError: The folder holds something and may not be replaced, or other things than one alignment, or lies
+            inside the study.
     """
+    study, output, landmarks = Path(study), Path(output), paths_of(landmarks)
     # What can be wrong with the call is found before the work, not after it.
     refuse_inside_study(output, [study])
     check_output_folder(output, overwrite=overwrite, inputs=[study, *landmarks])
+    refuse_other_things(output)
+    key = _source_key(study, settings, case_id, overrides, landmarks)  # before reading: what changes later is not in it
     pairs = read_landmark_pairs(landmarks) if landmarks else None
     stage("reading")
     with open_study(study, settings.reading, case_id=case_id, overrides=overrides) as opened:
@@ -76,9 +86,9 @@ def align(
     stage("aligning")
     alignment = align_to_t2w(acquisition, settings.alignment)
     errors = None if pairs is None else measure_landmarks(pairs, alignment.transform, acquisition.t2w.grid)
-    key = _source_key(study, settings, case_id, overrides, landmarks) if alignment.record.repeatable else None
     stage("writing")
-    with atomic_folder(output, overwrite=overwrite) as folder:
+    spared = partial(refuse_other_things, output)  # something may have been put there meanwhile
+    with atomic_folder(output, overwrite=overwrite, look_through=spared) as folder:
         write_volume(folder / "t2w.nii.gz", acquisition.t2w)
         for name, volume in (("dwi", alignment.dwi), ("adc", alignment.adc)):
             if volume is not None:
@@ -86,9 +96,30 @@ def align(
         for name, text in alignment.transforms.items():
             write_text(folder / name, text)
         about = alignment_to_json(acquisition, alignment, errors)
-        write_json(folder / ALIGNMENT_NAME, {**about, "source_key": key})
-        draw_alignment(folder / "alignment.png", acquisition, alignment, settings.alignment)
+        write_json(folder / ALIGNMENT_NAME, {**about, "source_key": key if alignment.record.repeatable else None})
+        draw_alignment(folder / _PICTURE_NAME, acquisition, alignment, settings.alignment)
     return AlignResult(alignment, errors)
+
+
+def refuse_other_things(folder: Path, aside: Path | None = None) -> None:
+    """Keep what `align` has not written, such as the cases of a cohort.
+
+    Args:
+        folder: Of an alignment; it need not exist.
+        aside: Where it lies for the moment, if that is elsewhere.
+
+    Raises:
+        OutputError: It holds other things than one alignment.
+    """
+    place = aside or folder
+    found = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    others = sorted(found if ALIGNMENT_NAME not in found else found - _WRITTEN)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise OutputError(
+            f"{folder} holds other things than one alignment ({others[0]}{more}), which are not overwritten: move "
+            "them, or give another output"
+        )
 
 
 def is_aligned(

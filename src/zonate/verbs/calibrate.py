@@ -20,6 +20,7 @@ from zonate.doubt import cleaned, draw
 from zonate.errors import DatasetError, ModelError, OutputError
 from zonate.geometry import Volume
 from zonate.io.files import write_text
+from zonate.io.paths import Paths, paths_of
 from zonate.measures.calibration import (
     CALIBRATED_SETTINGS,
     JUDGED,
@@ -68,11 +69,11 @@ class CalibrateResult:
 
 def calibrate(
     model: Path | str,
-    dataset: Path,
-    output: Path | None = None,
+    dataset: Path | str,
+    output: Path | str | None = None,
     *,
     split: str | None = None,
-    fold_runs: Items[Path] = (),
+    fold_runs: Paths = (),
     samples: int = 10,
     copies: int = 6,
     overwrite: bool = False,
@@ -117,6 +118,7 @@ def calibrate(
         OutputError: The output, its card, or a calibration in place is there already; one of them is a folder; or what
             ships would be changed in place.
     """
+    fold_runs, output = paths_of(fold_runs), None if output is None else Path(output)
     _check_arguments(split, fold_runs, samples, copies)
     if output is None and str(model) == SHIPPED:
         raise OutputError("the weights that ship stay as they are: name the file to write with --output")

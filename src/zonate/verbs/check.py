@@ -96,7 +96,9 @@ class CheckResult:
         return tuple(case for case in self.cases if case.findings)
 
 
-def check(dataset: Path, output: Path, *, overwrite: bool = False, progress: Progress = silent) -> CheckResult:
+def check(
+    dataset: Path | str, output: Path | str, *, overwrite: bool = False, progress: Progress = silent
+) -> CheckResult:
     """Look for cases that stand out: by anatomy, by the gland's place in the slices, and among the other cases.
 
     What follows from the acquisition (slices, spacing, field of view, grey level) is compared among the cases of one
@@ -112,6 +114,7 @@ def check(dataset: Path, output: Path, *, overwrite: bool = False, progress: Pro
         DatasetError: The dataset cannot be opened.
         OutputError: The output holds something already.
     """
+    dataset, output = Path(dataset), Path(output)
     check_output_folder(output, overwrite=overwrite, inputs=[dataset])
     opened = Dataset.open(dataset)
     figures = {entry.case_id: _figures(opened, entry) for entry in opened.entries}

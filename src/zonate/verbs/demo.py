@@ -40,7 +40,7 @@ class DemoResult:
 
 
 def demo(
-    output: Path, *, studies: int = 12, seed: int = 0, overwrite: bool = False, progress: Progress = silent
+    output: Path | str, *, studies: int = 12, seed: int = 0, overwrite: bool = False, progress: Progress = silent
 ) -> DemoResult:
     """Run the main job on simulated studies. Its figures are never evidence of clinical accuracy.
 
@@ -56,6 +56,7 @@ def demo(
         ValueError: Fewer than five studies.
         DatasetError: A simulated study could not be prepared.
     """
+    output = Path(output)
     if studies < 5:
         raise ValueError(f"the demo needs at least 5 studies to train, choose and test on, found {studies}")
     output = claim_output_folder(output, overwrite=overwrite)

@@ -123,7 +123,7 @@ def collections() -> dict[str, Collection]:
 
 def download(
     collection: str,
-    output: Path,
+    output: Path | str,
     *,
     fetch: bool = False,
     patients: int | None = None,
@@ -149,6 +149,7 @@ def download(
         ConfigError: The package idc-index is not installed; the message says whose data it is and where it is had.
         OutputError: There is not enough space.
     """
+    output = Path(output)
     known = collections()
     if collection not in known:
         raise ValueError(f"there is no collection {collection!r}: known are {', '.join(known)}")

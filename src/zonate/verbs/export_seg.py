@@ -44,9 +44,9 @@ class ExportedSeg:
 
 
 def export_seg(
-    labels: Path,
-    t2w: Path,
-    output: Path,
+    labels: Path | str,
+    t2w: Path | str,
+    output: Path | str,
     *,
     label_codes: Mapping[int, LabelCode] | None = None,
     algorithm: DicomAlgorithm,
@@ -85,6 +85,7 @@ def export_seg(
         GeometryError: The labels do not lie on the T2W's voxels.
         LabelError: A value is not declared, or nothing is labelled.
     """
+    labels, t2w, output = Path(labels), Path(t2w), Path(output)
     _check_output(output, [labels, t2w], overwrite=overwrite)
     drawn = read_volume(labels)
     overrides = None if t2w_series is None else {Sequence.T2W: t2w_series}

@@ -12,7 +12,7 @@ _DEFAULT_SETTINGS = Settings()
 
 
 def inspect(
-    study: Path,
+    study: Path | str,
     settings: Settings = _DEFAULT_SETTINGS,
     *,
     case_id: str | None = None,

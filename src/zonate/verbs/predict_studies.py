@@ -10,6 +10,7 @@ from typing import TypedDict
 from zonate.cohort.batch import Place, do_studies, places_of
 from zonate.cohort.study_key import is_made_from
 from zonate.cohort.workers import Workers
+from zonate.io.paths import Paths, paths_of
 from zonate.measures.psa import check_psa
 from zonate.outputs.write import ZONES_NAME
 from zonate.progress import Progress, silent
@@ -41,8 +42,8 @@ class PredictResult:
 
 
 def predict_studies(
-    studies: Items[Path],
-    output: Path,
+    studies: Paths,
+    output: Path | str,
     model: Path | str | None = None,
     *,
     settings: Items[str] = (),
@@ -75,7 +76,7 @@ def predict_studies(
             same version of Zonate.
         workers: How many studies at a time, each in a process of its own (0: as many as cores and memory allow), or
             which workers and what a study may take.
-        progress: Told after each study, and what is begun of the one in hand where one process does them.
+        progress: Told after each study, and what is begun of those in hand.
 
     Raises:
         ValueError: No study; a case_id, overrides or a PSA for more than one; a case_id that is no folder name; a PSA
@@ -85,6 +86,7 @@ def predict_studies(
             whose network it is, is not installed.
         OutputError: Two studies would be written to one folder, or the output is a file or lies inside a study.
     """
+    output, studies = Path(output), paths_of(studies)
     crew = Workers.of(workers)
     if len(studies) > 1 and (case_id is not None or overrides or psa_ng_ml is not None):
         raise ValueError("a case_id, series overrides and a PSA belong to one study: give one study at a time")

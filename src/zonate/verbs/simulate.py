@@ -17,7 +17,7 @@ _COLUMNS = ("case_id", "patient_id", "t2w", "dwi", "adc", "labels", "label_codes
 
 def simulate(
     n: int,
-    output: Path,
+    output: Path | str,
     *,
     seed: int = 0,
     vendors: Sequence[str] | None = None,
@@ -44,6 +44,7 @@ def simulate(
         ValueError: n or seed is out of range, or a vendor is unknown.
         OutputError: The folder holds something and may not be emptied.
     """
+    output = Path(output)
     names = tuple(vendors) if vendors is not None else tuple(VENDORS)
     unknown = [name for name in names if name not in VENDORS]
     if unknown or not names:

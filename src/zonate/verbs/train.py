@@ -33,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 def train(
     dataset: Path | str,
-    run: Path,
+    run: Path | str,
     settings: Settings,
     *,
     fold: int | None = None,
@@ -94,6 +94,7 @@ def train(
             lost a file.
         ProcessError: Another one of several processes has failed, or is gone.
     """
+    run = Path(run)
     with joined(settings.training.precision, devices, nodes) as fabric:
         processes = Processes(fabric)
         with processes.telling_of_loss(lambda: how_to_resume(run)):

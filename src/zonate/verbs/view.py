@@ -21,7 +21,7 @@ WriteBeside = Callable[[Path, Volume], tuple[tuple[Path, ...], Mapping[str, str]
 
 
 def view(
-    output: Path,
+    output: Path | str,
     *,
     case_id: str | None = None,
     port: int = 0,
@@ -51,6 +51,7 @@ def view(
         OutputError: The output holds no result, not the case asked for, or (where it is one case) a result that
             lacks its T2W; the port cannot be used.
     """
+    output = Path(output)
     saved: list[Path] = []
     cases = find_cases(output, case_id)
     if len(cases) == 1:
