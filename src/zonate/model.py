@@ -31,6 +31,8 @@ FORMAT = "zonate-model"
 FORMAT_VERSION = 1
 BEST_NAME = "best.safetensors"
 """The model of a run folder."""
+CARD_NAME = "card.md"
+"""What it learnt from, beside it."""
 
 
 @dataclass(frozen=True, eq=False)

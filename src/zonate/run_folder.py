@@ -27,9 +27,9 @@ from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, with_defaults
 from zonate.errors import ConfigError, DatasetError, ModelError, OutputError
 from zonate.io.files import check_output_folder, claim_output_folder, is_half_written, remove, write_json, write_text
-from zonate.io.weights import read_about, read_weights, write_weights
+from zonate.io.weights import BEGUN, read_about, read_weights, write_weights
 from zonate.learner import Learner
-from zonate.model import BEST_NAME
+from zonate.model import BEST_NAME, CARD_NAME
 
 LAST_NAME = "last.safetensors"
 SETTINGS_NAME = "settings.json"
@@ -37,7 +37,7 @@ METRICS_NAME = "metrics.jsonl"
 CHECKPOINT = "zonate-checkpoint"
 CHECKPOINT_VERSION = 1
 
-_WRITTEN = (BEST_NAME, METRICS_NAME, "card.md", "tensorboard", "pictures", SETTINGS_NAME)
+_WRITTEN = (BEST_NAME, METRICS_NAME, CARD_NAME, "tensorboard", "pictures", SETTINGS_NAME)
 """What a run writes before its first checkpoint, in the order of removal: what a kill leaves may be removed again."""
 
 _MAY_CHANGE = "training.epochs"
@@ -103,9 +103,10 @@ def begin_run(
                 remove(run / name)
         start = RunState()
     write_json(run / SETTINGS_NAME, settings.model_dump(mode="json"))
+    # Of a training that was killed while it wrote.
     for leftover in filter(is_half_written, [*run.glob(".*"), *run.glob("pictures/.*")]):
-        if leftover.is_file():  # of a training that was killed while it wrote; a folder is another command's
-            leftover.unlink()
+        if leftover.is_file() or leftover.name.endswith(BEGUN):  # another folder is another command's
+            remove(leftover)
     _keep_metrics(run / METRICS_NAME, start.epoch)
     return start
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from zonate.errors import ModelError
+from zonate.errors import ModelError, OutputError
+from zonate.io.files import is_half_written
 from zonate.io.weights import read_weights, write_weights
 
 KIND: dict[str, Any] = {"kind": "zonate-model", "version": 1}
@@ -39,6 +41,37 @@ def test_other_threads_go_on_under_their_umask(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
     write_weights(tmp_path / "x.safetensors", TENSORS, {}, **KIND)
     assert (tmp_path / "x.safetensors").is_file()
+
+
+def test_what_cannot_be_written_leaves_what_was_there_and_says_which_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.safetensors"
+    write_weights(file, TENSORS, {}, **KIND)
+    before = file.read_bytes()
+
+    def full(_tensors: Any, at: Path, _metadata: Any) -> None:
+        # What safetensors leaves of a kill, under a name of its own, is known by the folder.
+        assert is_half_written(at.parent)
+        assert at.parent.parent == tmp_path
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("zonate.io.weights.save_file", full)
+    with pytest.raises(OutputError) as refused:
+        write_weights(file, TENSORS, {"epoch": 2}, **KIND)
+    assert str(refused.value) == (
+        f"{file} cannot be written (I/O error: No space left on device (os error 28)); what was there before is kept"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+    assert file.read_bytes() == before
+
+
+def test_weights_are_on_the_disk_before_they_have_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[bool] = []
+    file = tmp_path / "x.safetensors"
+    monkeypatch.setattr(os, "fsync", lambda _: flushed.append(file.exists()))
+    write_weights(file, TENSORS, {}, **KIND)
+    assert flushed == [False, True]  # the file, then its name
 
 
 def test_a_tensor_that_is_a_view_is_written_as_it_looks(tmp_path: Path) -> None:

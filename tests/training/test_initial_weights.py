@@ -1,4 +1,4 @@
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from zonate import shipped
 from zonate.config import Settings, load_recipe
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, LeakageError, ModelError, OutputError
+from zonate.measures.calibration import Calibration, MonotoneMap
 from zonate.model import Model
 from zonate.networks.generator import Generator
 from zonate.preprocessing.statistics import Statistics
@@ -20,6 +21,12 @@ from zonate.verbs.evaluate import evaluate
 from zonate.verbs.train import train
 from zonate.zones import ALL_ZONE_CODES
 
+CALIBRATION = Calibration(
+    {"GLAND": MonotoneMap((0.5, 0.9), (0.4, 0.8))},
+    0.72,
+    {},
+    {"split": "test", "n_patients": 12, "n_results": 84, "samples": 10},
+)
 SETTINGS = Settings(name="zonate").override(["network.base_channels=2", "optimiser.learning_rate=1e-3"])
 
 
@@ -58,8 +65,8 @@ def test_the_weights_and_the_recipe_of_a_model(tmp_path: Path, monkeypatch: pyte
         assert read == file
         assert codes == model.codes
         assert all(torch.equal(value, weights[name]) for name, value in model.generator.state_dict().items())
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        assert earlier == {"training_patients": ["P1"], "model": {"name": "zonate", "sha256": digest}}
+        assert earlier["training_patients"] == ["P1"]
+        assert earlier["model"]["name"] == "zonate"
         assert initial_settings(where) == SETTINGS.model_copy(update={"name": "zonate-tuned"})
     Model(model.generator, initial_settings(file), model.statistics, model.codes, {}).save(file)
     assert initial_settings(file).name == "zonate-tuned"  # once
@@ -78,6 +85,8 @@ def test_the_weights_and_the_recipe_of_a_model(tmp_path: Path, monkeypatch: pyte
         (["network.architecture=residual"], "network.architecture is pix2pix there and residual here"),
         (["network.neighbours=1"], "network.neighbours is 0 there and 1 here"),
         (["network.normalisation=group"], "network.normalisation is batch there and group here"),
+        (["network.leaky_relu_slope=0.01"], "network.leaky_relu_slope is 0.2 there and 0.01 here"),
+        (["network.batch_norm_epsilon=1e-5"], "network.batch_norm_epsilon is 0.001 there and 1e-05 here"),
         (["normalisation=region"], "since normalisation is dataset there and region here"),
         (
             ["slicing.spacing_mm=0.4"],
@@ -89,6 +98,26 @@ def test_weights_that_do_not_fit_are_refused_with_what_differs(tmp_path: Path, c
     a_model(tmp_path / "m.safetensors")
     with pytest.raises(ConfigError, match=said):
         initial_weights(tmp_path / "m.safetensors", SETTINGS.override(change))
+
+
+def test_where_a_training_began_is_known_by_weights_and_what_they_learnt_from(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "m.safetensors"
+    model = a_model(file, training_patients=["P1"])
+    others = (
+        model,
+        replace(model, calibration=CALIBRATION),
+        replace(model, provenance={"training_patients": ["P2"]}),
+        replace(model, codes=ALL_ZONE_CODES[:1]),
+        replace(model, generator=Generator(SETTINGS.network).eval()),
+    )
+    found = []
+    for other in others:
+        other.save(file)
+        found.append(initial_weights(file, SETTINGS).provenance["model"]["sha256"])
+    assert found[0] == found[1]
+    assert len(set(found)) == 4
 
 
 def test_all_that_differs_is_said_at_once(tmp_path: Path) -> None:
@@ -211,7 +240,7 @@ def test_a_training_begins_there_and_answers_for_both(tmp_path: Path) -> None:
     before, after = (dict(Model.load(file).generator.named_parameters()) for file in (begun, tuned))
     assert all(torch.allclose(before[name], after[name], rtol=0, atol=1e-12) for name in before)
     provenance = Model.load(tuned).provenance
-    assert provenance["began_from"]["sha256"] == hashlib.sha256(begun.read_bytes()).hexdigest()
+    assert provenance["began_from"] == initial_weights(begun, SETTINGS).provenance["model"]
     assert provenance["training_slices"] == 2
     assert "(before): what the model unet learnt from" in (tmp_path / "second" / "card.md").read_text(encoding="utf-8")
 
@@ -234,7 +263,8 @@ def test_a_tuned_run_is_resumed_from_where_it_began_or_not_at_all(tmp_path: Path
     first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
     a_model(first, **learnt("A", "CC BY-NC 4.0", ("P1", "P2")))
     a_model(other, **learnt("B", "CC0-1.0", ("P3",)))
-    names = [hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in (first, other)]
+    names = [initial_weights(file, SETTINGS).provenance["model"]["sha256"][:12] for file in (first, other)]
+    assert names[0] != names[1]
     run, once, twice = tmp_path / "run", *(SETTINGS.override([f"training.epochs={n}"]) for n in (1, 2))
     best = train(folder, run, once, init=first)
     written = {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()}
@@ -246,11 +276,28 @@ def test_a_tuned_run_is_resumed_from_where_it_began_or_not_at_all(tmp_path: Path
             "same --init, or begin a new run"
         )
     assert {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()} == written
+    replace(Model.load(first), calibration=CALIBRATION).save(first)  # meanwhile: the weights are the same
     train(folder, run, twice, init=first, resume=True)
     provenance = Model.load(best).provenance
     assert provenance["licences"] == ["CC BY-NC 4.0", "CC0-1.0"]
     assert provenance["training_patients"] == ["P1", "P2", "patient0"]
     assert "non-commercial use only" in (run / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_calibration_stays_until_a_better_epoch_replaces_it_and_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = a_dataset(tmp_path / "ds", ("train",), slices=1)
+    run, once, twice = tmp_path / "run", *(SETTINGS.override([f"training.epochs={n}"]) for n in (1, 2))
+    best = train(folder, run, once)
+    replace(Model.load(best), calibration=CALIBRATION).save(best)
+    train(folder, run, once, resume=True)  # all epochs are done
+    assert "## Calibration" in (run / "card.md").read_text(encoding="utf-8")
+    assert "calibrate again" not in caplog.text
+    train(folder, run, twice, resume=True)
+    assert "best.safetensors is calibrated, which a better epoch would not be: calibrate again then" in caplog.messages
+    assert Model.load(best).calibration is None
+    assert "## Calibration" not in (run / "card.md").read_text(encoding="utf-8")
 
 
 def test_a_run_from_fresh_weights_does_not_go_on_from_others(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.dataset_factory import COARSE, a_case, a_dataset
 from zonate.config import Settings, load_recipe
 from zonate.dataset.entry import PlacedRecord
 from zonate.dataset.index import write_index
+from zonate.dataset.loader import Batch
 from zonate.dataset.store import Dataset
 from zonate.errors import ConfigError, DatasetError, LeakageError, ModelError, OutputError
 from zonate.io import weights
@@ -247,8 +248,12 @@ def test_a_full_disk_ends_the_run_and_nothing_later_is_kept(
         raise OSError(28, "No space left on device")
 
     _saved_by(monkeypatch, save)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OutputError) as refused:
         train(dataset, tmp_path / "run", TINY.override([f"training.epochs={epochs}"]))
+    assert str(refused.value) == (
+        f"{tmp_path / 'run' / 'last.safetensors'} cannot be written ([Errno 28] No space left on device). No epoch had "
+        "been finished: train again, with --resume where the run folder is there"
+    )
     assert [line["epoch"] for line in _metrics(tmp_path / "run")] == [1]
     assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith((".", "last"))]
 
@@ -553,6 +558,20 @@ def test_losses_that_are_no_longer_finite_stop_the_run(
     monkeypatch.setattr(Learner, "step", lambda _self, _batch: {"l1": torch.tensor(torch.nan)})
     with pytest.raises(ModelError, match="the loss l1 is nan in epoch 1"):
         train(dataset, tmp_path / "run", TINY)
+
+
+def test_weights_that_a_last_step_has_spoilt_are_not_kept(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(learner: Learner, _batch: Batch) -> dict[str, torch.Tensor]:
+        with torch.no_grad():
+            next(learner.generator.parameters()).fill_(torch.inf)
+        return {"l1": torch.tensor(0.5)}
+
+    monkeypatch.setattr(Learner, "step", spoil)
+    with pytest.raises(ModelError, match=r"the sum of weights is (inf|nan) in epoch 1: training has diverged"):
+        train(dataset, tmp_path / "run", TINY)
+    assert not list((tmp_path / "run").glob("*.safetensors"))
 
 
 def test_progress_tells_losses_and_dice(dataset: Path, tmp_path: Path) -> None:

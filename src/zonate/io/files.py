@@ -21,7 +21,7 @@ _NEW = ".zonate-new."
 
 
 @contextmanager
-def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
+def atomic_path(target: Path, *, new: bool = False, flushed: bool = False) -> Iterator[Path]:
     """Give a temporary path beside the target; rename it onto the target when the block succeeds.
 
     The temporary name keeps the target's suffixes, since some writers choose the format by them.
@@ -29,8 +29,9 @@ def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
 
     Args:
         target: Its folder is made where it does not exist, but not with `new`: it may just be replaced as a whole.
-        new: For what cannot be made again: a target that is there by then stays, and the file and then its name are on
-            the disk, so that a machine that loses its power has not lost what it called saved.
+        new: For what cannot be made again: a target that is there by then stays, and the file is flushed.
+        flushed: Whether the file and then its name are on the disk before this ends, so that a machine that loses its
+            power has not lost what it called saved, nor what that replaced.
 
     Raises:
         FileExistsError: With `new`, the target is there.
@@ -43,13 +44,15 @@ def atomic_path(target: Path, *, new: bool = False) -> Iterator[Path]:
     temporary = _half_written(target)
     try:
         yield temporary
-        if new:
+        if new or flushed:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
+        if new:
             _take_name(target, temporary)
-            _flush_folder(target.parent)
         else:
             temporary.replace(target)
+        if new or flushed:
+            _flush_folder(target.parent)
     finally:
         remove(temporary)
 

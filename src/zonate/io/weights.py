@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zonate.config import misfits
-from zonate.errors import ModelError
-from zonate.io.files import atomic_path
+from zonate.errors import ModelError, OutputError
+from zonate.io.files import atomic_path, remove
 
+BEGUN = ".d"
+"""At the end of the name of a folder in which weights lie while they are written."""
 _LONGEST_REASON = 300
 """Characters: PyTorch names every weight that is missing, in one line."""
 
@@ -26,21 +28,43 @@ def write_weights(
 ) -> None:
     """Write tensors and their description, whole or not at all; equal content gives equal bytes.
 
+    They are on the disk when this ends.
+
     Args:
         path: A .safetensors file.
         tensors: By name, on any device.
         about: JSON values, kept in the file's metadata.
         kind: What the file is, such as `zonate-model`.
         version: Of that kind's format.
+
+    Raises:
+        OutputError: It cannot be written, such as for want of space; what was there before stays.
     """
     text = json.dumps({**about, "format_version": version}, sort_keys=True, allow_nan=False)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        temporary.touch()
-        mode = stat.S_IMODE(temporary.stat().st_mode)
-        # One entry of metadata: the order of several is not fixed.
-        save_file(plain, temporary, {kind: text})
-        temporary.chmod(mode)  # safetensors makes it readable to its owner alone
+    try:
+        with atomic_path(path, flushed=True) as temporary:
+            _save(plain, temporary, {kind: text})  # one entry of metadata: the order of several is not fixed
+    except (OSError, SafetensorError) as error:
+        before = "; what was there before is kept" if path.exists() else ""
+        raise OutputError(f"{path} cannot be written ({error}){before}") from error
+
+
+def _save(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str]) -> None:
+    """Have safetensors write a file, as it does: readable to its owner alone, under a random name beside it at first.
+
+    That name lies in a folder of ours, which is known for half-written after a kill.
+    """
+    folder = file.with_name(f"{file.name}{BEGUN}")
+    try:
+        folder.mkdir()
+        file.touch()
+        mode = stat.S_IMODE(file.stat().st_mode)
+        save_file(tensors, folder / file.name, metadata)
+        (folder / file.name).replace(file)
+        file.chmod(mode)
+    finally:
+        remove(folder)
 
 
 def read_weights(path: Path, *, kind: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:

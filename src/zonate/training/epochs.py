@@ -12,6 +12,7 @@ from statistics import fmean
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from zonate.augmentation.augment import augment
@@ -21,13 +22,14 @@ from zonate.dataset.entry import Entry
 from zonate.dataset.loader import Batch, SliceLoader
 from zonate.dataset.store import Dataset
 from zonate.errors import ModelError
-from zonate.io.files import atomic_path
+from zonate.io.files import atomic_path, write_text
 from zonate.learner import Learner
-from zonate.model import BEST_NAME, Model
+from zonate.model import BEST_NAME, CARD_NAME, Model
 from zonate.pictures.training import draw_validation
 from zonate.processes import Processes
 from zonate.progress import Progress, silent, stage
 from zonate.run_folder import RunState, StateWriter, log_epoch
+from zonate.training.card import card
 from zonate.training.taught import Taught
 from zonate.validation import CaseDice, Validated, mean_dice, validate
 
@@ -74,7 +76,8 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
     """Go through the epochs that are not done; what each leaves behind is written by the first process.
 
     Raises:
-        ModelError: The losses are no longer finite.
+        ModelError: Losses or weights are no longer finite.
+        OutputError: What an epoch leaves cannot be written.
         ProcessError: Another process has failed.
     """
     training = run.settings.training
@@ -95,7 +98,7 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
             _seed_epoch(training.seed, epoch, run.processes.rank)
             with quickest_convolutions(run.learner.device):
                 means = _go_through(run, loader, epoch, scores, progress)
-            run.processes.agree(partial(_check_finite, means, epoch))
+            run.processes.agree(partial(_check_finite, means, run.learner.generator, epoch))
             run.learner.share_buffers()
 
             measured: Mapping[str, float] = {}
@@ -256,18 +259,23 @@ def _keep(
         return
     writer.wait()  # for the epoch before: a run that goes on after it finds nothing of a later one than the next
     if better:
-        run.model().save(run.folder / BEST_NAME)
+        model = run.model()
+        model.save(run.folder / BEST_NAME)
+        write_text(run.folder / CARD_NAME, card(model))  # of one that is replaced, it may tell a calibration
     log_epoch(run.folder, board, state.epoch, losses, dice, seconds, run.learner.learning_rate)
     # Last of all: until it lies there, a resumed run does this epoch again, and writes over what it has left.
     writer.begin(run.learner, state)
 
 
-def _check_finite(losses: Mapping[str, float], epoch: int) -> None:
-    for name, value in losses.items():
+def _check_finite(losses: Mapping[str, float], network: nn.Module, epoch: int) -> None:
+    """End a training that has diverged before anything is kept of it: its last step may have spoilt weights alone."""
+    found = {f"the loss {name}": value for name, value in losses.items()}
+    found["the sum of weights"] = float(torch.stack([weight.detach().sum() for weight in network.parameters()]).sum())
+    for what, value in found.items():
         if not math.isfinite(value):
             raise ModelError(
-                f"the loss {name} is {value} in epoch {epoch}: training has diverged. Lower optimiser.learning_rate, "
-                "or set training.precision to 32-true"
+                f"{what} is {value} in epoch {epoch}: training has diverged, and would again if it were resumed. Begin "
+                "a new run with a lower optimiser.learning_rate, or with training.precision 32-true"
             )
 
 

@@ -1,6 +1,7 @@
 """Begin a training from the weights of a model, and answer for what that model learnt from."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ _OF_RECIPE = (
     "network.base_channels",
     "network.neighbours",
     "network.normalisation",
+    "network.leaky_relu_slope",
+    "network.batch_norm_epsilon",
     "network.head",
     "normalisation",
 )
@@ -32,7 +35,7 @@ class Beginning(NamedTuple):
 
     Attributes:
         weights: Of the generator, by name.
-        provenance: Of the model, for `joined_provenance`, with its name and hash as `model`.
+        provenance: Of the model, for `joined_provenance`, with its name and the hash of its weights as `model`.
         codes: What the model tells apart, and goes on telling apart where the own labels are coarser.
         file: That it was read from.
     """
@@ -57,8 +60,18 @@ def initial_weights(path: Path | str, settings: Settings) -> Beginning:
     file = model_file(model_path(path))
     model = Model.load(file)
     _refuse_others(model.settings, settings)
-    named = {"name": model.settings.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    named = {"name": model.settings.name, "sha256": _identity(model)}
     return Beginning(dict(model.generator.state_dict()), {**model.provenance, "model": named}, model.codes, file)
+
+
+def _identity(model: Model) -> str:
+    """SHA-256 of the weights and of what they learnt from; not of the file, which a calibration changes."""
+    about = {"provenance": model.provenance, "codes": [code.name for code in model.codes]}
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(model.generator.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def initial_settings(path: Path | str) -> Settings:
@@ -93,9 +106,9 @@ def joined_provenance(own: Mapping[str, Any], of_init: Mapping[str, Any]) -> dic
         of_init: As `initial_weights` gives it.
 
     Returns:
-        The same, with `began_from` (name and hash of the first model) and `earlier_images_sha256`, the images that the
-        first model knew (left out where it does not record them). Its sources follow those of the own data as
-        `inherited`.
+        The same, with `began_from` (name of the first model and hash of its weights) and `earlier_images_sha256`, the
+        images that the first model knew (left out where it does not record them). Its sources follow those of the own
+        data as `inherited`.
     """
     joined = dict(own)
     for key in ("datasets", "licences", "training_patients", "validation_patients", "images_sha256"):

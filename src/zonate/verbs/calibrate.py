@@ -30,7 +30,7 @@ from zonate.measures.calibration import (
     needed_widening,
 )
 from zonate.measures.uncertainty import agreement, intervals_ml
-from zonate.model import BEST_NAME, Model, model_file
+from zonate.model import BEST_NAME, CARD_NAME, Model, model_file
 from zonate.plausibility import disqualifying
 from zonate.preprocessing.slices import LabelledSlices
 from zonate.progress import Progress, silent
@@ -193,7 +193,7 @@ def _check_output(written: Path, model: Model, *, in_place: bool, overwrite: boo
 
 
 def _card_beside(model_file: Path) -> Path:
-    return model_file.with_name("card.md") if model_file.name == BEST_NAME else model_file.with_suffix(".md")
+    return model_file.with_name(CARD_NAME) if model_file.name == BEST_NAME else model_file.with_suffix(".md")
 
 
 def _check_seen(seen: _Seen, side: str) -> None:

@@ -11,10 +11,10 @@ from zonate.config import Settings
 from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, in_words
-from zonate.errors import ConfigError
+from zonate.errors import ConfigError, OutputError
 from zonate.io.files import write_text
 from zonate.learner import Learner
-from zonate.model import BEST_NAME
+from zonate.model import BEST_NAME, CARD_NAME, Model
 from zonate.networks.factory import check_size
 from zonate.processes import Processes
 from zonate.progress import Progress, silent
@@ -89,7 +89,7 @@ def train(
         ConfigError: The settings do not fit the dataset or the weights to begin from, or are not those that the run
             began with; or it began from other weights, or has done more epochs; or there are other numbers of processes
             than asked for, or more than slices in a batch.
-        ModelError: The checkpoint or the model to begin from cannot be read, or the losses are no longer finite.
+        ModelError: The checkpoint or the model to begin from cannot be read, or losses or weights are no longer finite.
         OutputError: The run folder holds something already, or the model to begin from; or a run that is to go on has
             lost a file.
         ProcessError: Another one of several processes has failed, or is gone.
@@ -108,7 +108,10 @@ def train(
                 start = _begin(begun, plan.beginning, resume=resume, overwrite=overwrite)
                 if processes.is_first:  # of a run that is refused nothing else need be known
                     _warn(settings, by_hand, plan)
-                learn(begun, start, progress if processes.is_first else silent)
+                try:
+                    learn(begun, start, progress if processes.is_first else silent)
+                except OutputError as error:
+                    raise OutputError(f"{error}. {how_to_resume(run)}") from error
     return run / BEST_NAME
 
 
@@ -164,7 +167,10 @@ def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bo
             resume=resume,
             overwrite=overwrite,
         )
-        write_text(run.folder / "card.md", card(run.model()))
+        kept = Model.load(run.folder / BEST_NAME) if start.epoch and (run.folder / BEST_NAME).is_file() else None
+        write_text(run.folder / CARD_NAME, card(kept or run.model()))
+        if kept is not None and kept.calibration is not None and start.epoch < run.settings.training.epochs:
+            _LOG.warning("%s is calibrated, which a better epoch would not be: calibrate again then", BEST_NAME)
         return start
 
     start = run.processes.all_gather(run.processes.agree(make))[0]
