@@ -77,6 +77,15 @@ def test_slices_that_nobody_drew_are_not_annotated_however_the_t2w_is_stored(
     assert notes == ("the label file gland.nii.gz has 6 of the T2W's 10 slices: the others count as not annotated",)
 
 
+def test_what_a_seg_does_not_draw_is_background_whether_that_is_declared_or_not(tmp_path: Path) -> None:
+    t2w = trees.write_series(tmp_path / "t2w", "P")
+    seg = trees.write_seg(tmp_path / "gland.dcm", t2w, {"gland": (None, trees.gland())})
+    of = Source("a", "P", {Sequence.T2W: tmp_path}, (LabelLayer(seg, {1: WG}),), "D", "CC0", tmp_path, "here")
+    volume, notes = read_annotation(of, GRID)
+    assert (of.codes, notes) == ((BG, WG), ())
+    np.testing.assert_array_equal(volume.values, np.where(trees.gland(), WG, BG))
+
+
 def test_of_several_segs_the_one_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
     layers = []
     for name, origin_mm in (("gland", (-36.0, -36.0, 0.0)), ("pz", (-30.0, -36.0, 0.0))):

@@ -63,3 +63,18 @@ def test_a_model_may_be_a_derivative(licence: str) -> None:
 )
 def test_what_is_not_known_is_not_taken_for_free(licence: str) -> None:
     assert restriction(licence) == "terms not known to allow commercial use"
+
+
+@pytest.mark.parametrize(
+    ("licences", "reason"),
+    [
+        ("CC BY 3.0; CC BY 4.0", None),
+        ("CC BY 4.0;", None),
+        ("CC BY 4.0; CC BY-NC 4.0", "non-commercial use only"),
+        ("not stated; CC BY-NC 4.0", "non-commercial use only"),
+        ("CC0; CC BY-ND 4.0", "no derivatives, terms not known to allow a model"),
+        ("CC BY 4.0; not stated", "terms not known to allow commercial use"),
+    ],
+)
+def test_of_several_licences_each_is_judged(licences: str, reason: str | None) -> None:
+    assert restriction(licences) == reason

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -139,9 +140,12 @@ def test_more_threads_read_the_same_in_the_same_order(dataset: Dataset, readers:
 
 
 def test_a_reader_that_is_abandoned_stops(dataset: Dataset) -> None:
-    batches = _loader(dataset, batch_size=1).epoch(1)
+    before = set(threading.enumerate())
+    batches = _loader(dataset, batch_size=1, readers=2).epoch(1)
     next(batches)
+    assert set(threading.enumerate()) - before
     batches.close()  # type: ignore[attr-defined]
+    assert set(threading.enumerate()) <= before
 
 
 def test_balanced_sampling_draws_a_code_first_and_then_a_slice_that_holds_it() -> None:

@@ -240,6 +240,25 @@ def test_a_test_set_tests_with_all_that_its_patients_have_elsewhere() -> None:
         split_cases([*cases, trains], SplitSettings(test_sets=("B",)))
 
 
+def test_beside_a_test_set_nobody_else_tests_not_even_whom_their_publisher_keeps_for_testing() -> None:
+    cases = [
+        *(Candidate(f"p{i}", 20.0 + i, dataset="A") for i in range(8)),
+        Candidate("official", 30.0, side="test", dataset="A", case_id="official"),
+        Candidate("official", 30.0, dataset="C"),
+        Candidate("fixed", 30.0, side="validation", dataset="A"),
+        Candidate("ext", 60.0, side="train", dataset="EXT"),
+        Candidate("known", 50.0, dataset="EXT"),
+        Candidate("known", 50.0, side="test", dataset="A"),
+    ]
+    splits = split_cases(cases, SplitSettings(test_sets=("EXT",)))
+    assert splits[10:] == ["validation", "test", "test", "test"]
+    assert Counter(splits[:10]) == {"train": 9, "validation": 1}  # nine patients, of whom official has two cases
+    assert splits[8] == splits[9]
+    as_if_not_asked = [replace(case, side=None) if case.case_id == "official" else case for case in cases]
+    assert split_cases(as_if_not_asked, SplitSettings(test_sets=("EXT",))) == splits
+    assert split_cases(cases, SplitSettings())[8:10] == ["test", "test"]
+
+
 def test_every_patient_tests_in_one_fold_and_the_folds_span_the_volumes() -> None:
     volumes = patients(20)
     folds = fold_of_patients(volumes, SplitSettings())

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Never
 
@@ -141,6 +142,26 @@ def test_what_changed_at_its_place_is_fetched_anew(tmp_path: Path, in_memory: st
     after = Dataset.open(in_memory, cache)
     assert after.fingerprint != before.fingerprint
     assert after.slice("c0", 1)[0][0, 0, 0] == 7.0
+
+
+def test_a_case_whose_pixels_lie_elsewhere_than_before_is_fetched_anew(tmp_path: Path, in_memory: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    before = Dataset.open(in_memory, cache).record("c0")
+    case = labelled_case("c0", level=100.0)  # the same pixels, 7 mm higher
+    affine = case.t2w.grid.affine + np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 7.0], [0, 0, 0, 0]])
+    there = replace(case.t2w.grid, affine=affine)
+    assert case.labels is not None
+    moved = replace(case, t2w=replace(case.t2w, grid=there), labels=replace(case.labels, grid=there))
+    made(tmp_path / "local")
+    others = [
+        PlacedRecord(store(tmp_path / "local", labelled_case(f"c{i}", 100.0 * (i + 1)), f"P{i}"), "train")
+        for i in (1, 2)
+    ]
+    write_index(tmp_path / "local", [PlacedRecord(store(tmp_path / "local", moved, "P0"), "train"), *others], SETTINGS)
+    fsspec.filesystem("memory").put(f"{tmp_path / 'local'}/", "/set", recursive=True)
+    after = Dataset.open(in_memory, cache).record("c0")
+    assert before.original.affine[2, 3] == 11.0
+    assert after.original.affine[2, 3] == 18.0
 
 
 def test_the_cache_is_bounded_and_says_once_that_it_is_small(

@@ -115,3 +115,12 @@ def test_made_cases_that_stand_aside_are_counted_and_seen_sources_named(tmp_path
         "not one of an unseen patient",
         "made cases that stand aside in this fold, in which a patient that they were made from is on another side: 1",
     ]
+
+
+def test_patients_whose_names_differ_in_letter_case_alone_are_said(tmp_path: Path) -> None:
+    cases = [
+        case(tmp_path, name, patient, "train", level=level)
+        for name, patient, level in (("a", "P1", 1.0), ("b", "p1", 2.0), ("c", "P2", 3.0))
+    ]
+    _, said = place_cases(cases, SETTINGS.split, {})
+    assert said == ["the patient ids P1, p1 differ in letter case alone and count as different patients"]

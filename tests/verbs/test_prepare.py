@@ -576,3 +576,23 @@ def test_real_zones_keep_their_volume(tmp_path: Path, shared_data: Path) -> None
         cropped_ml = (slices.labels == code).sum() * slices.crop.grid.voxel_volume_ml
         assert cropped_ml == pytest.approx(original_ml, rel=0.01)  # nearest neighbour, from 0.625 mm to 0.5 mm
     assert dataset.entry("test_Case00").gland_volume_ml == pytest.approx(94.2, abs=0.1)
+
+
+def test_case_ids_that_one_folder_would_hold_where_letter_case_counts_for_nothing_are_refused(tmp_path: Path) -> None:
+    rows = [write_study(tmp_path / folder, name, 1.0) for folder, name in (("1", "a"), ("2", "A"))]
+    manifests = [write_manifest(tmp_path / str(i) / "cases.csv", row) for i, row in enumerate(rows, start=1)]
+    with pytest.raises(
+        DatasetError, match=r"the case ids a, A differ in letter case alone: .*1.cases\.csv, line 2; .*2"
+    ):
+        prepare(tmp_path / "out", manifests=manifests, settings=SETTINGS)
+
+
+def test_a_dataset_that_is_made_anew_says_who_changed_sides(tmp_path: Path) -> None:
+    row = write_study(tmp_path, "a", 1.0)
+    first = write_manifest(tmp_path / "1.csv", {**row, "split": "train"})
+    prepare(tmp_path / "out", manifests=[first], settings=SETTINGS)
+    second = write_manifest(tmp_path / "2.csv", {**row, "split": "test"})
+    result = prepare(tmp_path / "out", manifests=[second], settings=SETTINGS, overwrite=True)
+    assert [text for text in result.warnings if "another side" in text] == [
+        "1 case on another side than before: a model trained on the earlier split may have seen those that test now"
+    ]

@@ -197,7 +197,7 @@ def write_case(
         original=slices.original,
         crop=slices.crop,
         moments=moments_of(slices.images),
-        content=_digest(arrays),
+        content=_digest(arrays, slices.original, slices.crop.source, slices.crop.grid),
         slice_codes=tuple(tuple(np.unique(plane).tolist()) for plane in slices.labels),
         image_digest=image_digest or _digest({"t2w": slices.images[:, 0]}),
         region_statistics=of_images([region(slices.images, slices.crop.spacing_mm)]),
@@ -255,12 +255,14 @@ def _write_group(folder: Path, arrays: Mapping[str, Any], record: CaseRecord) ->
     group.update_attributes({COMPLETE: True})
 
 
-def _digest(arrays: Mapping[str, Any]) -> str:
-    """SHA-256 of the arrays' names, types, shapes and bytes."""
+def _digest(arrays: Mapping[str, Any], *grids: Grid) -> str:
+    """SHA-256 of the arrays' names, types, shapes and bytes, and of where they lie."""
     digest = hashlib.sha256()
     for name, values in arrays.items():
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
         digest.update(np.ascontiguousarray(values).data)
+    if grids:
+        digest.update(json.dumps([_grid_to_json(grid) for grid in grids]).encode())
     return digest.hexdigest()
 
 

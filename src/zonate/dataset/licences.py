@@ -18,17 +18,20 @@ def restriction(licence: str) -> str | None:
     """Why a model that learnt from data of a licence may not be used freely.
 
     Args:
-        licence: As the data set's page names it, such as `CC BY-NC 4.0`; how its parts are joined does not matter.
+        licence: As the data set's page names it, such as `CC BY-NC 4.0`; how its words are joined does not matter.
+            Several, such as of images and of labels, are parted by `;`.
 
     Returns:
-        A few words; None where the whole of it is a licence known to allow commercial use.
+        A few words, of several licences for the one that forbids most; None where each is known to allow commercial
+        use.
     """
-    words = _words(licence)
-    if _NON_COMMERCIAL.search(words):
+    licences = [_words(one) for one in licence.split(";") if one.strip()]
+    if any(_NON_COMMERCIAL.search(words) for words in licences):
         return "non-commercial use only"
-    if _NO_DERIVATIVES.match(words):
+    if any(_NO_DERIVATIVES.match(words) for words in licences):
         return "no derivatives, terms not known to allow a model"
-    return None if _OPEN.fullmatch(words) else "terms not known to allow commercial use"
+    is_open = bool(licences) and all(_OPEN.fullmatch(words) for words in licences)
+    return None if is_open else "terms not known to allow commercial use"
 
 
 def _words(licence: str) -> str:

@@ -2,9 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -48,37 +48,22 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     A case for evaluation gets `evaluation` and counts for nothing else. A patient with a side of their own stands
     there with all their cases; so does, on the test side, one who has a case in a test set, whatever other sets they
     are in. The other patients are divided among themselves, each by the mean gland volume of their cases: by the
-    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests. Where
-    there is a fold, it tests alone, so that the folds together test each patient once: whoever would test in every
-    fold is for evaluation instead. There, a made case stands aside, for evaluation, where a patient that it was made
-    from is on another side.
+    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests, not even
+    one whose source asks for the test side: they are divided as if it had asked for none. Where there is a fold, it
+    tests alone, so that the folds together test each patient once: whoever would test in every fold is for evaluation
+    instead, and so is whom a source wants to test. There, a made case stands aside, for evaluation, where a patient
+    that it was made from is on another side.
 
     Raises:
         LeakageError: A patient would stand on two sides, as whose case it is or as whom a case was made from.
         DatasetError: No case is of a test set that is named.
     """
-    ordinary = [case for case in cases if not case.evaluation]
-    data_sets = {case.dataset for case in (ordinary if settings.fold is None else cases)}
-    missing = sorted(set(settings.test_sets) - data_sets)
-    if missing:
-        raise DatasetError(f"no case is of the test set {', '.join(missing)}: there are {', '.join(sorted(data_sets))}")
-    given = _given_sides(ordinary, settings.test_sets)
-    volumes: defaultdict[str, list[float]] = defaultdict(list)
-    for case in ordinary:
-        if case.patient_id not in given:
-            known_volume = [] if case.gland_volume_ml is None else [case.gland_volume_ml]
-            volumes[case.patient_id].extend(known_volume)
-    means = {patient: sum(known) / len(known) if known else None for patient, known in volumes.items()}
-    sides: dict[str, Split]
     if settings.fold is None:
-        fractions = settings.model_copy(update={"test_fraction": 0.0}) if settings.test_sets else settings
-        sides = {**split_patients(means, fractions), **given}
+        sides = _sides_by_fractions(cases, settings)
+        splits = [_split_of(case, sides) for case in cases]
     else:
-        kept: dict[str, Split] = {patient: "evaluation" if s == "test" else s for patient, s in given.items()}
-        sides = {**_leave_out(means, settings, settings.fold), **kept}
-    splits: list[Split] = ["evaluation" if case.evaluation else sides[case.patient_id] for case in cases]
-    if settings.fold is not None:
-        splits = [_beside_its_sources(case, split, sides) for case, split in zip(cases, splits, strict=True)]
+        sides = _sides_of_fold(cases, settings, settings.fold)
+        splits = [_beside_its_sources(case, _split_of(case, sides), sides) for case in cases]
     check_no_leakage(
         Placed(case.patient_id, split, case.case_id, case.derived_from)
         for case, split in zip(cases, splits, strict=True)
@@ -86,10 +71,41 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     return splits
 
 
+def _sides_by_fractions(cases: Items[Candidate], settings: SplitSettings) -> dict[str, Split]:
+    """Of each patient the side: given, or drawn by the fractions; with test sets, these test and nobody else."""
+    ordinary = [case for case in cases if not case.evaluation]
+    _check_test_sets(ordinary, settings.test_sets)
+    if settings.test_sets:
+        settings = settings.model_copy(update={"test_fraction": 0.0})
+        ordinary = [replace(case, side=None) if case.side == "test" else case for case in ordinary]
+    given = _given_sides(ordinary, settings.test_sets)
+    return {**split_patients(_mean_volumes(ordinary, given), settings), **given}
+
+
+def _sides_of_fold(cases: Items[Candidate], settings: SplitSettings, fold: int) -> dict[str, Split]:
+    """Of each patient the side: given, or drawn for a fold, which tests alone."""
+    _check_test_sets(cases, settings.test_sets)  # of a dataset made for a fold, they are for evaluation already
+    ordinary = [case for case in cases if not case.evaluation]
+    given = _given_sides(ordinary, settings.test_sets)
+    kept: dict[str, Split] = {patient: "evaluation" if side == "test" else side for patient, side in given.items()}
+    return {**_leave_out(_mean_volumes(ordinary, given), settings, fold), **kept}
+
+
+def _split_of(case: Candidate, sides: Mapping[str, Split]) -> Split:
+    return "evaluation" if case.evaluation else sides[case.patient_id]
+
+
 def _beside_its_sources(case: Candidate, split: Split, sides: Mapping[str, Split]) -> Split:
     """The split of a case in a fold: its own, unless a patient that it was made from is on another side."""
     others = {sides[patient] for patient in case.derived_from if patient in sides} - {split, "evaluation"}
     return "evaluation" if others else split
+
+
+def _check_test_sets(cases: Items[Candidate], test_sets: Items[str]) -> None:
+    data_sets = {case.dataset for case in cases}
+    missing = sorted(set(test_sets) - data_sets)
+    if missing:
+        raise DatasetError(f"no case is of the test set {', '.join(missing)}: there are {', '.join(sorted(data_sets))}")
 
 
 def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Side]:
@@ -103,6 +119,16 @@ def _given_sides(cases: Items[Candidate], test_sets: Items[str]) -> dict[str, Si
             placed.append(Placed(case.patient_id, side, case.case_id, case.derived_from))
     check_no_leakage(placed)
     return given
+
+
+def _mean_volumes(cases: Items[Candidate], given: Container[str]) -> dict[str, float | None]:
+    """The mean gland volume of each patient whose side is drawn, in millilitres; None where none is known."""
+    volumes: defaultdict[str, list[float]] = defaultdict(list)
+    for case in cases:
+        if case.patient_id not in given:
+            known_volume = [] if case.gland_volume_ml is None else [case.gland_volume_ml]
+            volumes[case.patient_id].extend(known_volume)
+    return {patient: sum(known) / len(known) if known else None for patient, known in volumes.items()}
 
 
 def fold_of_patients(gland_volumes_ml: Mapping[str, float | None], settings: SplitSettings) -> dict[str, int]:

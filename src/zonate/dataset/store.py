@@ -148,7 +148,8 @@ class Dataset:
             (H, W) uint8.
 
         Raises:
-            DatasetError: The dataset has no such case.
+            IndexError: The case has no slice s; none is counted from the end.
+            DatasetError: The dataset has no such case, or it is damaged.
         """
         return self.images(case_id, s, s + 1)[0], self.slice_labels(case_id, s)
 
@@ -156,6 +157,7 @@ class Dataset:
         """The label codes (H, W) uint8 of one slice, read without its image.
 
         Raises:
+            IndexError: The case has no slice s.
             DatasetError: The dataset has no such case, or it is damaged.
         """
         labels: npt.NDArray[np.uint8] = self._read(case_id, "labels", np.uint8, s, s + 1)[0]  # (H, W)
@@ -165,6 +167,7 @@ class Dataset:
         """The images (S, 3, H, W) of some slices of a case, from `first` to before `last`.
 
         Raises:
+            IndexError: They are not all there, or none is asked for.
             DatasetError: The dataset has no such case, or it is damaged.
         """
         return self._read(case_id, "images", np.float32, first, last)

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # os.path where pathlib would raise on what may not be looked at, or on links that lead to each other.
@@ -23,28 +23,31 @@ def files_under(root: Path, wanted: Callable[[Path], bool] = lambda _: True) -> 
     Returns:
         Paths that begin with `root`, in no order that means anything, but the same one each time.
     """
-    top = os.path.realpath(root)
-    walked: set[str] = set()
     given: set[str] = set()
-    links = deque[Path]()
-    yield from _wanted(_files_before_links(root, walked, links), wanted, given)
-    while links:  # after what really lies there
-        link = links.popleft()
-        target = os.path.realpath(link)
-        if os.path.isfile(target):  # noqa: PTH113
-            yield from _wanted([(link, target)], wanted, given)
-        elif not os.path.isdir(target):  # noqa: PTH112
-            continue
-        elif not any(Path(folder).is_relative_to(target) for folder in (top, os.path.realpath(link.parent))):
-            yield from _wanted(_files_before_links(link, walked, links), wanted, given)
-
-
-def _wanted(found: Iterable[tuple[Path, str]], wanted: Callable[[Path], bool], given: set[str]) -> Iterator[Path]:
-    """Of paths beside where they really lead, those that are wanted and were not given yet; they are noted."""
-    for path, real in found:
+    for path, real in names_under(root):
         if real not in given and wanted(path):
             given.add(real)
             yield path
+
+
+def names_under(root: Path) -> Iterator[tuple[Path, str]]:
+    """As `files_under`, but every name of a file, each beside where the file really lies.
+
+    What really lies under the folder comes before what links lead to. A folder is walked once all the same.
+    """
+    top = os.path.realpath(root)
+    walked: set[str] = set()
+    links = deque[Path]()
+    yield from _files_before_links(root, walked, links)
+    while links:
+        link = links.popleft()
+        target = os.path.realpath(link)
+        if os.path.isfile(target):  # noqa: PTH113
+            yield link, target
+        elif not os.path.isdir(target):  # noqa: PTH112
+            continue
+        elif not any(Path(folder).is_relative_to(target) for folder in (top, os.path.realpath(link.parent))):
+            yield from _files_before_links(link, walked, links)
 
 
 def _files_before_links(place: Path, walked: set[str], links: deque[Path]) -> Iterator[tuple[Path, str]]:

@@ -1,6 +1,7 @@
 """Where the cases of a dataset stand: which side each is on, and what a person should know of that."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def place_cases(
         before: The sides before this call, by case id, as `sides_of` gives them.
 
     Returns:
-        The cases with their sides; and, each a sentence, what a person should know: patients who go by two names,
-        cases for evaluation whose patients train, made cases that stand aside in a fold, zones that nobody who trains
-        has, cases that changed sides.
+        The cases with their sides; and, each a sentence, what a person should know: patients who go by two names or
+        by names that differ in letter case alone, cases for evaluation whose patients train, made cases that stand
+        aside in a fold, zones that nobody who trains has, cases that changed sides.
 
     Raises:
         LeakageError: A patient is wanted on two sides, as whose case it is or as whom a case was made from.
@@ -43,6 +44,11 @@ def place_cases(
         for _, record in records
         if names[record.origin.patient_id] != record.origin.patient_id
     ]
+    patients = (patient for _, record in records for patient in (record.origin.patient_id, *record.origin.derived_from))
+    warnings += [
+        f"the patient ids {', '.join(alike)} differ in letter case alone and count as different patients"
+        for alike in alike_but_for_case(names.get(patient, patient) for patient in patients)
+    ]
     candidates = [_candidate(source, record, names) for source, record in records]
     try:
         splits = split_cases(candidates, settings)
@@ -54,6 +60,14 @@ def place_cases(
     ]
     said = [*_seen_in_training(placed), *_standing_aside(placed), *_not_taught(placed), *_moved(placed, before)]
     return placed, [*warnings, *said]
+
+
+def alike_but_for_case(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Names that differ in nothing but the case of letters, together, each once and in the order given."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(names):
+        alike[name.casefold()].append(name)
+    return [tuple(same) for same in alike.values() if len(same) > 1]
 
 
 def sides_of(output: Path) -> dict[str, str]:

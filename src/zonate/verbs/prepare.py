@@ -15,16 +15,17 @@ from zonate.cohort.workers import Workers
 from zonate.config import Settings
 from zonate.dataset.cases import CASES_FOLDER, CaseRecord, case_folder, metadata_key, read_record
 from zonate.dataset.entry import Entry
-from zonate.dataset.importers import LAYOUTS, LeftOut, Source, read_manifest, recognise
+from zonate.dataset.importers import LAYOUTS, LeftOut, Listing, Source, read_manifest, recognise
 from zonate.dataset.importers.identity import source_key
 from zonate.dataset.index import FORMAT, INDEX_NAME, write_index
 from zonate.dataset.splits import Placed, check_no_leakage
 from zonate.errors import DatasetError, OutputError
 from zonate.io.files import check_output_folder, claim_output_folder, remove_half_written
+from zonate.io.paths import Paths, paths_of
 from zonate.progress import Progress, silent
 from zonate.provenance import sources_of
 from zonate.settings.data import SplitSettings
-from zonate.verbs.place_cases import place_cases, sides_of
+from zonate.verbs.place_cases import alike_but_for_case, place_cases, sides_of
 from zonate.verbs.prepare_case import prepare_case
 
 _REASONS = 3
@@ -54,10 +55,10 @@ class PrepareResult:
 
 
 def prepare(
-    output: Path,
+    output: Path | str,
     *,
-    manifests: Items[Path] = (),
-    source: Path | Items[Path] = (),
+    manifests: Paths = (),
+    source: Paths = (),
     layout: str | Items[str] = (),
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     overwrite: bool = False,
@@ -85,22 +86,22 @@ def prepare(
     Raises:
         ValueError: A negative number of workers.
         DatasetError: There is nothing to prepare, a manifest or layout is not what it should be, or two cases have one
-            id.
+            id, or ids that differ in letter case alone.
         LeakageError: Manifests put a patient on two sides of the split; or, where there is no fold, the split puts a
             made case on another side than a patient that it was made from.
         OutputError: The output holds what is read, something else, or cases that this call does not name.
     """
-    crew = Workers.of(workers)
+    output, crew = Path(output), Workers.of(workers)
     sources, left_out = _sources(
-        [path.absolute() for path in manifests],  # a worker has a working directory of its own
-        [path.absolute() for path in ([source] if isinstance(source, Path) else source)],
+        [path.absolute() for path in paths_of(manifests)],  # a worker has a working directory of its own
+        [path.absolute() for path in paths_of(source)],
         [layout] if isinstance(layout, str) else layout,
     )
     _check_test_sets(sources, settings.split)
+    before = sides_of(output)  # of what `overwrite` empties as well
     _claim(output, sources, overwrite)
     kept = _unchanged(output, sources, settings)
     to_make = [case for case in sources if case.case_id not in kept]
-    before = sides_of(output)
     made, failed = _make_each(output, to_make, settings, crew, progress, len(kept))
     complete = {**kept, **made}
     by_id = sorted(sources, key=lambda case: case.case_id)  # so that the order of the sources changes nothing
@@ -129,8 +130,9 @@ def _sources(
     unknown = [name for name in layouts if name not in LAYOUTS]
     if unknown:
         raise DatasetError(f"there is no layout {unknown[0]!r}: known are {', '.join(sorted(LAYOUTS))}")
-    chosen = [LAYOUTS[name] for name in layouts] or [recognise(folder) for folder in folders]
-    found = [layout.read(folder) for layout, folder in zip(chosen, folders, strict=True)]
+    listings = [Listing(folder) for folder in folders]
+    chosen = [LAYOUTS[name] for name in layouts] or [recognise(listing) for listing in listings]
+    found = [layout.read(listing) for layout, listing in zip(chosen, listings, strict=True)]
     sources = [case for manifest in manifests for case in read_manifest(manifest)]
     sources += [case for part in found for case in part.sources]
     left_out = tuple(left for part in found for left in part.left_out)
@@ -142,6 +144,12 @@ def _sources(
         if count > 1:
             places = "; ".join(case.where for case in sources if case.case_id == case_id)
             raise DatasetError(f"the case id {case_id} is given {count} times: {places}. Give each case its own")
+    for names in alike_but_for_case(case.case_id for case in sources):
+        places = "; ".join(case.where for case in sources if case.case_id in names)
+        raise DatasetError(
+            f"the case ids {', '.join(names)} differ in letter case alone: {places}. Some file systems would keep them "
+            "in one folder: rename them"
+        )
     check_no_leakage(
         Placed(case.patient_id, case.side, case.case_id, case.derived_from)
         for case in sources

@@ -1,6 +1,7 @@
 """Each public layout on a miniature tree: what is taken, what is left and why, and that `prepare` can use it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydicom.uid import generate_uid
 from tests import dicom_factory as dicom
 from tests.dataset.importers import trees
 from zonate.config import Settings
-from zonate.dataset.importers import LAYOUTS, Found, recognise
+from zonate.dataset.importers import LAYOUTS, Found, Listing, recognise
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
@@ -38,7 +39,7 @@ TREES: dict[str, Callable[[Path], Path]] = {
 
 
 def found(root: Path, name: str) -> Found:
-    return LAYOUTS[name].read(TREES[name](root))
+    return LAYOUTS[name].read(Listing(TREES[name](root)))
 
 
 def left(of: Found) -> dict[str, str]:
@@ -47,17 +48,65 @@ def left(of: Found) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", TREES)
 def test_a_tree_is_recognised_as_the_one_layout_that_it_has(name: str, tmp_path: Path) -> None:
-    assert recognise(TREES[name](tmp_path)).name == name
+    assert recognise(Listing(TREES[name](tmp_path))).name == name
+
+
+def _links_to_folders(root: Path, to: Path) -> Path:
+    """A folder of links to what lies in another."""
+    to.mkdir()
+    for entry in root.iterdir():
+        (to / entry.name).symlink_to(entry)
+    return to
+
+
+def _links_to_files(root: Path, to: Path) -> Path:
+    """The same folders and names, each file a link to where it is kept under a number, as git-annex has it."""
+    kept = to / ".kept"
+    kept.mkdir(parents=True)
+    for number, file in enumerate(file for file in root.rglob("*") if file.is_file()):
+        file.rename(kept / f"{number}")
+        place = to / file.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kept / f"{number}")
+    return to
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_what_lies_behind_links_is_found(name: str, tmp_path: Path) -> None:
+    root = TREES[name](tmp_path / "there")
+    plain = LAYOUTS[name].read(Listing(root))
+    assert plain.sources
+    for place, link in (("folders", _links_to_folders), ("files", _links_to_files)):  # the last moves the files
+        listing = Listing(link(root, tmp_path / place))
+        assert recognise(listing).name == name
+        of = LAYOUTS[name].read(listing)
+        assert [source.case_id for source in of.sources] == [source.case_id for source in plain.sources]
+        assert [source.side for source in of.sources] == [source.side for source in plain.sources]
+        assert left(of) == left(plain)
+
+
+def test_a_test_side_behind_a_link_is_not_lost(tmp_path: Path) -> None:
+    trees.promise12(tmp_path / "in")
+    trees.write_volume(tmp_path / "in" / "test_data" / "Case00_segmentation.mhd", trees.gland())
+    (tmp_path / "in" / "test_data").rename(tmp_path / "elsewhere")
+    (tmp_path / "in" / "test_data").symlink_to(tmp_path / "elsewhere")
+    of = LAYOUTS["promise12"].read(Listing(tmp_path / "in"))
+    assert [source.case_id for source in of.sources] == [
+        "promise12-test_Case00",
+        "promise12-train_Case00",
+        "promise12-train_Case13",
+    ]
+    assert of.left_out == ()
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_folder_of_something_else_is_refused_with_what_was_looked_for(name: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
-    assert not LAYOUTS[name].recognise(tmp_path)
+    assert not LAYOUTS[name].recognise(Listing(tmp_path))
     with pytest.raises(DatasetError, match=f"has not the layout {name}: (it holds|there is) no"):
-        LAYOUTS[name].read(tmp_path)
+        LAYOUTS[name].read(Listing(tmp_path))
     with pytest.raises(DatasetError, match="no layout that is known"):
-        recognise(tmp_path)
+        recognise(Listing(tmp_path))
 
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name not in ("seed", "nnunet")])
@@ -106,7 +155,7 @@ def test_two_segs_of_a_series_are_two_readings_of_an_image(tmp_path: Path) -> No
     zones = {name: (code, trees.zones() == n) for n, (name, code) in enumerate(trees.SNOMED.items(), start=1)}
     again = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0004" / "again"
     trees.write_seg(again / "1-1.dcm", [pydicom.dcmread(file) for file in sorted(series.iterdir())], zones)
-    first, second, other = LAYOUTS["prostatex-seg-zones"].read(tmp_path).sources
+    first, second, other = LAYOUTS["prostatex-seg-zones"].read(Listing(tmp_path)).sources
     assert (first.case_id, first.reader, first.image_id) == ("ProstateX-0004", "seg1", "ProstateX-0004-1-image")
     assert (second.case_id, second.reader, second.image_id) == ("ProstateX-0004-2", "seg2", "ProstateX-0004-1-image")
     assert (other.reader, other.image_id) == ("", "")
@@ -119,7 +168,7 @@ def test_a_seg_with_a_zone_twice_is_left_out(tmp_path: Path) -> None:
     drawn["Peripheral zone of prostate, left"] = (None, trees.zones() == PZ)
     seg = tmp_path / "PROSTATEx-Seg-Zones" / "ProstateX-0009" / "1-1.dcm"
     trees.write_seg(seg, [pydicom.dcmread(file) for file in sorted(series.iterdir())], drawn)
-    assert left(LAYOUTS["prostatex-seg-zones"].read(tmp_path))["ProstateX-0009"] == (
+    assert left(LAYOUTS["prostatex-seg-zones"].read(Listing(tmp_path)))["ProstateX-0009"] == (
         "one of its SEG's segments is no zone that is known, or two are the same"
     )
 
@@ -145,7 +194,7 @@ def test_a_mask_that_leaves_part_of_the_gland_unsaid_is_left_out(tmp_path: Path)
     trees.masks(tmp_path)
     for name in ("mask_prostate/ProstateX-0000.nii.gz", "mask_tz/ProstateX-0000_tz.nii.gz"):
         (tmp_path / "Files" / "prostate" / name).unlink()
-    assert left(LAYOUTS["prostatex-masks"].read(tmp_path))["ProstateX-0000"] == (
+    assert left(LAYOUTS["prostatex-masks"].read(Listing(tmp_path)))["ProstateX-0000"] == (
         "mask_pz alone does not tell what else is gland"
     )
 
@@ -155,7 +204,7 @@ def test_of_two_series_of_one_name_and_number_the_masks_own_is_taken(tmp_path: P
     elsewhere = tmp_path / "PROSTATEx" / "ProstateX-0000" / "again" / "4.000000-t2tsetra-00001"
     study = generate_uid(entropy_srcs=["again"])
     trees.write_series(elsewhere, "ProstateX-0000", number=4, study=study, origin_mm=(-30.0, -36.0, 2.0))
-    (source,) = LAYOUTS["prostatex-masks"].read(tmp_path).sources
+    (source,) = LAYOUTS["prostatex-masks"].read(Listing(tmp_path)).sources
     assert source.files["t2w"].name == "4.000000-t2tsetra-00702"
 
 
@@ -169,7 +218,7 @@ def test_of_two_series_of_one_name_and_number_the_masks_own_is_taken(tmp_path: P
 def test_masks_whose_image_is_not_known_are_left_out(tmp_path: Path, listed: str, reason: str) -> None:
     trees.masks(tmp_path)
     (tmp_path / "Files" / "prostate" / "image_list.csv").write_text(listed, encoding="utf-8")
-    of = LAYOUTS["prostatex-masks"].read(tmp_path)
+    of = LAYOUTS["prostatex-masks"].read(Listing(tmp_path))
     assert not of.sources
     assert left(of)["ProstateX-0000"].startswith(reason)
 
@@ -205,9 +254,24 @@ def test_prostatezones_whose_values_mean_nothing_certain_are_left_out(
     trees.prostatezones(tmp_path)
     names = {"Segment1_Name": "PZ", "Segment1_LabelValue": "2", "Segment2_Name": "TZ", "Segment2_LabelValue": "3"}
     trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata={**names, **changed})
-    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(reason)
+    assert left(LAYOUTS["prostatezones"].read(Listing(tmp_path)))["Singles/Seg-0000.nrrd"].startswith(reason)
     trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones())
-    assert "does not name its segments" in left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"]
+    assert (
+        "does not name its segments" in left(LAYOUTS["prostatezones"].read(Listing(tmp_path)))["Singles/Seg-0000.nrrd"]
+    )
+
+
+def test_a_tz_of_prostatezones_without_afs_beside_it_is_the_central_gland(tmp_path: Path) -> None:
+    trees.prostatezones(tmp_path)
+    names = {
+        f"Segment{value}_{what}": text
+        for value, name in ((1, "PZ"), (2, "TZ"), (3, "Urethra"))
+        for what, text in (("Name", name), ("LabelValue", str(value)))
+    }
+    trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata=names)
+    sources = LAYOUTS["prostatezones"].read(Listing(tmp_path)).sources
+    (single,) = [source for source in sources if source.case_id == "ProstateX-0000-zones"]
+    assert single.labels[0].codes == {0: BG, 1: PZ, 2: CG, 3: CG}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +285,7 @@ def test_prostatezones_whose_values_mean_nothing_certain_are_left_out(
 def test_prostatezones_need_the_list_of_series(tmp_path: Path, line: str, reason: str) -> None:
     trees.prostatezones(tmp_path)
     (tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt").write_text(f"{line}\n", encoding="utf-8")
-    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(reason)
+    assert left(LAYOUTS["prostatezones"].read(Listing(tmp_path)))["Singles/Seg-0000.nrrd"].startswith(reason)
 
 
 def test_prostatezones_take_the_acquired_dwi_before_the_calculated(tmp_path: Path) -> None:
@@ -235,7 +299,7 @@ def test_prostatezones_take_the_acquired_dwi_before_the_calculated(tmp_path: Pat
     support = tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt"
     for dwi, expected in (("DYNDIST-1", "ep2ddifftraDYNDIST-1"), ("", "ep2ddifftraDYNDISTCALCBVAL-2")):
         support.write_text(f"ProstateX-0000:t2tsetra:sag:cor:{dwi}:none:CALCBVAL\n", encoding="utf-8")
-        (source,) = LAYOUTS["prostatezones"].read(tmp_path).sources
+        (source,) = LAYOUTS["prostatezones"].read(Listing(tmp_path)).sources
         assert isinstance(source.inputs, dict)
         assert source.inputs[Sequence.DWI] == study / expected
 
@@ -291,10 +355,10 @@ def test_nci_isbi_knows_the_t2w_among_several_series(tmp_path: Path) -> None:
     uid = generate_uid(entropy_srcs=["ProstateDx-01-0006"])
     trees.write_series(study / "dce", "ProstateDx-01-0006", number=7, description="DCE", study=uid)
     trees.write_series(study / "scout", "ProstateDx-01-0006", number=1, description="t2 scout", slices=3, study=uid)
-    by_id = {source.case_id: source for source in LAYOUTS["nci-isbi-2013"].read(tmp_path).sources}
+    by_id = {source.case_id: source for source in LAYOUTS["nci-isbi-2013"].read(Listing(tmp_path)).sources}
     assert by_id["ProstateDx-01-0006"].files["t2w"] == study / "series"  # of as many slices as the label has
     trees.write_series(study / "again", "ProstateDx-01-0006", number=9, study=uid)
-    of = LAYOUTS["nci-isbi-2013"].read(tmp_path)
+    of = LAYOUTS["nci-isbi-2013"].read(Listing(tmp_path))
     assert left(of)["ProstateDx-01-0006"] == "2 series of its images are there: it needs exactly the T2W one"
 
 
@@ -320,11 +384,11 @@ def test_msd_keeps_both_volumes_of_a_4d_file(tmp_path: Path) -> None:
 def test_msd_follows_its_own_table_of_labels(tmp_path: Path) -> None:
     root = trees.msd(tmp_path) / "Task05_Prostate"
     (root / "dataset.json").write_text('{"labels": {"0": "background", "1": "TZ", "2": "PZ"}}', encoding="utf-8")
-    (source,) = LAYOUTS["msd"].read(tmp_path).sources
+    (source,) = LAYOUTS["msd"].read(Listing(tmp_path)).sources
     assert source.labels[0].codes == {0: BG, 1: CG, 2: PZ}
     (root / "dataset.json").write_text('{"labels": {"0": "background", "1": "liver"}}', encoding="utf-8")
     with pytest.raises(DatasetError, match="does not name the labels background, PZ and TZ"):
-        LAYOUTS["msd"].read(tmp_path)
+        LAYOUTS["msd"].read(Listing(tmp_path))
 
 
 def test_prostate158_numbers_the_central_gland_first_and_keeps_its_test_side(tmp_path: Path) -> None:
@@ -363,10 +427,10 @@ def test_picai_without_its_mapping_is_refused_since_patients_could_leak(tmp_path
     mapping = tmp_path / "picai_labels" / "additional_resources" / "ProstateX-mapping.json"
     mapping.write_text("[]", encoding="utf-8")
     with pytest.raises(DatasetError, match=r"ProstateX-mapping\.json cannot be read: fetch picai_labels again"):
-        LAYOUTS["picai"].read(tmp_path)
+        LAYOUTS["picai"].read(Listing(tmp_path))
     mapping.unlink()
     with pytest.raises(DatasetError, match="could stand on both sides of a split: fetch all of picai_labels"):
-        LAYOUTS["picai"].read(tmp_path)
+        LAYOUTS["picai"].read(Listing(tmp_path))
 
 
 def test_promise12_cases_of_prostate_3t_go_by_that_name(tmp_path: Path) -> None:
@@ -410,6 +474,10 @@ REGIONS = {"background": 0, "whole_gland": [1, 2, 3, 4], "PZ": [1], "central_gla
         (REGIONS, {0: BG, 1: PZ, 2: CG, 3: CG, 4: CG}),
         ({"background": 0, "PZ": 1, "TZ": 2}, {0: BG, 1: PZ, 2: CG}),  # as in MSD Task05, TZ is all that is not PZ
         ({"background": 0, "PZ": 1, "TZ": 2, "AFS": 3, "DPU": 4}, {0: BG, 1: PZ, 2: TZ, 3: AFS, 4: DPU}),
+        ({"background": 0, "PZ": 1, "TZ": 2, "urethra": 3}, {0: BG, 1: PZ, 2: CG, 3: CG}),  # the AFS is in the TZ
+        ({"background": 0, "PZ": 1, "TZ": 2, "DPU": 3}, {0: BG, 1: PZ, 2: CG, 3: CG}),
+        ({"background": 0, "CG": [2, 3], "PZ": 1, "TZ": 2, "urethra": 3}, {0: BG, 1: PZ, 2: CG, 3: CG}),
+        ({"background": 0, "PZ": 1, "TZ": 2, "CG": 3}, {0: BG, 1: PZ, 2: TZ, 3: CG}),  # it is in the rest
         ({"background": 0, "prostate": [1, 2], "ignore": 3}, {0: BG, 1: WG, 2: WG, 3: LabelCode.NOT_ANNOTATED}),
     ],
 )
@@ -418,7 +486,7 @@ def test_a_value_of_nnunet_is_what_all_its_labels_allow(
 ) -> None:
     root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
     (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2W"}, "labels": labels}), encoding="utf-8")
-    assert LAYOUTS["nnunet"].read(tmp_path).sources[0].labels[0].codes == expected
+    assert LAYOUTS["nnunet"].read(Listing(tmp_path)).sources[0].labels[0].codes == expected
 
 
 def test_labels_of_nnunet_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
@@ -426,14 +494,14 @@ def test_labels_of_nnunet_that_exclude_each_other_are_refused(tmp_path: Path) ->
     about = {"channel_names": {"0": "T2W"}, "labels": {"background": 0, "PZ": [1, 2], "TZ": [2]}}
     (root / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(DatasetError, match="the value 2 is PZ, TZ, which exclude each other"):
-        LAYOUTS["nnunet"].read(tmp_path)
+        LAYOUTS["nnunet"].read(Listing(tmp_path))
 
 
 def test_nnunet_may_be_given_as_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
     (root / "imagesTr" / "a_0000.nii.gz").rename(root / "imagesTr" / "a b_0000.nii.gz")
     monkeypatch.chdir(root)
-    of = LAYOUTS["nnunet"].read(Path())
+    of = LAYOUTS["nnunet"].read(Listing(Path()))
     assert [source.case_id for source in of.sources] == ["Dataset501_Prostate-c"]
     assert left(of)["imagesTr/a b"] == "its name cannot name a case: use letters, digits, _, -"
 
@@ -441,14 +509,28 @@ def test_nnunet_may_be_given_as_the_working_directory(tmp_path: Path, monkeypatc
 def test_nnunets_copy_of_msd_is_nnunets(tmp_path: Path) -> None:
     root = trees.nnunet(tmp_path) / "Dataset501_Prostate"
     (root / "imagesTr" / "a_0000.nii.gz").rename(root / "imagesTr" / "prostate_00_0000.nii.gz")
-    assert recognise(root).name == "nnunet"
+    assert recognise(Listing(root)).name == "nnunet"
+
+
+@pytest.mark.parametrize(("name", "task"), [("nnunet", "Dataset501_Prostate"), ("msd", "Task05_Prostate")])
+def test_of_several_data_sets_below_a_folder_none_is_taken_in_silence(name: str, task: str, tmp_path: Path) -> None:
+    root = TREES[name](tmp_path)
+    other = root / task.replace("5", "6")
+    shutil.copytree(root / task, other)
+    assert recognise(Listing(root)).name == name
+    with pytest.raises(DatasetError) as error:
+        LAYOUTS[name].read(Listing(root))
+    said = str(error.value)
+    assert said.startswith(f"{root} holds 2 data sets of the layout {name} ({task}, {other.name})")
+    assert said.endswith(f"give each folder of its own, {root / task} {other}")
+    assert LAYOUTS[name].read(Listing(other)).sources
 
 
 def test_msd_lies_beside_other_tasks(tmp_path: Path) -> None:
     trees.msd(tmp_path)
     trees.write_volume(tmp_path / "Task02_Heart" / "imagesTr" / "la_003.nii.gz", trees.image())
-    assert recognise(tmp_path).name == "msd"
-    assert len(LAYOUTS["msd"].read(tmp_path).sources) == 1
+    assert recognise(Listing(tmp_path)).name == "msd"
+    assert len(LAYOUTS["msd"].read(Listing(tmp_path)).sources) == 1
 
 
 @pytest.mark.parametrize(
@@ -465,14 +547,14 @@ def test_which_part_of_promise12_a_case_is_of_hangs_on_its_folders_alone(
     trees.write_volume(tmp_path / folder / "Case13.mhd", trees.image())
     trees.write_volume(tmp_path / folder / "Case13_segmentation.mhd", trees.gland())
     for given in (tmp_path, tmp_path / folder):
-        (source,) = LAYOUTS["promise12"].read(given).sources
+        (source,) = LAYOUTS["promise12"].read(Listing(given)).sources
         assert (source.case_id, source.patient_id) == (case_id, patient)
 
 
 def test_a_case_of_promise12_of_which_no_folder_tells_is_left_out(tmp_path: Path) -> None:
     trees.write_volume(tmp_path / "all" / "Case13.mhd", trees.image())
     trees.write_volume(tmp_path / "all" / "Case13_segmentation.mhd", trees.gland())
-    of = LAYOUTS["promise12"].read(tmp_path / "all")
+    of = LAYOUTS["promise12"].read(Listing(tmp_path / "all"))
     assert not of.sources
     assert left(of)["Case13.mhd"].startswith("no folder says whether it is of training_data or of test_data")
 
@@ -483,7 +565,7 @@ def test_prostatezones_find_series_in_folders_that_the_idc_names(tmp_path: Path)
     next(study.iterdir()).rename(study / "MR_1.2.3")
     support = tmp_path / "Support Files" / "list_of_PROSTATEx_files.txt"
     support.write_text("ProstateX-0000:4.000000-t2tsetra-00702:sag:cor:dwi:none:none\n", encoding="utf-8")
-    (source,) = LAYOUTS["prostatezones"].read(tmp_path).sources
+    (source,) = LAYOUTS["prostatezones"].read(Listing(tmp_path)).sources
     assert source.files["t2w"] == study / "MR_1.2.3"
 
 
@@ -491,12 +573,13 @@ def test_names_of_prostatezones_may_be_joined_by_underscores(tmp_path: Path) -> 
     trees.prostatezones(tmp_path)
     names = {"Segment0_Name": "Prostate_PZ", "Segment0_LabelValue": "1"}
     names |= {"Segment1_Name": "Prostate_TZ", "Segment1_LabelValue": "2"}
+    names |= {"Segment2_Name": "Prostate_AFS", "Segment2_LabelValue": "3"}
     trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata=names)
-    sources = {source.case_id: source for source in LAYOUTS["prostatezones"].read(tmp_path).sources}
-    assert sources["ProstateX-0000-zones"].labels[0].codes == {0: BG, 1: PZ, 2: TZ}
+    sources = {source.case_id: source for source in LAYOUTS["prostatezones"].read(Listing(tmp_path)).sources}
+    assert sources["ProstateX-0000-zones"].labels[0].codes == {0: BG, 1: PZ, 2: TZ, 3: AFS}
     names["Segment1_Name"] = "Prostate_peripheral_zone"
     trees.write_volume(tmp_path / "Singles" / "Seg-0000.nrrd", trees.zones(), metadata=names)
-    assert left(LAYOUTS["prostatezones"].read(tmp_path))["Singles/Seg-0000.nrrd"].startswith(
+    assert left(LAYOUTS["prostatezones"].read(Listing(tmp_path)))["Singles/Seg-0000.nrrd"].startswith(
         "its header names peripheral zone twice"
     )
 
@@ -507,7 +590,7 @@ def test_a_second_seg_of_qin_that_draws_the_same_is_left_out(tmp_path: Path) -> 
     t2w = [pydicom.dcmread(file) for file in sorted((study / "6").iterdir())]
     larger = np.ones(trees.SHAPE, dtype=np.uint8)
     trees.write_seg(study / "700" / "1.dcm", t2w, {"WholeGland": (trees.SNOMED_RT["WholeGland"], larger)}, dcmqi=True)
-    of = LAYOUTS["qin"].read(tmp_path)
+    of = LAYOUTS["qin"].read(Listing(tmp_path))
     assert [len(source.labels) for source in of.sources] == [1, 1]
     assert left(of)["PCAMPMRI-00001/b/700"] == "another SEG of the same series, which draws the same, is taken"
 
@@ -542,10 +625,10 @@ def test_nnunet_refuses_a_label_that_means_nothing_here(tmp_path: Path) -> None:
     about = '{"channel_names": {"0": "T2W"}, "labels": {"background": 0, "lesion": 1}}'
     (root / "dataset.json").write_text(about, encoding="utf-8")
     with pytest.raises(DatasetError, match="the label 'lesion' is none that is known"):
-        LAYOUTS["nnunet"].read(tmp_path)
+        LAYOUTS["nnunet"].read(Listing(tmp_path))
     (root / "dataset.json").write_text(about.replace("T2W", "CT"), encoding="utf-8")
     with pytest.raises(DatasetError, match="none of the channels CT is called T2W"):
-        LAYOUTS["nnunet"].read(tmp_path)
+        LAYOUTS["nnunet"].read(Listing(tmp_path))
 
 
 def test_one_image_in_two_sets_is_one_patient_under_any_name(tmp_path: Path) -> None:
@@ -569,8 +652,8 @@ def test_several_sets_become_one_dataset_by_one_call(tmp_path: Path) -> None:
     dataset = Dataset.open(tmp_path / "out")
     sides = {entry.case_id: entry.split for entry in dataset.entries}
     assert {case_id for case_id, side in sides.items() if side == "test"} == {
-        "prostate158-001-reader1",  # by its folder
-        *(case_id for case_id in sides if case_id.startswith("picai-")),
+        case_id for case_id in sides if case_id.startswith("picai-")
     }
-    assert sides["prostate158-020-reader1"] == sides["prostate158-020-reader2"] != sides["msd-prostate_00"]
+    assert sides["prostate158-020-reader1"] == sides["prostate158-020-reader2"]
+    assert {side for case_id, side in sides.items() if not case_id.startswith("picai-")} == {"train", "validation"}
     assert {entry.licence for entry in dataset.entries} == {"CC BY-SA 4.0", "CC BY 4.0", "CC BY-NC 4.0"}

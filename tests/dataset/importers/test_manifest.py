@@ -151,3 +151,11 @@ def test_the_manifests_of_the_real_studies_are_read(shared_data: Path) -> None:
     assert len(sources) == 18
     assert [source.case_id for source in sources if source.use == "evaluation"] == ["train_Case25"]
     assert all(path.is_file() for source in sources for path in source.files.values())
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\v", "\f"])
+def test_only_a_line_feed_ends_a_row_and_none_within_quotes(tmp_path: Path, sign: str) -> None:
+    row = ROW.replace(",NCI,", ',"NCI\nISBI",').replace("CC BY 3.0", f"CC BY{sign}3.0")
+    first, second = read_manifest(write(tmp_path, HEADER, row, ROW.replace("a,P1", "b,P1")))
+    assert (first.dataset, first.licence) == ("NCI\nISBI", f"CC BY{sign}3.0")
+    assert second.where == f"{tmp_path / 'cases.csv'}, line 4"

@@ -1,8 +1,7 @@
 """How public data sets lie on disk: one file a layout, and the manifest for everything else."""
 
-from pathlib import Path
-
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.manifest import read_manifest
 from zonate.dataset.importers.msd import MSD
 from zonate.dataset.importers.nci_isbi import NCI_ISBI
@@ -23,15 +22,16 @@ LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 """By the name that `--layout` takes."""
 
 
-def recognise(folder: Path) -> Layout:
+def recognise(listing: Listing) -> Layout:
     """The one layout that a folder has.
 
     Raises:
         DatasetError: It has none of them, or several, or is not there.
     """
+    folder = listing.folder
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {folder}")
-    found = [layout for layout in LAYOUTS.values() if layout.recognise(folder)]
+    found = [layout for layout in LAYOUTS.values() if layout.recognise(listing)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(sorted(layout.name for layout in found or LAYOUTS.values()))
@@ -42,4 +42,4 @@ def recognise(folder: Path) -> Layout:
     raise DatasetError(f"{folder} has no layout that is known ({names}): {hint}")
 
 
-__all__ = ["LAYOUTS", "Found", "LabelLayer", "Layout", "LeftOut", "Source", "read_manifest", "recognise"]
+__all__ = ["LAYOUTS", "Found", "LabelLayer", "Layout", "LeftOut", "Listing", "Source", "read_manifest", "recognise"]

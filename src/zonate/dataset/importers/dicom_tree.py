@@ -11,9 +11,9 @@ from pathlib import Path
 import pydicom
 
 from zonate.dataset.importers.layout import LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.io.quiet import quiet
 from zonate.io.seg import SegHeader
-from zonate.io.walk import files_under
 from zonate.study import Sequence
 
 _TAGS = [
@@ -93,27 +93,23 @@ class Tree:
         return {one.series_uid: one for one in self.images()}
 
 
-def read_tree(root: Path, patients: re.Pattern[str]) -> Tree:
+def read_tree(listing: Listing, patients: re.Pattern[str]) -> Tree:
     """Look at every folder that holds DICOM files (`.dcm`): at two files of each, and at every SEG.
 
-    Links are followed (`zonate.io.walk`). Hidden files and folders are passed over: a download that was killed leaves
-    such, and so does a Mac.
-
     Args:
-        root: The folder.
+        listing: Of the folder.
         patients: What the data set's patients are called. Whatever is another's is left out, named by its place.
     """
     folders: dict[Path, list[Path]] = {}
-    for file in sorted(files_under(root, lambda path: path.suffix == ".dcm")):
-        if not any(part.startswith(".") for part in file.relative_to(root).parts):
-            folders.setdefault(file.parent, []).append(file)
+    for file in listing.named(r"[^/]*\.dcm"):
+        folders.setdefault(file.parent, []).append(file)
     found: list[SeriesFolder] = []
     left: list[LeftOut] = []
     seen: set[str] = set()
     with _quietly():
         for folder, files in folders.items():
-            place = folder.relative_to(root).as_posix()
-            for one, instance_uid in _in_folder(files, root, left):
+            place = listing.place(folder)
+            for one, instance_uid in _in_folder(files, listing, left):
                 if not patients.fullmatch(one.patient_id):
                     left.append(LeftOut(place, "its patient is none of the data set's"))
                 elif (uid := instance_uid if one.modality == "SEG" else one.series_uid) in seen:
@@ -124,21 +120,21 @@ def read_tree(root: Path, patients: re.Pattern[str]) -> Tree:
     return Tree(tuple(found), tuple(left))
 
 
-def _in_folder(files: list[Path], root: Path, left: list[LeftOut]) -> Iterator[tuple[SeriesFolder, str]]:
+def _in_folder(files: list[Path], listing: Listing, left: list[LeftOut]) -> Iterator[tuple[SeriesFolder, str]]:
     """The series of a folder, or each of its SEGs, with the UID of the instance that was looked at."""
-    first = next((read for file in files if (read := _read(file, root, left)) is not None), None)
+    first = next((read for file in files if (read := _read(file, listing, left)) is not None), None)
     if first is None:
         return
     yield first
     others = [file for file in (files if first[0].modality == "SEG" else files[-1:]) if file > first[0].first]
-    rest = [read for file in others if (read := _read(file, root, left)) is not None]
+    rest = [read for file in others if (read := _read(file, listing, left)) is not None]
     yield from (read for read in rest if read[0].modality == "SEG")
     if any(read[0].modality != "SEG" and read[0].series_uid != first[0].series_uid for read in rest):
         reason = "several series lie in one folder, of which one is seen: give each a folder of its own"
-        left.append(LeftOut(first[0].path.relative_to(root).as_posix(), reason))
+        left.append(LeftOut(listing.place(first[0].path), reason))
 
 
-def _read(file: Path, root: Path, left: list[LeftOut]) -> tuple[SeriesFolder, str] | None:
+def _read(file: Path, listing: Listing, left: list[LeftOut]) -> tuple[SeriesFolder, str] | None:
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
         number = header.get("SeriesNumber")
@@ -155,7 +151,7 @@ def _read(file: Path, root: Path, left: list[LeftOut]) -> tuple[SeriesFolder, st
         )
         return series, str(header.get("SOPInstanceUID", ""))
     except Exception:  # noqa: BLE001  (a damaged header fails in many ways; the other files go on)
-        left.append(LeftOut(file.relative_to(root).as_posix(), "its DICOM header cannot be read"))
+        left.append(LeftOut(listing.place(file), "its DICOM header cannot be read"))
         return None
 
 

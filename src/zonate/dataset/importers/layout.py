@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import Source
 from zonate.dataset.splits import Side
 
@@ -75,5 +76,5 @@ class Layout:
     licence: str
     citation: str
     home: str
-    recognise: Callable[[Path], bool]
-    read: Callable[[Path], Found]
+    recognise: Callable[[Listing], bool]
+    read: Callable[[Listing], Found]

@@ -12,6 +12,7 @@ joined by `;`, whose images or labels a made case was made from: it trains where
 """
 
 import csv
+import io
 from pathlib import Path
 from typing import get_args
 
@@ -41,7 +42,7 @@ def read_manifest(manifest: Path) -> list[Source]:
         text = manifest.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{manifest} is not text in UTF-8 (byte {error.start}): save it as CSV in UTF-8") from None
-    reader = csv.DictReader(text.splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(text, newline=""))  # `splitlines` would end a row at other signs as well
     _check_columns(manifest, reader.fieldnames or ())
     sources = []
     for row in reader:

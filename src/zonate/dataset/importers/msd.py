@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing, the_only_one
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
@@ -24,20 +25,20 @@ _NAME = re.compile(r"prostate_\d+\.nii\.gz")
 _NAMES = {"background": LabelCode.BACKGROUND, "pz": LabelCode.PZ, "tz": LabelCode.CENTRAL_GLAND}
 
 
-def recognise_msd(folder: Path) -> bool:
+def recognise_msd(listing: Listing) -> bool:
     """Whether there are images called `prostate_00.nii.gz`."""
-    return _root(folder) is not None
+    return bool(_roots(listing.folder))
 
 
-def read_msd(folder: Path) -> Found:
+def read_msd(listing: Listing) -> Found:
     """Find the training images that have labels.
 
     Raises:
-        DatasetError: There is no `imagesTr`, or dataset.json gives the labels other names.
+        DatasetError: There is no `imagesTr`, or there are several, or dataset.json gives the labels other names.
     """
-    root = _root(folder)
+    root = the_only_one(MSD.name, listing, _roots(listing.folder))
     if root is None:
-        raise DatasetError(f"{folder} has not the layout msd: it holds no imagesTr/prostate_00.nii.gz or its like")
+        raise DatasetError(f"{listing} has not the layout msd: it holds no imagesTr/prostate_00.nii.gz or its like")
     images = _volumes(root / "imagesTr")
     codes = _codes(root / "dataset.json")
     sources, left = [], []
@@ -65,9 +66,11 @@ def read_msd(folder: Path) -> Found:
     return Found(tuple(sources), tuple(left))
 
 
-def _root(folder: Path) -> Path | None:
-    """The folder of the task: the one given, or one in it."""
-    return next((path for path in (folder, *sorted(folder.glob("*/"))) if _volumes(path / "imagesTr")), None)
+def _roots(folder: Path) -> list[Path]:
+    """The folder of the task: the one given, or else those in it."""
+    if _volumes(folder / "imagesTr"):
+        return [folder]
+    return [path for path in sorted(folder.glob("*/")) if _volumes(path / "imagesTr")]
 
 
 def _volumes(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.nifti import volume_shape
@@ -22,28 +23,28 @@ from zonate.study import Sequence
 from zonate.zones import LabelCode
 
 _PATIENT = re.compile(r"(?:Prostate3T|ProstateDx)-\d{2}-\d{4}")
-_LABEL = re.compile(rf"({_PATIENT.pattern})(_.*)?\.nrrd")
+_LABEL = re.compile(rf"({_PATIENT.pattern})(?:_[^/]*)?\.nrrd")
 CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
 
 
-def recognise_nci(folder: Path) -> bool:
+def recognise_nci(listing: Listing) -> bool:
     """Whether there is a label file named like a patient."""
-    return any(_LABEL.fullmatch(file.name) for file in folder.rglob("Prostate*.nrrd"))
+    return bool(listing.named(_LABEL.pattern))
 
 
-def read_nci(folder: Path) -> Found:
+def read_nci(listing: Listing) -> Found:
     """Bring labels and T2W series together by the patient's name.
 
     Raises:
         DatasetError: There is no label file named like `Prostate3T-01-0001.nrrd`.
     """
     labels: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob("Prostate*.nrrd")):
+    for file in listing.named(_LABEL.pattern):
         if match := _LABEL.fullmatch(file.name):
             labels.setdefault(match.group(1), []).append(file)
     if not labels:
-        raise DatasetError(f"{folder} has not the layout nci-isbi-2013: it holds no Prostate3T-01-0001.nrrd")
-    tree = read_tree(folder, _PATIENT)
+        raise DatasetError(f"{listing} has not the layout nci-isbi-2013: it holds no Prostate3T-01-0001.nrrd")
+    tree = read_tree(listing, _PATIENT)
     left = list(tree.left_out)
     sources = []
     for patient, files in sorted(labels.items()):
@@ -62,7 +63,7 @@ def read_nci(folder: Path) -> Found:
                 dataset=NCI_ISBI.title,
                 licence=NCI_ISBI.licence,
                 citation=NCI_ISBI.citation,
-                root=folder,
+                root=listing.folder,
                 where=str(corrected[0]),
                 lenient_grid=True,
             )

@@ -6,9 +6,9 @@
     Dataset501_Prostate/dataset.json                                      channel_names, labels, file_ending
 
 Channels and labels are known by their names; a name that says nothing is refused. A label given as a list of values is
-a region: a value is what all labels that hold it allow. A TZ without urethra or AFS beside it is all of the gland that
-is not PZ, as in MSD Task05, and so the central gland; so is a urethra that is not said to be the distal one. `ignore`
-is not annotated. The form knows no patients: each case counts as one.
+a region: a value is what all labels that hold it allow. A TZ without AFS or central gland beside it is all of the gland
+that is not PZ or urethra, as in MSD Task05, and so the central gland; so is a urethra that is not said to be the distal
+one. `ignore` is not annotated. The form knows no patients: each case counts as one.
 """
 
 import json
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
-from zonate.dataset.importers.source import LabelLayer, Source, is_case_id
+from zonate.dataset.importers.listing import Listing, the_only_one
+from zonate.dataset.importers.source import LabelLayer, Source, as_drawn_beside_afs, is_case_id
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
@@ -27,13 +28,14 @@ _CHANNELS = {
     Sequence.DWI: ("dwi", "hbv", "highb", "diffusion"),
     Sequence.ADC: ("adc",),
 }
+_URETHRA = "urethra"
 _LABELS = {
     LabelCode.BACKGROUND: ("background",),
     LabelCode.PZ: ("pz", "peripheral zone", "peripheral_zone"),
     LabelCode.TZ: ("tz", "transition zone", "transition_zone"),
     LabelCode.DPU: ("dpu", "distal prostatic urethra", "distal_prostatic_urethra"),
     LabelCode.AFS: ("afs", "afms", "anterior fibromuscular stroma", "anterior_fibromuscular_stroma"),
-    LabelCode.CENTRAL_GLAND: ("cg", "central gland", "central_gland", "urethra"),
+    LabelCode.CENTRAL_GLAND: ("cg", "central gland", "central_gland", _URETHRA),
     LabelCode.WHOLE_GLAND: ("wg", "prostate", "gland", "whole gland", "whole_gland"),
     LabelCode.NOT_ANNOTATED: ("ignore",),
 }
@@ -41,22 +43,21 @@ _CODE_OF_NAME = {name: code for code, names in _LABELS.items() for name in names
 _NO_PATIENTS = "nnU-Net's form knows no patients: two cases of one patient cannot be told apart from two patients"
 
 
-def recognise_nnunet(folder: Path) -> bool:
+def recognise_nnunet(listing: Listing) -> bool:
     """Whether there is a dataset.json beside `imagesTr` with files that end in a channel's number."""
-    root = _root(folder)
-    return root is not None and any(True for _ in (root / "imagesTr").glob("*_0000.*"))
+    return any(True for root in _roots(listing.folder) for _ in (root / "imagesTr").glob("*_0000.*"))
 
 
-def read_nnunet(folder: Path) -> Found:
+def read_nnunet(listing: Listing) -> Found:
     """Find the labelled cases of both sides.
 
     Raises:
-        DatasetError: There is no dataset.json beside `imagesTr`, or it names channels or labels that mean nothing
-            here.
+        DatasetError: There is no dataset.json beside `imagesTr`, or there are several, or it names channels or labels
+            that mean nothing here.
     """
-    root = _root(folder)
+    root = the_only_one(NNUNET.name, listing, _roots(listing.folder))
     if root is None:
-        raise DatasetError(f"{folder} has not the layout nnunet: it holds no dataset.json beside imagesTr")
+        raise DatasetError(f"{listing} has not the layout nnunet: it holds no dataset.json beside imagesTr")
     about = _about(root / "dataset.json")
     channels, codes, ending = _channels(about, root), _codes(about, root), str(about.get("file_ending", ".nii.gz"))
     licence = str(about.get("licence") or about.get("license") or "not stated by dataset.json")
@@ -95,9 +96,13 @@ def read_nnunet(folder: Path) -> Found:
     return Found(tuple(sources), tuple(left))
 
 
-def _root(folder: Path) -> Path | None:
-    places = (folder, *sorted(path for path in folder.glob("Dataset*_*") if path.is_dir()))
-    return next((path for path in places if (path / "dataset.json").is_file() and (path / "imagesTr").is_dir()), None)
+def _roots(folder: Path) -> list[Path]:
+    """The folder of the data set: the one given, or else those in it."""
+    return [folder] if _is_root(folder) else [path for path in sorted(folder.glob("Dataset*_*")) if _is_root(path)]
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "dataset.json").is_file() and (folder / "imagesTr").is_dir()
 
 
 def _about(file: Path) -> dict[str, Any]:
@@ -127,18 +132,20 @@ def _channels(about: dict[str, Any], root: Path) -> dict[Sequence, int]:
 def _codes(about: dict[str, Any], root: Path) -> dict[int, LabelCode]:
     """From the values to label codes."""
     held: dict[int, list[LabelCode]] = {}
+    urethra: set[int] = set()
     for name, value in about["labels"].items():
-        code = _CODE_OF_NAME.get(str(name).strip().lower())
+        plain = str(name).strip().lower()
+        code = _CODE_OF_NAME.get(plain)
         if code is None:
             raise DatasetError(
                 f"{root / 'dataset.json'}: the label {name!r} is none that is known: {', '.join(_CODE_OF_NAME)}"
             )
         for one in value if isinstance(value, list) else [value]:
             held.setdefault(int(one), []).append(code)
+            if plain == _URETHRA:
+                urethra.add(int(one))
     codes = {value: _common_code(value, of_value, root) for value, of_value in held.items()}
-    if not {LabelCode.DPU, LabelCode.AFS, LabelCode.CENTRAL_GLAND} & set(codes.values()):
-        return {value: LabelCode.CENTRAL_GLAND if code == LabelCode.TZ else code for value, code in codes.items()}
-    return codes
+    return as_drawn_beside_afs(codes, urethra)
 
 
 def _common_code(value: int, codes: list[LabelCode], root: Path) -> LabelCode:

@@ -10,40 +10,39 @@ by their PROSTATEx names, so that no split can part them.
 """
 
 import json
-import re
 from pathlib import Path
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
 from zonate.zones import LabelCode
 
-_IMAGE = re.compile(r"(\d+)_(\d+)_t2w\.mha")
+_IMAGE = r"\d+_\d+_t2w\.mha"
 _ZONES = {0: LabelCode.BACKGROUND, 1: LabelCode.PZ, 2: LabelCode.CENTRAL_GLAND}
 _GLAND = {0: LabelCode.BACKGROUND, 1: LabelCode.WHOLE_GLAND}
 _DELINEATIONS = (("zonal_pz_tz", _ZONES), ("whole_gland", _GLAND))
 _SUFFIXES = {Sequence.T2W: "t2w", Sequence.DWI: "hbv", Sequence.ADC: "adc"}
 
 
-def recognise_picai(folder: Path) -> bool:
+def recognise_picai(listing: Listing) -> bool:
     """Whether there is an image called `10000_1000000_t2w.mha` or its like."""
-    return any(_IMAGE.fullmatch(file.name) for file in folder.rglob("*_t2w.mha"))
+    return bool(listing.named(_IMAGE))
 
 
-def read_picai(folder: Path) -> Found:
+def read_picai(listing: Listing) -> Found:
     """Bring images and delineations together, model by model.
 
     Raises:
         DatasetError: There is no image called `10000_1000000_t2w.mha` or its like, or the mapping is not there or
             cannot be read.
     """
-    images = {file.name.removesuffix("_t2w.mha"): file for file in sorted(folder.rglob("*_t2w.mha"))}
-    images = {study: file for study, file in images.items() if _IMAGE.fullmatch(file.name)}
+    images = {file.name.removesuffix("_t2w.mha"): file for file in listing.named(_IMAGE)}
     if not images:
-        raise DatasetError(f"{folder} has not the layout picai: it holds no 10000/10000_1000000_t2w.mha or its like")
-    readings = _readings(folder)
-    known = _prostatex(folder)
+        raise DatasetError(f"{listing} has not the layout picai: it holds no 10000/10000_1000000_t2w.mha or its like")
+    readings = _readings(listing)
+    known = _prostatex(listing)
     sources: list[Source] = []
     left: list[LeftOut] = []
     for study, t2w in images.items():
@@ -51,29 +50,28 @@ def read_picai(folder: Path) -> Found:
             left.append(LeftOut(study, "no model's delineation of it is there (picai_labels)"))
             continue
         for reader, layers in sorted(readings[study].items()):
-            sources.append(_source(study, t2w, reader, layers, len(readings[study]), known, folder))
+            sources.append(_source(study, t2w, reader, layers, len(readings[study]), known, listing.folder))
     left += [LeftOut(study, "its images are not there") for study in sorted(set(readings) - set(images))]
     return Found(tuple(sources), tuple(left))
 
 
-def _readings(folder: Path) -> dict[str, dict[str, tuple[LabelLayer, ...]]]:
+def _readings(listing: Listing) -> dict[str, dict[str, tuple[LabelLayer, ...]]]:
     """By study and model, the layers."""
     found: dict[str, dict[str, tuple[LabelLayer, ...]]] = {}
     for kind, codes in _DELINEATIONS:
-        for top in sorted(folder.rglob(f"{kind}/AI")):
-            for file in sorted(top.rglob("*.nii.gz")):
-                model = file.parent.name.lower() if file.parent != top else "ai"
-                models = found.setdefault(file.name.removesuffix(".nii.gz"), {})
-                models[model] = (*models.get(model, ()), LabelLayer(file, codes))
+        for file in listing.named(rf"{kind}/AI/.*\.nii\.gz"):
+            model = file.parent.name.lower()
+            models = found.setdefault(file.name.removesuffix(".nii.gz"), {})
+            models[model] = (*models.get(model, ()), LabelLayer(file, codes))
     return found
 
 
-def _prostatex(folder: Path) -> dict[str, str]:
+def _prostatex(listing: Listing) -> dict[str, str]:
     """From a PI-CAI patient to the PROSTATEx one."""
-    file = next(iter(sorted(folder.rglob("ProstateX-mapping.json"))), None)
+    file = next(iter(listing.named(r"ProstateX-mapping\.json")), None)
     if file is None:
         raise DatasetError(
-            f"{folder} has no additional_resources/ProstateX-mapping.json, which says who of its patients are also in "
+            f"{listing} has no additional_resources/ProstateX-mapping.json, which says who of its patients are also in "
             "PROSTATEx; without it they could stand on both sides of a split: fetch all of picai_labels"
         )
     try:

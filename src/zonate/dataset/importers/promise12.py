@@ -7,41 +7,40 @@ The two parts use the same names, so the folders tell them apart: `training_data
 of these words in its name. A case of which they do not tell is left out, since it may be either of two patients.
 """
 
-import re
-from pathlib import Path
-
 from zonate.dataset.importers.layout import Found, Layout, LeftOut, part_of
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.patients import NCI_ISBI_OF_PROMISE12
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 from zonate.study import Sequence
 from zonate.zones import LabelCode
 
-_IMAGE = re.compile(r"(Case\d{2})\.mh[ad]")
+_IMAGE = r"Case\d{2}\.mh[ad]"
+_SEGMENTATION = r"Case\d{2}_segmentation\.mh[ad]"
 CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.WHOLE_GLAND}
 
 
-def recognise_promise12(folder: Path) -> bool:
+def recognise_promise12(listing: Listing) -> bool:
     """Whether there is a file `Case00_segmentation.mhd` or its like."""
-    return any(True for file in folder.rglob("Case[0-9][0-9]_segmentation.mh[ad]"))
+    return bool(listing.named(_SEGMENTATION))
 
 
-def read_promise12(folder: Path) -> Found:
+def read_promise12(listing: Listing) -> Found:
     """Find the cases whose gland was drawn.
 
     Raises:
         DatasetError: There is no file `Case00.mhd` or its like.
     """
-    images = sorted(file for file in folder.rglob("Case[0-9][0-9].mh[ad]") if _IMAGE.fullmatch(file.name))
+    images = listing.named(_IMAGE)
     if not images:
-        raise DatasetError(f"{folder} has not the layout promise12: it holds no Case00.mhd or its like")
+        raise DatasetError(f"{listing} has not the layout promise12: it holds no Case00.mhd or its like")
     sources, left = [], []
     for image in images:
-        part = part_of(image, folder)
+        part = part_of(image, listing.folder)
         name = f"{part}_{image.stem}"
         if part is None:
             reason = "no folder says whether it is of training_data or of test_data, which use the same names"
-            left.append(LeftOut(image.relative_to(folder).as_posix(), reason))
+            left.append(LeftOut(listing.place(image), reason))
             continue
         label = image.with_name(f"{image.stem}_segmentation{image.suffix}")
         if not label.is_file():
@@ -56,7 +55,7 @@ def read_promise12(folder: Path) -> Found:
                 dataset=PROMISE12.title,
                 licence=PROMISE12.licence,
                 citation=PROMISE12.citation,
-                root=folder,
+                root=listing.folder,
                 where=str(image),
             )
         )

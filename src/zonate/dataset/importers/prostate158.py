@@ -11,6 +11,7 @@ reading is a case.
 from pathlib import Path
 
 from zonate.dataset.importers.layout import Found, Layout, LeftOut, part_of
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
@@ -21,20 +22,21 @@ CODES = {0: LabelCode.BACKGROUND, 1: LabelCode.CENTRAL_GLAND, 2: LabelCode.PZ}
 _READERS = ("reader1", "reader2")
 
 
-def recognise_prostate158(folder: Path) -> bool:
+def recognise_prostate158(listing: Listing) -> bool:
     """Whether there is a label called `t2_anatomy_reader1.nii.gz`."""
-    return any(True for depth in ("*", "*/*", "*/*/*") for _ in folder.glob(f"{depth}/t2_anatomy_reader1.nii.gz"))
+    return bool(listing.named(r"t2_anatomy_reader1\.nii\.gz"))
 
 
-def read_prostate158(folder: Path) -> Found:
+def read_prostate158(listing: Listing) -> Found:
     """Find the cases that were read, reader by reader.
 
     Raises:
         DatasetError: There is no case folder with `t2.nii.gz`.
     """
-    cases = sorted({file.parent for file in folder.rglob("t2.nii.gz")}, key=lambda path: (path.parent.name, path.name))
+    images = listing.named(r"t2\.nii\.gz")
+    cases = sorted({file.parent for file in images}, key=lambda path: (path.parent.name, path.name))
     if not cases:
-        raise DatasetError(f"{folder} has not the layout prostate158: it holds no train/020/t2.nii.gz or its like")
+        raise DatasetError(f"{listing} has not the layout prostate158: it holds no train/020/t2.nii.gz or its like")
     sources: list[Source] = []
     left: list[LeftOut] = []
     for case in cases:
@@ -46,7 +48,7 @@ def read_prostate158(folder: Path) -> Found:
         name = f"{case.parent.name}/{case.name}"
         if not readings:
             left.append(LeftOut(name, "no reader drew its zones"))
-        sources += [_source(case, reader, label, len(readings), folder) for reader, label in readings]
+        sources += [_source(case, reader, label, len(readings), listing.folder) for reader, label in readings]
     return Found(tuple(sources), tuple(left))
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import Segment, read_segment_header
-from zonate.io.walk import files_under
 from zonate.zones import ZONE_INFO, LabelCode, Zone
 
 _BY_CODE = {info.snomed_code: LabelCode(zone) for zone, info in ZONE_INFO.items() if info.snomed_code}
@@ -45,31 +45,31 @@ def code_of_segment(segment: Segment) -> LabelCode | None:
     return coded or next(named, None)
 
 
-def recognise_prostatex(folder: Path) -> bool:
+def recognise_prostatex(listing: Listing) -> bool:
     """Whether there are folders named like PROSTATEx patients, and one of the SEG collection or of a SEG series."""
     patient = "ProstateX-[0-9][0-9][0-9][0-9]"
-    patients = any(True for depth in ("", "*/", "*/*/") for _ in folder.glob(f"{depth}{patient}"))
-    masks = any(True for _ in folder.rglob("mask_pz")) or any(True for _ in folder.rglob("Seg-*.nrrd"))
-    return patients and not masks and any(True for _ in files_under(folder, lambda path: path.suffix == ".dcm"))
+    patients = any(True for depth in ("", "*/", "*/*/") for _ in listing.folder.glob(f"{depth}{patient}"))
+    masks = listing.named(r"mask_pz/[^/]*") or listing.named(r"Seg-[^/]*\.nrrd")
+    return patients and not masks and bool(listing.named(r"[^/]*\.dcm"))
 
 
-def read_prostatex(folder: Path) -> Found:
+def read_prostatex(listing: Listing) -> Found:
     """Find the SEG series, and the T2W series that each refers to.
 
     Raises:
         DatasetError: There is no DICOM SEG.
     """
-    tree = read_tree(folder, PATIENT)
+    tree = read_tree(listing, PATIENT)
     left = list(tree.left_out)
     segs = tree.segmentations
     if not segs:
         raise DatasetError(
-            f"{folder} has not the layout prostatex-seg-zones: there is no DICOM SEG in it; put the "
+            f"{listing} has not the layout prostatex-seg-zones: there is no DICOM SEG in it; put the "
             "PROSTATEx-Seg-Zones collection beside the PROSTATEx one"
         )
     taken: defaultdict[str, list[Source]] = defaultdict(list)
     for seg in segs:
-        found = _source(seg, tree, folder, len(taken[seg.patient_id]) + 1)
+        found = _source(seg, tree, listing.folder, len(taken[seg.patient_id]) + 1)
         if isinstance(found, LeftOut):
             left.append(found)
         else:

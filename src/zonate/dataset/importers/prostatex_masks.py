@@ -19,6 +19,7 @@ import pydicom
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.prostatex import IMAGES_CITATION, PATIENT
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
@@ -36,25 +37,25 @@ _MASKS = {
 }
 
 
-def recognise_masks(folder: Path) -> bool:
+def recognise_masks(listing: Listing) -> bool:
     """Whether there are folders `mask_pz` and `mask_tz`."""
-    return any((found.parent / "mask_tz").is_dir() for found in folder.rglob("mask_pz"))
+    return any((file.parent.parent / "mask_tz").is_dir() for file in listing.named(r"mask_pz/[^/]*"))
 
 
-def read_masks(folder: Path) -> Found:
+def read_masks(listing: Listing) -> Found:
     """Bring masks and T2W series together.
 
     Raises:
         DatasetError: There is no folder `mask_pz`, `mask_tz` or `mask_prostate` with masks named like patients.
     """
-    masks, left = _masks(folder)
+    masks, left = _masks(listing)
     if not masks:
         raise DatasetError(
-            f"{folder} has not the layout prostatex-masks: it holds no mask_pz/ProstateX-0000.nii.gz or its like"
+            f"{listing} has not the layout prostatex-masks: it holds no mask_pz/ProstateX-0000.nii.gz or its like"
         )
-    tree = read_tree(folder, PATIENT)
+    tree = read_tree(listing, PATIENT)
     left += tree.left_out
-    listed = _image_list(folder)
+    listed = _image_list(listing)
     sources = []
     for patient, files in sorted(masks.items()):
         t2w = _t2w(tree.images(patient), listed.get(patient), next(iter(files.values())))
@@ -63,23 +64,23 @@ def read_masks(folder: Path) -> Found:
         elif "mask_prostate" not in files and not {"mask_pz", "mask_tz"} <= files.keys():
             left.append(LeftOut(patient, f"{', '.join(files)} alone does not tell what else is gland"))
         else:
-            sources.append(_source(patient, files, t2w, tree, folder))
+            sources.append(_source(patient, files, t2w, tree, listing.folder))
     return Found(tuple(sources), tuple(left))
 
 
-def _masks(folder: Path) -> tuple[dict[str, dict[str, Path]], list[LeftOut]]:
+def _masks(listing: Listing) -> tuple[dict[str, dict[str, Path]], list[LeftOut]]:
     """Of each patient the masks by their folder's name; and files that are none."""
     masks: dict[str, dict[str, Path]] = {}
     left = []
     for name in _MASKS:
-        for file in sorted(path for parent in folder.rglob(name) for path in parent.glob("*.nii.gz")):
+        for file in listing.named(rf"{name}/[^/]*\.nii\.gz"):
             match = _PATIENT.match(file.name)
             of_patient = masks.setdefault(_patient(match.group(1)), {}) if match else {}
             if match and name not in of_patient:
                 of_patient[name] = file
             else:
                 reason = "another mask of its kind is taken" if match else "its name says no patient"
-                left.append(LeftOut(file.relative_to(folder).as_posix(), reason))
+                left.append(LeftOut(listing.place(file), reason))
     return masks, left
 
 
@@ -87,10 +88,10 @@ def _patient(number: str) -> str:
     return f"ProstateX-{int(number):04d}"
 
 
-def _image_list(folder: Path) -> dict[str, tuple[str, int]]:
+def _image_list(listing: Listing) -> dict[str, tuple[str, int]]:
     """Of each patient the description and the number of the T2W series."""
     found: dict[str, tuple[str, int]] = {}
-    for file in sorted(folder.rglob("image_list.csv")):
+    for file in listing.named(r"image_list\.csv"):
         if not (file.parent / "mask_pz").is_dir():
             continue  # the lists beside the lesions' masks name other series
         for line in file.read_text(encoding="utf-8-sig").splitlines():

@@ -14,6 +14,7 @@ or as the set's own script arranges them, `Train/ProstateX-0000/{tra-0000,adc-00
 Which value is which structure is read from the names in the NRRD header, as 3D Slicer writes them; what the original
 calls its segments was not verified. DWI is the acquired series where one is named, else the calculated HBV. CZ counts
 as TZ, as in PROSTATEx-Seg-Zones; the urethra, which is not only its distal part here, as {TZ, DPU, AFS}: what is sure.
+A TZ counts so too where the header names no AFS, which it may then hold.
 """
 
 import re
@@ -23,8 +24,9 @@ import SimpleITK as sitk
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.prostatex import IMAGES_CITATION, PATIENT
-from zonate.dataset.importers.source import LabelLayer, Source
+from zonate.dataset.importers.source import LabelLayer, Source, as_drawn_beside_afs
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
 from zonate.zones import LabelCode, code_name
@@ -32,13 +34,14 @@ from zonate.zones import LabelCode, code_name
 _FILE = re.compile(r"Seg-(\d{4})(?:_(R\d))?\.nrrd")
 _TCIA_FOLDER = re.compile(r"(\d+)\.0+-(.+)-\d+")
 _SEGMENT = re.compile(r"Segment(\d+)_Name")
+_URETHRA = re.compile(r"urethra")
 _NAMES = (
     (re.compile(r"\bcg\b|central gland"), LabelCode.CENTRAL_GLAND),
     (re.compile(r"\bpz\b|peripheral"), LabelCode.PZ),
     (re.compile(r"\btz\b|transition"), LabelCode.TZ),
     (re.compile(r"\bcz\b|central zone"), LabelCode.TZ),
     (re.compile(r"\bafs\b|\bafms\b|stroma"), LabelCode.AFS),
-    (re.compile(r"urethra"), LabelCode.CENTRAL_GLAND),
+    (_URETHRA, LabelCode.CENTRAL_GLAND),
     (re.compile(r"gland|prostate"), LabelCode.WHOLE_GLAND),
 )
 _ARRANGED = {Sequence.T2W: "tra", Sequence.DWI: "hbv", Sequence.ADC: "adc"}
@@ -47,36 +50,36 @@ _COLUMNS = {Sequence.T2W: (1,), Sequence.DWI: (4, 6), Sequence.ADC: (5,)}
 _LEAST_CELLS = 7
 
 
-def recognise_zones(folder: Path) -> bool:
+def recognise_zones(listing: Listing) -> bool:
     """Whether there is a file `Seg-0000.nrrd` or its like."""
-    return any(_FILE.fullmatch(file.name) for file in folder.rglob("Seg-*.nrrd"))
+    return bool(listing.named(_FILE.pattern))
 
 
-def read_zones(folder: Path) -> Found:
+def read_zones(listing: Listing) -> Found:
     """Bring segmentations and images together; the readers are kept apart.
 
     Raises:
         DatasetError: There is no file `Seg-0000.nrrd` or its like.
     """
-    files = [(match, file) for file in sorted(folder.rglob("Seg-*.nrrd")) if (match := _FILE.fullmatch(file.name))]
+    files = [(match, file) for file in listing.named(_FILE.pattern) if (match := _FILE.fullmatch(file.name))]
     if not files:
-        raise DatasetError(f"{folder} has not the layout prostatezones: it holds no Singles/Seg-0000.nrrd or its like")
-    tree = read_tree(folder, PATIENT)
+        raise DatasetError(f"{listing} has not the layout prostatezones: it holds no Singles/Seg-0000.nrrd or its like")
+    tree = read_tree(listing, PATIENT)
     left = list(tree.left_out)
-    patterns = _patterns(folder)
+    patterns = _patterns(listing)
     sources: dict[str, Source] = {}
     for match, file in files:
         number, reader = match.group(1), (match.group(2) or "")
         patient = f"ProstateX-{number}"
         case_id = f"{patient}-zones{f'-{reader}' if reader else ''}"
         if case_id in sources:
-            left.append(LeftOut(file.relative_to(folder).as_posix(), "the same segmentation lies there twice"))
+            left.append(LeftOut(listing.place(file), "the same segmentation lies there twice"))
             continue
         images = _images(patient, file, tree, patterns.get(patient, []))
         codes = _codes(file)
         if isinstance(images, str) or isinstance(codes, str):
             reason = images if isinstance(images, str) else str(codes)
-            left.append(LeftOut(file.relative_to(folder).as_posix(), reason))
+            left.append(LeftOut(listing.place(file), reason))
             continue
         inputs, notes = images
         sources[case_id] = Source(
@@ -87,7 +90,7 @@ def read_zones(folder: Path) -> Found:
             dataset=ZONES.title,
             licence=ZONES.licence,
             citation=ZONES.citation,
-            root=folder,
+            root=listing.folder,
             where=str(file),
             reader=reader.lower(),
             image_id=f"{patient}-zones" if reader else "",
@@ -97,11 +100,11 @@ def read_zones(folder: Path) -> Found:
     return Found(tuple(sources.values()), tuple(left))
 
 
-def _patterns(folder: Path) -> dict[str, list[str]]:
+def _patterns(listing: Listing) -> dict[str, list[str]]:
     """Of each patient the line of the support file, at its colons."""
     lines = [
         line.strip().split(":")
-        for file in sorted(folder.rglob("list_of_PROSTATEx_files.txt"))
+        for file in listing.named(r"list_of_PROSTATEx_files\.txt")
         for line in file.read_text(encoding="utf-8").splitlines()
     ]
     return {cells[0]: cells for cells in lines if len(cells) >= _LEAST_CELLS}
@@ -155,7 +158,7 @@ def _codes(file: Path) -> dict[int, LabelCode] | str:
     except RuntimeError:
         return "its NRRD header cannot be read"
     keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    codes = {0: LabelCode.BACKGROUND}
+    codes, urethra = {0: LabelCode.BACKGROUND}, set()
     for key, name in keys.items():
         match = _SEGMENT.fullmatch(key)
         if match is None:
@@ -164,7 +167,7 @@ def _codes(file: Path) -> dict[int, LabelCode] | str:
             return "its segments overlap, so that 3D Slicer laid them in several layers, which are not read"
         value = keys.get(f"Segment{match.group(1)}_LabelValue", "")
         plain = name.strip().lower().replace("_", " ")
-        code = next((code for pattern, code in _NAMES if pattern.search(plain)), None)
+        kind, code = next(((kind, code) for kind, code in _NAMES if kind.search(plain)), (None, None))
         if code is None or not value.isdecimal():
             return f"a segment in its header is called {name!r}, which is none of the zones"
         if int(value) in codes:
@@ -172,7 +175,11 @@ def _codes(file: Path) -> dict[int, LabelCode] | str:
         if code != LabelCode.TZ and code in codes.values():
             return f"its header names {code_name(code)} twice, so that one of the two is something else"
         codes[int(value)] = code
-    return codes if len(codes) > 1 else "its header does not name its segments, so that its values mean nothing certain"
+        if kind is _URETHRA:
+            urethra.add(int(value))
+    if len(codes) == 1:
+        return "its header does not name its segments, so that its values mean nothing certain"
+    return as_drawn_beside_afs(codes, urethra)
 
 
 ZONES = Layout(

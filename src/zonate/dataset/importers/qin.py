@@ -15,6 +15,7 @@ from pathlib import Path
 
 from zonate.dataset.importers.dicom_tree import SeriesFolder, Tree, inputs_around, read_tree
 from zonate.dataset.importers.layout import Found, Layout, LeftOut
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError, StudyError
 from zonate.io.seg import PROSTATE, Segment, read_segment_header
@@ -35,25 +36,25 @@ def code_of_segment(segment: Segment) -> LabelCode | None:
     return coded or next((code for word, code in _WORDS if word in text.replace("_", " ")), None)
 
 
-def recognise_qin(folder: Path) -> bool:
+def recognise_qin(listing: Listing) -> bool:
     """Whether there are folders named like its patients."""
-    return any(True for depth in ("", "*/", "*/*/") for _ in folder.glob(f"{depth}PCAMPMRI-[0-9]*"))
+    return any(True for depth in ("", "*/", "*/*/") for _ in listing.folder.glob(f"{depth}PCAMPMRI-[0-9]*"))
 
 
-def read_qin(folder: Path) -> Found:
+def read_qin(listing: Listing) -> Found:
     """Find the SEGs drawn on T2W series, one case a study.
 
     Raises:
         DatasetError: There is no DICOM SEG of a patient PCAMPMRI-….
     """
-    tree = read_tree(folder, _PATIENT)
+    tree = read_tree(listing, _PATIENT)
     left = list(tree.left_out)
     if not tree.segmentations:
-        raise DatasetError(f"{folder} has not the layout qin: it holds no DICOM SEG of PCAMPMRI-00001 …")
+        raise DatasetError(f"{listing} has not the layout qin: it holds no DICOM SEG of PCAMPMRI-00001 …")
     sources = []
     visits: dict[str, list[str]] = {}
-    for t2w, layers in _drawings(tree, folder, left):
-        place = t2w.path.relative_to(folder).as_posix()
+    for t2w, layers in _drawings(tree, listing, left):
+        place = listing.place(t2w.path)
         studies = visits.setdefault(t2w.patient_id, [])
         if not any(LabelCode.WHOLE_GLAND in layer.codes.values() for layer in layers):
             left.append(LeftOut(place, "its SEG draws the PZ, but not the gland"))
@@ -61,16 +62,16 @@ def read_qin(folder: Path) -> Found:
             left.append(LeftOut(place, "another series of its study is taken"))
         else:
             studies.append(t2w.study_uid)
-            sources.append(_source(t2w, tuple(layers), len(studies), tree, folder))
+            sources.append(_source(t2w, tuple(layers), len(studies), tree, listing.folder))
     return Found(tuple(sources), tuple(left))
 
 
-def _drawings(tree: Tree, folder: Path, left: list[LeftOut]) -> list[tuple[SeriesFolder, list[LabelLayer]]]:
+def _drawings(tree: Tree, listing: Listing, left: list[LeftOut]) -> list[tuple[SeriesFolder, list[LabelLayer]]]:
     """The T2W series that were drawn on, with what was drawn, in the order of patients and dates."""
     found: dict[str, tuple[SeriesFolder, list[LabelLayer]]] = {}
     for seg in tree.segmentations:
         drawn = _drawing(seg, tree)
-        place = seg.path.relative_to(folder).as_posix()
+        place = listing.place(seg.path)
         if isinstance(drawn, str):
             left.append(LeftOut(place, drawn))
             continue

@@ -14,6 +14,7 @@ Source: github A2Amir/Prostate-Segmentation.
 from pathlib import Path
 
 from zonate.dataset.importers.layout import Found, Layout
+from zonate.dataset.importers.listing import Listing
 from zonate.dataset.importers.source import LabelLayer, Source
 from zonate.errors import DatasetError
 from zonate.study import Component, Sequence
@@ -23,12 +24,13 @@ LABEL_CODES = {int(zone): LabelCode(zone) for zone in Zone}
 LABEL_NAME = "label/Segmentation.nrrd"
 
 
-def read_seed(folder: Path) -> Found:
+def read_seed(listing: Listing) -> Found:
     """Find the patients of the layout, in the order of their numbers.
 
     Raises:
         DatasetError: There is no folder named by a number.
     """
+    folder = listing.folder
     found = (
         [entry for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal()] if folder.is_dir() else []
     )
@@ -37,9 +39,9 @@ def read_seed(folder: Path) -> Found:
     return Found(tuple(_source(patient) for patient in sorted(found, key=lambda entry: (int(entry.name), entry.name))))
 
 
-def recognise_seed(folder: Path) -> bool:
+def recognise_seed(listing: Listing) -> bool:
     """Whether a folder named by a number holds `T2W`."""
-    return any(t2w.parent.name.isdecimal() for t2w in folder.glob("*/T2W"))
+    return any(t2w.parent.name.isdecimal() for t2w in listing.folder.glob("*/T2W"))
 
 
 def _source(patient: Path) -> Source:

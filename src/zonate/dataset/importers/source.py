@@ -1,13 +1,14 @@
 """What an importer finds: one reading's files and what is said of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from zonate.dataset.cases import Use
 from zonate.dataset.splits import Side
 from zonate.errors import DatasetError
+from zonate.io.nifti import is_volume_file
 from zonate.study import Component, Sequence
 from zonate.zones import ZONES_OF_CODE, LabelCode, drawn_within
 
@@ -17,6 +18,24 @@ _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 def is_case_id(text: str) -> bool:
     """Whether a text can name a case, and so a folder: letters, digits, `.`, `_` and `-`, not beginning with a sign."""
     return _CASE_ID.fullmatch(text) is not None
+
+
+def as_drawn_beside_afs(codes: Mapping[int, LabelCode], urethra: Collection[int]) -> dict[int, LabelCode]:
+    """What the values of a label file stand for, by whether its TZ may hold the AFS.
+
+    Where nothing beside the TZ can hold the AFS, the TZ was drawn as what PZ and urethra leave of the gland. There is
+    no code for TZ or AFS, and so all within the central gland becomes CENTRAL_GLAND, a urethra as well.
+
+    Args:
+        codes: From the value to the label code, by the labels' names.
+        urethra: The values called urethra: a CENTRAL_GLAND that holds no AFS.
+    """
+    beside = {code for value, code in codes.items() if value not in urethra}
+    if LabelCode.TZ not in beside or beside & {LabelCode.AFS, LabelCode.CENTRAL_GLAND}:
+        return dict(codes)
+    inner = ZONES_OF_CODE[LabelCode.CENTRAL_GLAND]
+    within = {code for code, zones in ZONES_OF_CODE.items() if zones <= inner}
+    return {value: LabelCode.CENTRAL_GLAND if code in within else code for value, code in codes.items()}
 
 
 def _is_divided(code: LabelCode, drawn: set[LabelCode]) -> bool:
@@ -99,11 +118,13 @@ class Source:
     def codes(self) -> tuple[LabelCode, ...]:
         """The codes that the annotator could have drawn, ascending, without NOT_ANNOTATED.
 
-        Background is what nobody drew, so it is always among them where there are several layers. A layer that finer
-        ones divide among them without remainder, such as a gland beside its PZ and central gland, is not.
+        Background is what nobody drew, so it is always among them where there are several layers, and in a SEG, each
+        of whose segments is one. A layer that finer ones divide among them without remainder, such as a gland beside
+        its PZ and central gland, is not.
         """
         drawn = {code for layer in self.labels for code in layer.codes.values()} - {LabelCode.NOT_ANNOTATED}
-        if len(self.labels) > 1 or self.rest is not None:
+        has_segments = any(not is_volume_file(layer.path) for layer in self.labels)
+        if len(self.labels) > 1 or has_segments or self.rest is not None:
             drawn |= {LabelCode.BACKGROUND} | ({self.rest} if self.rest is not None else set())
             drawn = {code for code in drawn if not _is_divided(code, drawn)}
         return tuple(sorted(drawn))
