@@ -60,7 +60,8 @@ def test_model_and_readers_are_compared_on_the_images_that_were_read_twice(read_
     assert list(pairs[1]["structures"]) == ["PZ", "CENTRAL_GLAND", "GLAND"]  # what the coarser reading can say
     with (tmp_path / "out" / "readers.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["compared"], row["reference"], row["case_id"]) for row in rows[:1]] == [("model", "r1", "one")]
+    first = [rows[0][column] for column in ("compared", "reference", "case_id", "patient_id")]
+    assert first == ["model", "r1", "one", "P1"]
     assert len(rows) == 6 + 3 + 3
 
 
@@ -104,7 +105,7 @@ def test_where_no_two_readings_are_left_the_table_is_empty(
     assert (list(summary.failed), summary.n_cases) == (["one-r2"], 1)
     assert compared(tmp_path) == {}
     (head,) = (tmp_path / "out" / "readers.csv").read_text(encoding="utf-8").splitlines()
-    assert head.startswith("compared,reference,case_id,structure,dice,hd95_mm,")
+    assert head.startswith("compared,reference,case_id,patient_id,structure,dice,hd95_mm,")
 
 
 def test_an_image_that_cannot_be_compared_is_set_aside_and_its_cases_are_kept(

@@ -72,6 +72,7 @@ def test_the_table_of_measures(tmp_path: Path) -> None:
     found = rows(tmp_path / "out")
     assert list(found[0]) == [
         "case_id",
+        "patient_id",
         "structure",
         "dice",
         "hd95_mm",
@@ -83,6 +84,7 @@ def test_the_table_of_measures(tmp_path: Path) -> None:
         "status",
     ]
     assert len(found) == 3 * 6
+    assert {row["patient_id"] for row in found} == {"patient-good", "patient-fair", "patient-bad"}
     by_key = {(row["case_id"], row["structure"]): row for row in found}
     assert float(by_key["good", "PZ"]["dice"]) == 1.0
     assert float(by_key["bad", "GLAND"]["dice"]) == pytest.approx(32 / 40)  # a box of 40 pixels moved by 8

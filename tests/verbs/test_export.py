@@ -24,7 +24,7 @@ def dataset(path: Path) -> Path:
     object.__setattr__(coarse, "labels", coarse.labels.with_values(values))
     codes = (LabelCode.BACKGROUND, LabelCode.PZ, LabelCode.CENTRAL_GLAND)
     a = store(path, labelled_case("a", 100.0), "P1")
-    b = store(path, labelled_case("b", 200.0, slices=3, adc=True), "P2")
+    b = store(path, labelled_case("b", 200.0, slices=3, adc=True), "P2", reader="r1", image_id="one")
     c = store(path, coarse, "P3", codes=codes)
     write_index(path, [PlacedRecord(a, "train"), PlacedRecord(b, "test"), PlacedRecord(c, "evaluation")], SETTINGS)
     return path
@@ -73,14 +73,14 @@ def test_the_index_says_whose_each_row_is(tmp_path: Path) -> None:
     with (tmp_path / "out" / "index.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
-        ["row", "case_id", "patient_id", "slice", "split"],
-        ["0", "a", "P1", "0", "train"],
-        ["1", "a", "P1", "1", "train"],
-        ["2", "b", "P2", "0", "test"],
-        ["3", "b", "P2", "1", "test"],
-        ["4", "b", "P2", "2", "test"],
-        ["5", "c", "P3", "0", "evaluation"],
-        ["6", "c", "P3", "1", "evaluation"],
+        ["row", "case_id", "patient_id", "slice", "split", "dataset", "reader", "image_id"],
+        ["0", "a", "P1", "0", "train", "made here", "", ""],
+        ["1", "a", "P1", "1", "train", "made here", "", ""],
+        ["2", "b", "P2", "0", "test", "made here", "r1", "one"],
+        ["3", "b", "P2", "1", "test", "made here", "r1", "one"],
+        ["4", "b", "P2", "2", "test", "made here", "r1", "one"],
+        ["5", "c", "P3", "0", "evaluation", "made here", "", ""],
+        ["6", "c", "P3", "1", "evaluation", "made here", "", ""],
     ]
 
 

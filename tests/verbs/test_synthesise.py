@@ -96,6 +96,28 @@ def test_patients_to_leave_out_lend_neither_image_nor_shape(tmp_path: Path, shap
         made(tmp_path / "none", shapes, hosts, leave_out=["A-01", "A-02"])
 
 
+def test_a_patient_to_leave_out_whom_nobody_knows_is_refused(tmp_path: Path, shapes: Path, hosts: Path) -> None:
+    with pytest.raises(DatasetError, match=r"neither host nor shape is called so: P7, A-0;"):
+        made(tmp_path / "out", shapes, hosts, leave_out=["P0", "P7", "A-0", "A-02", "P7"])
+    assert not (tmp_path / "out").exists()
+    result, _ = made(tmp_path / "out", shapes, hosts, n=1, leave_out=["P2", "A-02"])  # P2 is for evaluation only
+    assert result.done == ("synthetic-A-01-1",)
+
+
+def test_a_shape_whose_name_cannot_name_a_case_is_refused_before_anything_is_made(
+    tmp_path: Path, shapes: Path, hosts: Path
+) -> None:
+    drawn = read_volume(shapes / "A-01.nrrd")
+    long = "x" * 117  # `synthetic-` and `-1` make 129 characters of it
+    for name in ("B 03", long, "x" * 116):
+        write_volume(shapes / f"{name}.nrrd", drawn)
+    with pytest.raises(DatasetError, match=rf"cannot name a case: 'B 03\.nrrd', '{long}\.nrrd'; rename"):
+        made(tmp_path / "out", shapes, hosts, n=1)
+    assert not (tmp_path / "out").exists()
+    result, _ = made(tmp_path / "out", shapes, hosts, n=1, leave_out=["B 03", long])
+    assert len(result.done) == 3
+
+
 def test_a_shape_is_of_the_patient_whom_its_name_names_up_to_the_first_dot(
     tmp_path: Path, shapes: Path, hosts: Path
 ) -> None:

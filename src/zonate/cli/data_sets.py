@@ -173,7 +173,9 @@ def export(
     from zonate.verbs.export import export as run
 
     with terminal.progress_bar("export") as progress:
-        run(dataset, output, to=to, overwrite=overwrite, progress=progress)
+        notes = run(dataset, output, to=to, overwrite=overwrite, progress=progress)
+    for note in notes:
+        terminal.say(note)
     terminal.say(f"look at {output}; what is in it: docs/reference/files.md")
 
 

@@ -26,7 +26,7 @@ def scores_csv(scores: Iterable[Score], tolerance_mm: float) -> str:
 def score_columns(tolerance_mm: float) -> list[str]:
     """The head of metrics.csv."""
     volumes = ["reference_volume_ml", "prediction_volume_ml"]
-    return ["case_id", "structure", *measure_names(tolerance_mm), *volumes, "status"]
+    return ["case_id", "patient_id", "structure", *measure_names(tolerance_mm), *volumes, "status"]
 
 
 def score_row(score: Score, tolerance_mm: float) -> list[str]:
@@ -34,7 +34,7 @@ def score_row(score: Score, tolerance_mm: float) -> list[str]:
     m = score.metrics
     numbers = [*score.measures(tolerance_mm).values(), m.reference_volume_ml, m.prediction_volume_ml]
     cells = ["" if math.isnan(number) else f"{number:.6g}" for number in numbers]
-    return [score.case_id, score.structure, *cells, m.status]
+    return [score.case_id, score.patient_id, score.structure, *cells, m.status]
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:

@@ -48,10 +48,11 @@ def read_more_than_once(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def compare_readers(
     model: Model, dataset: Dataset, images: Mapping[str, list[Entry]], settings: EvaluationSettings
 ) -> tuple[Comparisons, dict[str, str]]:
-    """Score the model against each reader, and each reader against each other one, on the same images.
+    """Score the model against each reader, and each reader against each other one, each pair on the images of both.
 
     A second reading of one reader is compared as one of its own, `NAME (2)`; a reader who is called as the model is
-    stands as `reader model`. A pair that shares no structure on any image is left out.
+    stands as `reader model`. A pair that shares no structure on any image is left out. Where not every reader read
+    every image, pairs stand on different images: the model against A on all of A's, A against B on those of both.
 
     Args:
         model: Segments each image once.

@@ -74,7 +74,7 @@ class _Shown:
 def evaluate(
     model: Path | str,
     dataset: Path | str,
-    output: Path,
+    output: Path | str,
     *,
     split: str = "test",
     fold: int | None = None,
@@ -114,6 +114,7 @@ def evaluate(
         ConfigError: The dataset has no such fold; or MONAI, whose network it is, is not installed.
         OutputError: The output holds something already.
     """
+    output = Path(output)
     if split not in get_args(Split):
         raise ValueError(f"there is no split {split!r}: choose one of {', '.join(get_args(Split))}")
     model_file, opened = model_path(model), Dataset.open(dataset, cache)

@@ -9,13 +9,13 @@ from zonate.progress import Progress, silent
 
 
 def export(
-    dataset: Path,
-    output: Path,
+    dataset: Path | str,
+    output: Path | str,
     *,
     to: str = "npy",
     overwrite: bool = False,
     progress: Progress = silent,
-) -> None:
+) -> tuple[str, ...]:
     """Write a dataset in another form; the folder appears whole or not at all.
 
     Args:
@@ -26,13 +26,17 @@ def export(
         overwrite: Whether an output that holds something is replaced.
         progress: Told after each case.
 
+    Returns:
+        What a person should know: what could not be written, what is still to be done in the other tool.
+
     Raises:
         DatasetError: The dataset cannot be opened, or does not fit the form.
         OutputError: The output holds something and may not be replaced.
         ValueError: The form is unknown.
     """
+    dataset, output = Path(dataset), Path(output)
     if to not in EXPORTERS:
         raise ValueError(f"there is no form {to!r} to export to: choose one of {', '.join(sorted(EXPORTERS))}")
     opened = Dataset.open(dataset)
     with atomic_folder(output, overwrite=overwrite, inputs=[dataset]) as folder:
-        EXPORTERS[to](opened, folder, progress)
+        return EXPORTERS[to](opened, folder, progress)

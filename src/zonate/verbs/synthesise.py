@@ -6,7 +6,7 @@ manifest.csv             for `prepare`; every case trains, under a patient of it
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from zonate.anatomy import examine
 from zonate.cohort.case_names import MADE
 from zonate.dataset.annotation import read_annotation
 from zonate.dataset.importers.manifest import read_manifest
-from zonate.dataset.importers.source import Source
+from zonate.dataset.importers.source import Source, is_case_id
 from zonate.dataset.labels import map_labels
 from zonate.errors import DatasetError, LabelError, ZonateError
 from zonate.geometry import Volume, to_canonical
 from zonate.io.files import claim_output_folder, write_text
 from zonate.io.nifti import is_volume_file, read_volume, without_suffix, write_volume
+from zonate.io.paths import Paths, paths_of
 from zonate.load import load_case
 from zonate.metrics.tables import csv_text
 from zonate.progress import Progress, silent
@@ -75,10 +76,10 @@ class _Host:
 
 
 def synthesise(
-    output: Path,
+    output: Path | str,
     *,
-    shapes: Sequence[Path],
-    hosts: Sequence[Path],
+    shapes: Paths,
+    hosts: Paths,
     about: About,
     label_codes: Mapping[int, LabelCode] | None = None,
     n: int = 2,
@@ -105,20 +106,33 @@ def synthesise(
         label_codes: From a value in the shapes to its label code; NCI-ISBI's numbers where None.
         n: Images a shape.
         drawn_share: Of each shape's images, how many get contrast, texture, shading and noise drawn anew.
-        leave_out: Patients whose image and whose shape (by the name of its file) must not be used.
+        leave_out: Patients whose image and whose shape must not be used: as a manifest of `hosts` calls them, in
+            `patient_id` or `derived_from`, or as the file of a shape is named.
         seed: Of all that is drawn.
         overwrite: Whether a folder that holds something may be emptied.
         progress: Told of each case.
 
     Raises:
         ValueError: n, seed or drawn_share is out of range.
-        DatasetError: There is no shape, or no host; a name occurs twice, or a host's has a `;` in it.
+        DatasetError: There is no shape, or no host; a name occurs twice, or a host's has a `;` in it; a shape's name
+            cannot name a case; nobody is called as one of `leave_out` is.
         OutputError: The folder holds something and may not be emptied.
     """
+    output, shapes, hosts = Path(output), paths_of(shapes), paths_of(hosts)
     if n < 1 or seed < 0 or not 0 <= drawn_share <= 1:
         raise ValueError(f"n={n}, seed={seed}, drawn_share={drawn_share}: n from 1, seed from 0, the share from 0 to 1")
-    files = _shape_files(shapes, set(leave_out))
-    lent = _read_hosts(hosts, set(leave_out))
+    found, sources = _shape_files(shapes), [source for manifest in hosts for source in read_manifest(manifest)]
+    _check_known(leave_out, found, sources)
+    files = {name: file for name, file in found.items() if not _is_of(name, leave_out)}
+    if not files:
+        raise DatasetError(f"there is no label volume to use in {_listed(shapes) or 'nothing'}")
+    _check_case_ids(files, n)
+    lent = _read_hosts(sources, leave_out)
+    if not lent:
+        raise DatasetError(
+            f"no patient of {_listed(hosts) or 'no manifest'} has a T2W and zones with a PZ and a central gland, and "
+            "may be used for training: there is nowhere to put the shapes"
+        )
     codes = dict(NCI_ISBI_CODES if label_codes is None else label_codes)
     claim_output_folder(output, overwrite=overwrite, inputs=[*shapes, *hosts])
     rows: list[Sequence[str]] = [_COLUMNS]
@@ -135,7 +149,7 @@ def synthesise(
             drawn = int((k + 1) * drawn_share) > int(k * drawn_share)
             rng = np.random.default_rng((seed, _key(name), k + 1))  # (a, b, 0) gives what (a, b) gives: the hosts
             made = synthesise_image(shape, host.t2w, host.zones, rng, drawn=drawn)
-            case_id = f"{MADE}{name}-{k + 1}"
+            case_id = _case_id(name, k + 1)
             _write(output / case_id, made)
             rows.append(_row(case_id, codes, about, host.source, _patients_of(name)))
             filled[case_id] = made.filled
@@ -152,6 +166,14 @@ def _hosts_for(shape: Volume, hosts: Sequence[_Host], n: int, seed: tuple[int, i
     return [like[order[k % len(like)]] for k in range(n)]
 
 
+def _case_id(name: str, number: int) -> str:
+    return f"{MADE}{name}-{number}"
+
+
+def _listed(places: Sequence[Path]) -> str:
+    return ", ".join(str(place) for place in places)
+
+
 def _key(name: str) -> int:
     """A number that a name always gives, unlike `hash`."""
     return zlib.crc32(name.encode())
@@ -163,8 +185,8 @@ def _write(folder: Path, made: Synthetic) -> None:
     write_volume(folder / "zones.nii.gz", made.zones, note=_NOTE)
 
 
-def _shape_files(shapes: Sequence[Path], leave_out: set[str]) -> dict[str, Path]:
-    """The label volumes by name, those of patients to be left out not among them."""
+def _shape_files(shapes: Sequence[Path]) -> dict[str, Path]:
+    """The label volumes by name."""
     found: dict[str, Path] = {}
     for place in shapes:
         files = sorted(place.iterdir()) if place.is_dir() else [place]
@@ -177,15 +199,36 @@ def _shape_files(shapes: Sequence[Path], leave_out: set[str]) -> dict[str, Path]
             if name in found:
                 raise DatasetError(f"two shapes are called {name}: {found[name]} and {file}; rename one of them")
             found[name] = file
-    kept = {name: file for name, file in found.items() if not _is_of(name, leave_out)}
-    if not kept:
+    return found
+
+
+def _check_known(leave_out: Sequence[str], shapes: Iterable[str], sources: Iterable[Source]) -> None:
+    """A name that nobody has is a slip of the pen, and whom it means would be used."""
+    named = {patient for source in sources for patient in (source.patient_id, *source.derived_from)}
+    shapes = list(shapes)
+    unknown = [
+        patient
+        for patient in dict.fromkeys(leave_out)
+        if patient not in named and not any(_is_of(name, (patient,)) for name in shapes)
+    ]
+    if unknown:
         raise DatasetError(
-            f"there is no label volume to use in {', '.join(str(place) for place in shapes) or 'nothing'}"
+            f"to be left out, but neither host nor shape is called so: {', '.join(unknown)}; name a patient as the "
+            "hosts' manifest does (patient_id, derived_from) or as the file of a shape does"
         )
-    return kept
 
 
-def _is_of(name: str, patients: set[str]) -> bool:
+def _check_case_ids(files: Mapping[str, Path], n: int) -> None:
+    """Before anything is made: `prepare` would refuse the whole manifest."""
+    wrong = [file for name, file in files.items() if not is_case_id(_case_id(name, n))]
+    if wrong:
+        raise DatasetError(
+            f"what these shapes are called cannot name a case: {', '.join(repr(file.name) for file in wrong)}; rename "
+            "them with letters, digits, '.', '_' and '-' alone, 100 characters at most"
+        )
+
+
+def _is_of(name: str, patients: Iterable[str]) -> bool:
     """Whether a shape's name is a patient's, alone or with more behind a `_` or `.`."""
     return any(name == patient or name.startswith((f"{patient}_", f"{patient}.")) for patient in patients)
 
@@ -196,12 +239,13 @@ def _patients_of(name: str) -> list[str]:
     return ["_".join(parts[:n]) for n in range(1, len(parts) + 1)]
 
 
-def _read_hosts(manifests: Sequence[Path], leave_out: set[str]) -> list[_Host]:
+def _read_hosts(sources: Iterable[Source], leave_out: Sequence[str]) -> list[_Host]:
+    """Those that may lend their image, in the order of the rows."""
     hosts = []
-    for source in (row for manifest in manifests for row in read_manifest(manifest)):
+    for source in sources:
         if source.use == "evaluation" or not source.labels:
             continue
-        if not leave_out.isdisjoint((source.patient_id, *source.derived_from)):
+        if not {source.patient_id, *source.derived_from}.isdisjoint(leave_out):
             continue
         if ";" in source.patient_id:
             raise DatasetError(
@@ -213,11 +257,6 @@ def _read_hosts(manifests: Sequence[Path], leave_out: set[str]) -> list[_Host]:
         zones, _ = read_annotation(source, t2w.grid)
         if has_both_parts(zones.values):
             hosts.append(_Host(source, to_canonical(t2w), to_canonical(zones)))
-    if not hosts:
-        raise DatasetError(
-            f"no patient of {', '.join(str(manifest) for manifest in manifests) or 'no manifest'} has a T2W and "
-            "zones with a PZ and a central gland, and may be used for training: there is nowhere to put the shapes"
-        )
     return hosts
 
 

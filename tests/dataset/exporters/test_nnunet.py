@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from tests import foreign
 from tests.dataset.synthetic import SETTINGS, labelled_case, store
 from zonate.dataset.entry import PlacedRecord
-from zonate.dataset.importers import LAYOUTS
+from zonate.dataset.importers import LAYOUTS, Listing
 from zonate.dataset.index import write_index
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
@@ -80,8 +80,24 @@ def test_values_and_geometry_are_those_of_the_slices(exported: tuple[Dataset, Pa
     np.testing.assert_allclose(image.GetOrigin(), label.GetOrigin())
 
 
+def test_what_is_left_out_and_what_is_to_be_done_is_said(tmp_path: Path) -> None:
+    placed = [
+        PlacedRecord(store(tmp_path / "in", labelled_case("a", 100.0, adc=True), "P1"), "train"),
+        PlacedRecord(store(tmp_path / "in", labelled_case("b", 200.0), "P2"), "train"),
+        PlacedRecord(store(tmp_path / "in", labelled_case("c", 300.0, adc=True), "P3"), "test"),
+        PlacedRecord(store(tmp_path / "in", labelled_case("e", 400.0), "P4"), "evaluation"),
+    ]
+    write_index(tmp_path / "in", placed, SETTINGS)
+    left_out, to_do = export(tmp_path / "in", tmp_path / "out", to="nnunet")
+    # of DWI, which no case has, there is nothing to leave out
+    assert (
+        left_out == "ADC is not written, since it is absent in 1 of 3 cases, such as b: nnU-Net knows no absent channel"
+    )
+    assert "copy Dataset501_Zonate/splits_final.json to $nnUNet_preprocessed/Dataset501_Zonate/" in to_do
+
+
 def test_it_comes_back_through_the_importer(exported: tuple[Dataset, Path]) -> None:
-    train, validation, test = LAYOUTS["nnunet"].read(exported[1]).sources
+    train, validation, test = LAYOUTS["nnunet"].read(Listing(exported[1])).sources
     assert [train.side, validation.side, test.side] == [None, None, "test"]
     assert set(train.codes) == set(ALL_ZONE_CODES)
     assert train.labels[0].codes[5] == LabelCode.NOT_ANNOTATED

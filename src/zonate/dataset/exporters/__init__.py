@@ -9,11 +9,11 @@ from zonate.dataset.exporters.npy import write_npy
 from zonate.dataset.store import Dataset
 from zonate.progress import Progress
 
-EXPORTERS: dict[str, Callable[[Dataset, Path, Progress], None]] = {
+EXPORTERS: dict[str, Callable[[Dataset, Path, Progress], tuple[str, ...]]] = {
     "bids": write_bids,
     "nnunet": write_nnunet,
     "npy": write_npy,
 }
-"""By the name that `--to` takes; each fills an empty folder."""
+"""By the name that `--to` takes; each fills an empty folder, and says what a person should know of it."""
 
 __all__ = ["EXPORTERS"]

@@ -32,7 +32,7 @@ CENTRAL_GLAND stands for several zones that its reader did not tell apart. Resea
 """
 
 
-def write_bids(dataset: Dataset, folder: Path, progress: Progress) -> None:
+def write_bids(dataset: Dataset, folder: Path, progress: Progress) -> tuple[str, ...]:
     """Write the labels of every case, on the grid that they were drawn on."""
     subjects = _subjects(dataset.entries)
     cases = Counter(entry.patient_id for entry in dataset.entries)
@@ -71,6 +71,7 @@ def write_bids(dataset: Dataset, folder: Path, progress: Progress) -> None:
     (folder / "dataset_description.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
     (folder / "README").write_text(_README, encoding="utf-8")
     (folder / ".bidsignore").write_text("cases.tsv\n", encoding="utf-8")
+    return ()
 
 
 def _subjects(entries: tuple[Entry, ...]) -> dict[str, str]:

@@ -6,20 +6,26 @@
     Dataset501_Zonate/dataset.json, splits_final.json                               the split as fold 0
 
 Images and labels are the slices that Zonate's own networks see. Only channels that every case has are written, since
-nnU-Net knows no absent ones. The labels are the finest that the cases which train draw apart between them; another case
-that was drawn finer is told at their level. A pixel whose code is coarser is `ignore`, which nnU-Net's loss
-leaves out, and so is one that was not annotated. Cases for evaluation are not written: nothing may be trained on them.
+nnU-Net knows no absent ones; what is left out for that is said. The labels are the finest that the cases which train
+draw apart between them; another case that was drawn finer is told at their level. A pixel whose code is coarser is
+`ignore`, which nnU-Net's loss leaves out, and so is one that was not annotated. Cases for evaluation are not written:
+nothing may be trained on them.
 
-Source: nnU-Net's documentation, dataset_format.md and ignore_label.md.
+nnU-Net reads `splits_final.json` in its folder of preprocessed data alone, which its planning makes: a person copies it
+there, or nnU-Net draws folds of its own.
+
+Source: nnU-Net's documentation, dataset_format.md, ignore_label.md and manual_data_splits.md.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from zonate.counted import counted
 from zonate.dataset.entry import Entry
 from zonate.dataset.store import Dataset
 from zonate.errors import DatasetError
@@ -30,11 +36,19 @@ from zonate.study import Sequence
 from zonate.zones import ZONES_OF_CODE, LabelCode, code_name, drawn_apart
 
 NAME = "Dataset501_Zonate"
+SPLITS_NAME = "splits_final.json"
+_COPY_SPLITS = (
+    f"after nnUNetv2_plan_and_preprocess, copy {NAME}/{SPLITS_NAME} to $nnUNet_preprocessed/{NAME}/ and train fold 0: "
+    "where it is not there, nnU-Net draws folds of its own, in which a patient of several cases may train and validate"
+)
 _PARTS = {"train": "Tr", "validation": "Tr", "test": "Ts"}
 
 
-def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
+def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> tuple[str, ...]:
     """Write the cases that train, validate or test.
+
+    Returns:
+        Which channels are left out that some of the cases have, and what is to be done for the split to count.
 
     Raises:
         DatasetError: No case trains.
@@ -55,7 +69,17 @@ def write_nnunet(dataset: Dataset, folder: Path, progress: Progress) -> None:
         "train": [entry.case_id for entry in entries if entry.split == "train"],
         "val": [entry.case_id for entry in entries if entry.split == "validation"],
     }
-    (folder / NAME / "splits_final.json").write_text(json.dumps([split], indent=2), encoding="utf-8")
+    (folder / NAME / SPLITS_NAME).write_text(json.dumps([split], indent=2), encoding="utf-8")
+    return *_left_out(entries), _COPY_SPLITS
+
+
+def _left_out(entries: list[Entry]) -> Iterator[str]:
+    """A sentence for each channel that some cases have and others lack."""
+    for role in Sequence:
+        lacking = [entry.case_id for entry in entries if not entry.channels_present[role]]
+        if 0 < len(lacking) < len(entries):
+            absent = f"absent in {len(lacking)} of {counted(len(entries), 'case')}, such as {lacking[0]}"
+            yield f"{role.name} is not written, since it is {absent}: nnU-Net knows no absent channel"
 
 
 def _write_case(

@@ -5,7 +5,7 @@ channels.npy    (N, 3) bool, whether T2W, DWI and ADC are there
 labels.npy      (N, H, W, 5) uint8 membership: a CENTRAL_GLAND pixel has ones in TZ, DPU and AFS, a pixel that is
                 not annotated has none
 codes.npy       (N, H, W) uint8 label codes
-index.csv       row, case_id, patient_id, slice, split
+index.csv       row, case_id, patient_id, slice, split, dataset, reader, image_id
 statistics.json what the images were normalised by, and what identifies the dataset
 """
 
@@ -22,7 +22,7 @@ from zonate.progress import Progress
 from zonate.zones import N_ZONES, Zone, membership
 
 
-def write_npy(dataset: Dataset, folder: Path, progress: Progress) -> None:
+def write_npy(dataset: Dataset, folder: Path, progress: Progress) -> tuple[str, ...]:
     """Write every slice into arrays on disk, one slice in memory at a time.
 
     The rows follow the dataset's cases, and their slices from inferior to superior.
@@ -30,6 +30,7 @@ def write_npy(dataset: Dataset, folder: Path, progress: Progress) -> None:
     _write_arrays(dataset, folder, progress)
     _write_index(dataset, folder)
     _write_statistics(dataset, folder)
+    return ()
 
 
 def _write_arrays(dataset: Dataset, folder: Path, progress: Progress) -> None:
@@ -60,11 +61,12 @@ def _array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
 def _write_index(dataset: Dataset, folder: Path) -> None:
     with (folder / "index.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("row", "case_id", "patient_id", "slice", "split"))
+        writer.writerow(("row", "case_id", "patient_id", "slice", "split", "dataset", "reader", "image_id"))
         row = 0
         for entry in dataset.entries:
             for s in range(entry.slices):
-                writer.writerow((row, entry.case_id, entry.patient_id, s, entry.split))
+                of_image = (entry.dataset, entry.reader, entry.image_id)
+                writer.writerow((row, entry.case_id, entry.patient_id, s, entry.split, *of_image))
                 row += 1
 
 
