@@ -560,6 +560,22 @@ def test_losses_that_are_no_longer_finite_stop_the_run(
         train(dataset, tmp_path / "run", TINY)
 
 
+def test_a_second_training_is_kept_out_of_a_run(dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    kept_out: set[str] = set()
+
+    def begin_again() -> None:
+        for again in ("resume", "overwrite"):
+            with pytest.raises(OutputError, match="another training is at work in"):
+                train(dataset, run, TINY, resume=again == "resume", overwrite=again == "overwrite")
+            kept_out.add(again)
+
+    train(dataset, run, TINY, progress=lambda *_: begin_again())
+    assert kept_out == {"resume", "overwrite"}
+    assert [line["epoch"] for line in _metrics(run)] == [*range(1, TINY.training.epochs + 1)]
+    train(dataset, run, TINY, overwrite=True)
+
+
 def test_weights_that_a_last_step_has_spoilt_are_not_kept(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

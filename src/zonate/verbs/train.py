@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence as Items
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, in_words
 from zonate.errors import ConfigError, OutputError
+from zonate.io.alone import alone_in
 from zonate.io.files import write_text
 from zonate.learner import Learner
 from zonate.model import BEST_NAME, CARD_NAME, Model
@@ -90,12 +92,12 @@ def train(
             began with; or it began from other weights, or has done more epochs; or there are other numbers of processes
             than asked for, or more than slices in a batch.
         ModelError: The checkpoint or the model to begin from cannot be read, or losses or weights are no longer finite.
-        OutputError: The run folder holds something already, or the model to begin from; or a run that is to go on has
-            lost a file.
+        OutputError: The run folder holds something already, or the model to begin from; another training is at work in
+            it; a run that is to go on has lost a file; or what an epoch leaves cannot be written.
         ProcessError: Another one of several processes has failed, or is gone.
     """
     run = Path(run)
-    with joined(settings.training.precision, devices, nodes) as fabric:
+    with joined(settings.training.precision, devices, nodes) as fabric, ExitStack() as held:
         processes = Processes(fabric)
         with processes.telling_of_loss(lambda: how_to_resume(run)):
             plan = processes.agree(
@@ -105,7 +107,7 @@ def train(
                 torch.manual_seed(settings.training.seed)
                 learner = Learner(plan.settings, fabric)
                 begun = Run(run, plan.dataset, plan.settings, plan.taught, learner, processes)
-                start = _begin(begun, plan.beginning, resume=resume, overwrite=overwrite)
+                start = _begin(begun, plan.beginning, held, resume=resume, overwrite=overwrite)
                 if processes.is_first:  # of a run that is refused nothing else need be known
                     _warn(settings, by_hand, plan)
                 try:
@@ -151,14 +153,17 @@ def _planned(opened: Dataset, asked: Settings, fold: int | None, init: Path | st
     return _Plan(opened, settings, taught, beginning)
 
 
-def _begin(run: Run, beginning: Beginning | None, *, resume: bool, overwrite: bool) -> RunState:
-    """Make the folder ready, and the learner in all processes, with what there is to resume."""
+def _begin(run: Run, beginning: Beginning | None, held: ExitStack, *, resume: bool, overwrite: bool) -> RunState:
+    """Make the folder ready, which others are kept out of, and the learner in all processes, with what is resumed."""
 
     def make() -> RunState:
         if beginning is not None:
             run.learner.load_initial_weights(beginning.weights)
         if not run.processes.is_first:
             return RunState()
+        if not run.folder.exists():
+            run.folder.mkdir(parents=True)
+        held.enter_context(alone_in(run.folder, "training"))
         began_from = run.taught.provenance.get("began_from")
         start = begin_run(
             *(run.folder, run.settings, run.dataset, run.learner),
