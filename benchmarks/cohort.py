@@ -153,7 +153,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--table", type=Path, default=TABLE)
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.studies <= BROKEN:
+        parser.error(f"--studies {given.studies}: {BROKEN} are broken, and at least one besides has to be done")
+    return given
 
 
 if __name__ == "__main__":

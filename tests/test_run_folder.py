@@ -52,4 +52,4 @@ def test_a_state_that_could_not_be_written_is_told_beside_another_error(
 
     with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert caplog.messages == [f"{tmp_path / LAST_NAME} could not be written (OSError): what was kept before it stays"]
+    assert caplog.messages == ["the state of the last epoch was not kept: [Errno 28] No space left on device"]

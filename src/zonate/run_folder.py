@@ -168,8 +168,7 @@ class StateWriter:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
         if self._writing is not None and (error := self._writing.exception()) is not None:
-            why = type(error).__name__
-            _LOG.warning("%s could not be written (%s): what was kept before it stays", self._run / LAST_NAME, why)
+            _LOG.warning("the state of the last epoch was not kept: %s", error)
 
     def begin(self, learner: Learner, state: RunState) -> None:
         """Begin to write a state, when the one before is there; the learner may go on at once.

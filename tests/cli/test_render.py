@@ -97,8 +97,8 @@ def test_figures_say_of_how_many_patients_they_are_and_whether_the_model_has_see
     assert written.getvalue().splitlines()[0].rstrip() == "Per patient, split test"
     assert "15.40 ± 1.00 (n 3)" in written.getvalue()
     assert "-2.00 ± 1.00 " in written.getvalue()
-    for seen, said in ((None, "not known"), (3, "3 of 15 patients")):
+    for seen, said in ((None, ""), (3, "; seen in training: 3 of 15 patients")):  # of None a warning tells
         written.truncate(0)
         written.seek(0)
         render.show_summary({**about, "n_patients_seen_in_training": seen})
-        assert written.getvalue().splitlines()[0].rstrip() == f"Per patient, split test; seen in training: {said}"
+        assert written.getvalue().splitlines()[0].rstrip() == f"Per patient, split test{said}"

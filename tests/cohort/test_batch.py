@@ -64,6 +64,7 @@ def done(
         name_of,
         Workers(1),
         output=tmp_path / "out",
+        record="zones.json",
         is_complete=is_complete,
         overwrite=overwrite,
         resume=resume,
@@ -104,7 +105,8 @@ def test_resuming_says_why_a_result_is_not_taken_for_complete(tmp_path: Path) ->
     write_result(tmp_path, "drawn", None)
     (tmp_path / "out" / "drawn" / "drawn").touch()
     (tmp_path / "out" / "foreign").mkdir()
-    (tmp_path / "out" / "foreign" / "notes.txt").touch()
+    # Of another verb: nothing of this one makes it again.
+    (tmp_path / "out" / "foreign" / "alignment.json").write_text(json.dumps({"source_key": "key"}), encoding="utf-8")
     why = "was made from another study, model, settings or version, or its alignment was cut short"
     out = tmp_path / "out"
     other = f"{out / 'foreign'} holds results already, or other files: give another folder, or --overwrite"
@@ -132,6 +134,7 @@ def test_a_folder_that_holds_another_study_is_refused(tmp_path: Path) -> None:
         name_of,
         Workers(1),
         output=tmp_path / "out",
+        record="zones.json",
         is_complete=is_complete,
         overwrite=True,
         resume=False,

@@ -52,13 +52,11 @@ def test_the_record_of_a_result_holds_its_key(tmp_path: Path) -> None:
         ("notes.json", '{"by": "hand"}', False),
         ("notes.json", '["source_key"]', False),
         ("notes.json", "{", False),
-        ("notes.txt", '{"source_key": "key"}', False),
     ],
 )
-def test_a_folder_is_a_result_where_a_record_says_what_it_was_made_from(
+def test_a_record_is_of_a_result_where_it_says_what_that_was_made_from(
     name: str, text: str, *, expected: bool, tmp_path: Path
 ) -> None:
-    assert not is_a_result(tmp_path / "none")
-    assert not is_a_result(tmp_path)
+    assert not is_a_result(tmp_path / name)
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert is_a_result(tmp_path) is expected
+    assert is_a_result(tmp_path / name) is expected

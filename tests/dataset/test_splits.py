@@ -252,10 +252,8 @@ def test_beside_a_test_set_nobody_else_tests_not_even_whom_their_publisher_keeps
     ]
     splits = split_cases(cases, SplitSettings(test_sets=("EXT",)))
     assert splits[10:] == ["validation", "test", "test", "test"]
-    assert Counter(splits[:10]) == {"train": 9, "validation": 1}  # nine patients, of whom official has two cases
-    assert splits[8] == splits[9]
-    as_if_not_asked = [replace(case, side=None) if case.case_id == "official" else case for case in cases]
-    assert split_cases(as_if_not_asked, SplitSettings(test_sets=("EXT",))) == splits
+    assert splits[8:10] == ["evaluation", "evaluation"]  # it teaches nobody either
+    assert Counter(splits[:8]) == {"train": 7, "validation": 1}
     assert split_cases(cases, SplitSettings())[8:10] == ["test", "test"]
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from zonate.errors import ModelError, OutputError
+from zonate.errors import ModelError
 from zonate.io.files import is_half_written
 from zonate.io.weights import read_weights, write_weights
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_written_leaves_what_was_there_and_says_which_file(
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr("zonate.io.weights.save_file", full)
-    with pytest.raises(OutputError) as refused:
+    with pytest.raises(OSError, match="cannot be written") as refused:
         write_weights(file, TENSORS, {"epoch": 2}, **KIND)
     assert str(refused.value) == (
         f"{file} cannot be written (I/O error: No space left on device (os error 28)); what was there before is kept"

@@ -56,6 +56,8 @@ def test_results_are_not_overwritten_unasked(study: Path, tmp_path: Path) -> Non
 def test_what_is_overwritten_is_one_alignment_and_nothing_else(study: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     align(study, out, SETTINGS)
+    for name in (".DS_Store", "Thumbs.db"):  # of somebody who looked at the picture
+        (out / name).touch()
     align(study, out, SETTINGS, overwrite=True)
     (out / "earlier").mkdir()
     (out / "notes.txt").write_text("mine")

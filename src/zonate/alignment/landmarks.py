@@ -109,9 +109,8 @@ def _refuse_outside(pairs: LandmarkPairs, t2w: Grid) -> None:
     beyond = np.maximum(0, np.maximum(-0.5 - index, index - (np.array(t2w.shape) - 0.5)))  # in voxels, from their faces
     outside_mm = np.linalg.norm(beyond * t2w.spacing_mm, axis=1)
     if outside_mm.max() > OUTSIDE_TOLERANCE_MM:
-        furthest = int(outside_mm.argmax())
         raise GeometryError(
             f"{int((outside_mm > OUTSIDE_TOLERANCE_MM).sum())} of {len(pairs.names)} landmarks lie outside the T2W, "
-            f"{pairs.names[furthest]!r} by {outside_mm[furthest]:.0f} mm: they likely belong to another study or "
-            "another coordinate system (LPS or RAS); place them on this study's T2W"
+            f"by {outside_mm.max():.0f} mm at most: they likely belong to another study or another coordinate system "
+            "(LPS or RAS); place them on this study's T2W"
         )

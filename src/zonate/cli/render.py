@@ -168,7 +168,7 @@ _SHOWN = ("hd95_mm", "volume_error_ml")
 def show_summary(summary: Mapping[str, Any]) -> None:
     """The table of `evaluate`, from its summary.json: mean ± standard deviation and the interval of Dice.
 
-    The title says where the model has learnt of these patients, or nobody knows. A distance has no patient in whom a
+    The title says where the model has learnt of these patients. A distance has no patient in whom a
     structure was missed: how many it has is said where they are fewer than Dice's.
     """
     rows = [
@@ -185,8 +185,6 @@ def show_summary(summary: Mapping[str, Any]) -> None:
 
 def _seen(summary: Mapping[str, Any]) -> str:
     seen = summary["n_patients_seen_in_training"]
-    if seen is None:
-        return "; seen in training: not known"
     return f"; seen in training: {seen} of {counted(summary['n_patients'], 'patient')}" if seen else ""
 
 

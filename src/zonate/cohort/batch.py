@@ -89,6 +89,7 @@ def do_studies(
     workers: Workers,
     *,
     output: Path,
+    record: str,
     is_complete: Callable[[str, Place], bool],
     overwrite: bool,
     resume: bool,
@@ -103,6 +104,7 @@ def do_studies(
         task: With several workers, a function of a module, or a `functools.partial` of one.
         workers: As `Workers.of` gives them.
         output: The folder of the cases' folders.
+        record: The name of the JSON file of a case that says what it was made from.
         is_complete: Whether the results of a case are there already, of the same study and settings. A case of which
             that cannot be told, since its study cannot be read, is set aside.
         overwrite: Whether a case folder that holds something may be replaced.
@@ -118,7 +120,7 @@ def do_studies(
         if resume and is_complete(name, place):
             return _Standing.COMPLETE
         refuse_around(place.folder, around)
-        _refuse_what_it_holds(place.folder, check, overwrite=overwrite, resume=resume)
+        _refuse_what_it_holds(place.folder, record, check, overwrite=overwrite, resume=resume)
         return _Standing.TO_DO
 
     skipped: list[str] = []
@@ -142,9 +144,11 @@ def do_studies(
     return Batch({name: ended[name] for name in places if name in ended}, tuple(skipped))
 
 
-def _refuse_what_it_holds(folder: Path, check: Callable[[Path], None], *, overwrite: bool, resume: bool) -> None:
+def _refuse_what_it_holds(
+    folder: Path, record: str, check: Callable[[Path], None], *, overwrite: bool, resume: bool
+) -> None:
     """Refuse a case folder that may not be written to; of a result, resuming says why it is not taken for complete."""
-    made_otherwise = resume and not overwrite and is_a_result(folder)
+    made_otherwise = resume and not overwrite and is_a_result(folder / record)
     check_output_folder(folder, overwrite=overwrite or made_otherwise)
     check(folder)
     if made_otherwise:

@@ -31,12 +31,12 @@ def is_made_from(record: Path, key: str) -> bool:
     return _said_of(record).get("source_key") == key
 
 
-def is_a_result(folder: Path) -> bool:
-    """Whether a folder is a result, whatever it was made from: one of its records has a place for a `source_key`.
+def is_a_result(record: Path) -> bool:
+    """Whether a result is there, whatever it was made from: its record has a place for a `source_key`.
 
     That is empty where the result is not to be taken for complete, since its alignment was cut short.
     """
-    return any("source_key" in _said_of(record) for record in folder.glob("*.json"))
+    return "source_key" in _said_of(record)
 
 
 def _said_of(record: Path) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -48,10 +48,9 @@ def split_cases(cases: Items[Candidate], settings: SplitSettings) -> list[Split]
     A case for evaluation gets `evaluation` and counts for nothing else. A patient with a side of their own stands
     there with all their cases; so does, on the test side, one who has a case in a test set, whatever other sets they
     are in. The other patients are divided among themselves, each by the mean gland volume of their cases: by the
-    fractions, or one fold against the rest. Where there are test sets and no fold, none of the others tests, not even
-    one whose source asks for the test side: they are divided as if it had asked for none. Where there is a fold, it
-    tests alone, so that the folds together test each patient once: whoever would test in every fold is for evaluation
-    instead, and so is whom a source wants to test. There, a made case stands aside, for evaluation, where a patient
+    fractions, or one fold against the rest. Where there are test sets, none of the others tests, and where there is a
+    fold, it tests alone, so that the folds together test each patient once: whoever would test besides, since the
+    source asks for it, is for evaluation instead. In a fold, a made case stands aside, for evaluation, where a patient
     that it was made from is on another side.
 
     Raises:
@@ -75,11 +74,12 @@ def _sides_by_fractions(cases: Items[Candidate], settings: SplitSettings) -> dic
     """Of each patient the side: given, or drawn by the fractions; with test sets, these test and nobody else."""
     ordinary = [case for case in cases if not case.evaluation]
     _check_test_sets(ordinary, settings.test_sets)
-    if settings.test_sets:
-        settings = settings.model_copy(update={"test_fraction": 0.0})
-        ordinary = [replace(case, side=None) if case.side == "test" else case for case in ordinary]
     given = _given_sides(ordinary, settings.test_sets)
-    return {**split_patients(_mean_volumes(ordinary, given), settings), **given}
+    if not settings.test_sets:
+        return {**split_patients(_mean_volumes(ordinary, given), settings), **given}
+    testing = {case.patient_id for case in ordinary if case.dataset in settings.test_sets}
+    drawn = split_patients(_mean_volumes(ordinary, given), settings.model_copy(update={"test_fraction": 0.0}))
+    return {**drawn, **given, **{p: "evaluation" for p, side in given.items() if side == "test" and p not in testing}}
 
 
 def _sides_of_fold(cases: Items[Candidate], settings: SplitSettings, fold: int) -> dict[str, Split]:

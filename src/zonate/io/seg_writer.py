@@ -152,7 +152,7 @@ def _write(
 ) -> pydicom.Dataset:
     """Write one segment for each value of the labels; `structures` says what the values stand for."""
     if not structures:
-        raise ValueError("no code that stands for a structure: a DICOM SEG needs a segment")
+        raise LabelError("no code that stands for a structure: a DICOM SEG needs a segment")
     check_grid(labels.grid, source)
     segments = _segment_numbers(labels.values, [value for value, _ in structures])
     if not segments.any() and empty_zones == "described":

@@ -30,15 +30,19 @@ def files_under(root: Path, wanted: Callable[[Path], bool] = lambda _: True) -> 
             yield path
 
 
-def names_under(root: Path) -> Iterator[tuple[Path, str]]:
+def names_under(root: Path, *, hidden: bool = True) -> Iterator[tuple[Path, str]]:
     """As `files_under`, but every name of a file, each beside where the file really lies.
 
     What really lies under the folder comes before what links lead to. A folder is walked once all the same.
+
+    Args:
+        root: The folder.
+        hidden: Whether names that begin with a dot are given, and folders of such names entered.
     """
     top = os.path.realpath(root)
     walked: set[str] = set()
     links = deque[Path]()
-    yield from _files_before_links(root, walked, links)
+    yield from _files_before_links(root, walked, links, hidden=hidden)
     while links:
         link = links.popleft()
         target = os.path.realpath(link)
@@ -47,10 +51,12 @@ def names_under(root: Path) -> Iterator[tuple[Path, str]]:
         elif not os.path.isdir(target):  # noqa: PTH112
             continue
         elif not any(Path(folder).is_relative_to(target) for folder in (top, os.path.realpath(link.parent))):
-            yield from _files_before_links(link, walked, links)
+            yield from _files_before_links(link, walked, links, hidden=hidden)
 
 
-def _files_before_links(place: Path, walked: set[str], links: deque[Path]) -> Iterator[tuple[Path, str]]:
+def _files_before_links(
+    place: Path, walked: set[str], links: deque[Path], *, hidden: bool
+) -> Iterator[tuple[Path, str]]:
     """The files of folders that were not walked yet, beside where they really lie; folders and links are noted."""
     for name, below, files in os.walk(place):
         folder, real = Path(name), os.path.realpath(name)
@@ -58,8 +64,8 @@ def _files_before_links(place: Path, walked: set[str], links: deque[Path]) -> It
             below.clear()
             continue
         walked.add(real)
-        below.sort()
-        for path in (folder / name for name in sorted((*below, *files))):
+        below[:] = sorted(name for name in below if hidden or not name.startswith("."))
+        for path in (folder / name for name in sorted((*below, *files)) if hidden or not name.startswith(".")):
             if path.is_symlink():
                 links.append(path)
             elif os.path.isfile(path):  # noqa: PTH113

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zonate.config import misfits
-from zonate.errors import ModelError, OutputError
+from zonate.errors import ModelError
 from zonate.io.files import atomic_path, remove
 
 BEGUN = ".d"
@@ -38,7 +38,7 @@ def write_weights(
         version: Of that kind's format.
 
     Raises:
-        OutputError: It cannot be written, such as for want of space; what was there before stays.
+        OSError: It cannot be written, such as for want of space; what was there before stays.
     """
     text = json.dumps({**about, "format_version": version}, sort_keys=True, allow_nan=False)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -47,7 +47,7 @@ def write_weights(
             _save(plain, temporary, {kind: text})  # one entry of metadata: the order of several is not fixed
     except (OSError, SafetensorError) as error:
         before = "; what was there before is kept" if path.exists() else ""
-        raise OutputError(f"{path} cannot be written ({error}){before}") from error
+        raise OSError(f"{path} cannot be written ({error}){before}") from error
 
 
 def _save(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str]) -> None:

@@ -77,7 +77,7 @@ def learn(run: Run, start: RunState, progress: Progress) -> None:
 
     Raises:
         ModelError: Losses or weights are no longer finite.
-        OutputError: What an epoch leaves cannot be written.
+        OSError: What an epoch leaves cannot be written.
         ProcessError: Another process has failed.
     """
     training = run.settings.training

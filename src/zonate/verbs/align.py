@@ -27,6 +27,8 @@ from zonate.study import Acquisition, Sequence
 ALIGNMENT_NAME = "alignment.json"
 _PICTURE_NAME = "alignment.png"
 _WRITTEN = {"t2w.nii.gz", "dwi.nii.gz", "adc.nii.gz", TRANSFORM_FILE, ALIGNMENT_NAME, _PICTURE_NAME}
+_OF_WINDOWS = {"Thumbs.db", "desktop.ini"}
+"""What it leaves in a folder that somebody looks at, as a Mac leaves hidden files."""
 DEFAULT_SETTINGS = Settings()
 
 
@@ -112,7 +114,8 @@ def refuse_other_things(folder: Path, aside: Path | None = None) -> None:
         OutputError: It holds other things than one alignment.
     """
     place = aside or folder
-    found = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    names = [path.name for path in place.iterdir()] if place.is_dir() else []
+    found = {name for name in names if not name.startswith(".")} - _OF_WINDOWS
     others = sorted(found if ALIGNMENT_NAME not in found else found - _WRITTEN)
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""

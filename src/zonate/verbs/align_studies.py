@@ -117,6 +117,7 @@ def align_studies(
         partial(align_study, settings=settings, **of_one),
         crew,
         output=output,
+        record=ALIGNMENT_NAME,
         is_complete=lambda name, place: is_aligned(place.study, place.folder, settings, case_id=name, **of_one),
         overwrite=overwrite,
         resume=resume,

@@ -74,7 +74,7 @@ def sides_of(output: Path) -> dict[str, str]:
     """Where the cases stood before this call; empty where there was no dataset."""
     try:
         return {entry.case_id: entry.split for entry in Dataset.open(output).entries}
-    except ZonateError:
+    except (ZonateError, OSError):
         return {}
 
 

@@ -107,6 +107,7 @@ def predict_studies(
             partial(predict_study, use=use, **of_one),
             crew,
             output=output,
+            record=ZONES_NAME,
             is_complete=is_complete,
             overwrite=overwrite,
             resume=resume,

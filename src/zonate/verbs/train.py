@@ -12,7 +12,7 @@ from zonate.config import Settings
 from zonate.dataset.storage import Cache
 from zonate.dataset.store import Dataset
 from zonate.differing_settings import differing_settings, in_words
-from zonate.errors import ConfigError, OutputError
+from zonate.errors import ConfigError
 from zonate.io.alone import alone_in
 from zonate.io.files import write_text
 from zonate.learner import Learner
@@ -93,7 +93,8 @@ def train(
             than asked for, or more than slices in a batch.
         ModelError: The checkpoint or the model to begin from cannot be read, or losses or weights are no longer finite.
         OutputError: The run folder holds something already, or the model to begin from; another training is at work in
-            it; a run that is to go on has lost a file; or what an epoch leaves cannot be written.
+            it; or a run that is to go on has lost a file.
+        OSError: What an epoch leaves cannot be written.
         ProcessError: Another one of several processes has failed, or is gone.
     """
     run = Path(run)
@@ -112,8 +113,8 @@ def train(
                     _warn(settings, by_hand, plan)
                 try:
                     learn(begun, start, progress if processes.is_first else silent)
-                except OutputError as error:
-                    raise OutputError(f"{error}. {how_to_resume(run)}") from error
+                except OSError as error:  # such as of a full disk
+                    raise OSError(f"{error}. {how_to_resume(run)}") from error
     return run / BEST_NAME
 
 

@@ -85,6 +85,30 @@ def test_what_lies_behind_links_is_found(name: str, tmp_path: Path) -> None:
         assert left(of) == left(plain)
 
 
+def test_files_of_equal_content_may_be_links_to_one(tmp_path: Path) -> None:
+    """As stores have it that keep each content once: they are files of their own all the same."""
+    root = trees.prostate158(tmp_path / "p158")
+    cases = root / "prostate158_train" / "train"
+    shutil.copytree(cases / "020", cases / "022")
+    plain = LAYOUTS["prostate158"].read(Listing(root))
+    (cases / "022" / "t2.nii.gz").unlink()
+    (cases / "022" / "t2.nii.gz").symlink_to(cases / "020" / "t2.nii.gz")
+    linked = LAYOUTS["prostate158"].read(Listing(root))
+    assert [source.case_id for source in linked.sources] == [source.case_id for source in plain.sources]
+    assert "prostate158-022-reader1" in [source.case_id for source in linked.sources]
+
+
+def test_what_a_link_leads_to_may_be_hidden(tmp_path: Path) -> None:
+    trees.promise12(tmp_path / "in")
+    folder = next(path for path in sorted((tmp_path / "in").iterdir()) if path.is_dir())
+    plain = LAYOUTS["promise12"].read(Listing(tmp_path / "in"))
+    (tmp_path / "in" / ".store").mkdir()
+    folder.rename(tmp_path / "in" / ".store" / "a")
+    folder.symlink_to(tmp_path / "in" / ".store" / "a")
+    of = LAYOUTS["promise12"].read(Listing(tmp_path / "in"))
+    assert [source.case_id for source in of.sources] == [source.case_id for source in plain.sources]
+
+
 def test_a_test_side_behind_a_link_is_not_lost(tmp_path: Path) -> None:
     trees.promise12(tmp_path / "in")
     trees.write_volume(tmp_path / "in" / "test_data" / "Case00_segmentation.mhd", trees.gland())
@@ -654,6 +678,6 @@ def test_several_sets_become_one_dataset_by_one_call(tmp_path: Path) -> None:
     assert {case_id for case_id, side in sides.items() if side == "test"} == {
         case_id for case_id in sides if case_id.startswith("picai-")
     }
-    assert sides["prostate158-020-reader1"] == sides["prostate158-020-reader2"]
-    assert {side for case_id, side in sides.items() if not case_id.startswith("picai-")} == {"train", "validation"}
+    assert sides["prostate158-020-reader1"] == sides["prostate158-020-reader2"] != sides["msd-prostate_00"]
+    assert sides["prostate158-001-reader1"] == "evaluation"  # whom its publisher keeps for testing
     assert {entry.licence for entry in dataset.entries} == {"CC BY-SA 4.0", "CC BY 4.0", "CC BY-NC 4.0"}

@@ -101,7 +101,7 @@ def read_tree(listing: Listing, patients: re.Pattern[str]) -> Tree:
         patients: What the data set's patients are called. Whatever is another's is left out, named by its place.
     """
     folders: dict[Path, list[Path]] = {}
-    for file in listing.named(r"[^/]*\.dcm"):
+    for file in listing.named(r"[^/]*\.dcm", once=True):
         folders.setdefault(file.parent, []).append(file)
     found: list[SeriesFolder] = []
     left: list[LeftOut] = []

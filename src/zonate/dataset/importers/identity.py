@@ -22,6 +22,7 @@ def source_key(source: Source, settings: Settings) -> str:
         "case_id": source.case_id,
         "patient_id": source.patient_id,
         "label_codes": label_codes_json(source),
+        "codes": [code.name for code in source.codes],
         "rest": source.rest and source.rest.name,
         "lenient_grid": source.lenient_grid,
         "lenient_channels": source.lenient_channels,

@@ -14,7 +14,8 @@ from zonate.io.walk import names_under
 class Listing:
     """The files below a folder, also behind symbolic links.
 
-    Hidden files and folders are passed over: a download that was killed leaves such, and so does a Mac. The folder is
+    Hidden files and folders are passed over: a download that was killed leaves such, and so does a Mac. A folder that
+    links give several names is known by one of them. The folder is
     walked when a file is first asked for, and not again.
 
     Attributes:
@@ -26,18 +27,22 @@ class Listing:
     def __str__(self) -> str:
         return str(self.folder)
 
-    def named(self, pattern: str) -> list[Path]:
-        """The files of a name, each once, in the order of their paths.
+    def named(self, pattern: str, *, once: bool = False) -> list[Path]:
+        """The files of a name, in the order of their paths.
 
         Args:
             pattern: A regular expression for the whole of a file's name; where it has slashes, for the last parts of
                 its path below the folder.
+            once: Whether a file that has several such names is given by the first alone. Files of equal content may be
+                links to one, so that this is for what says itself whose it is.
         """
         ends = re.compile(f"(?:.*/)?(?:{pattern})")
+        found = [(path, real) for place, path, real in self._names if ends.fullmatch(place)]
+        if not once:
+            return sorted(path for path, _ in found)
         first: dict[str, Path] = {}
-        for place, path, real in self._names:
-            if ends.fullmatch(place):
-                first.setdefault(real, path)
+        for path, real in found:
+            first.setdefault(real, path)
         return sorted(first.values())
 
     def place(self, path: Path) -> str:
@@ -47,8 +52,7 @@ class Listing:
     @cached_property
     def _names(self) -> list[tuple[str, Path, str]]:
         """Of every name of a file: its place below the folder, its path, and where the file really lies."""
-        found = [(self.place(path), path, real) for path, real in names_under(self.folder)]
-        return [name for name in found if "/." not in f"/{name[0]}"]
+        return [(self.place(path), path, real) for path, real in names_under(self.folder, hidden=False)]
 
 
 def the_only_one(layout: str, listing: Listing, found: Iterable[Path]) -> Path | None:
