@@ -185,7 +185,7 @@ class TestRefused:
 
     def test_no_segment(self, tmp_path: Path) -> None:
         source = classic(tmp_path)
-        with pytest.raises(ValueError, match="needs a segment"):
+        with pytest.raises(LabelError, match="needs a segment"):
             write(tmp_path / "seg.dcm", drawn(source.grid), source, codes=[LabelCode.BACKGROUND])
 
     def test_a_series_of_several_enhanced_files(self, tmp_path: Path) -> None:
