@@ -69,8 +69,8 @@ def write_zones_seg(
 
     Raises:
         GeometryError: The labels do not lie on the source's grid, or the headers do not lie where the grid says.
-        LabelError: No code stands for a structure, or a voxel has a code that is not among `codes`; or no voxel has any and frames in which nothing is
-            drawn are to be left out: a SEG cannot be without a frame.
+        LabelError: No code stands for a structure, or a voxel has a code that is not among `codes`; or no voxel has any
+            and frames in which nothing is drawn are to be left out: a SEG cannot be without a frame.
         StudyError: The series is of several enhanced files, to which a SEG cannot refer frame by frame.
     """
     drawn = sorted({LabelCode(code) for code in codes} - {LabelCode.BACKGROUND, LabelCode.NOT_ANNOTATED})
