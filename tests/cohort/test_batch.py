@@ -57,10 +57,11 @@ def refuse_drawn(folder: Path) -> None:
 
 
 def done(
-    tmp_path: Path, *names: str, resume: bool = True, overwrite: bool = False, progress: Progress = silent
+    tmp_path: Path, *studies: str | Path, resume: bool = True, overwrite: bool = False, progress: Progress = silent
 ) -> Batch[str]:
+    """Do studies, by their places or by their names below `in`."""
     return do_studies(
-        places_of([tmp_path / "in" / name for name in names], tmp_path / "out"),
+        places_of([tmp_path / "in" / study for study in studies], tmp_path / "out"),
         name_of,
         Workers(1),
         output=tmp_path / "out",
@@ -129,17 +130,7 @@ def test_a_folder_that_holds_another_study_is_refused(tmp_path: Path) -> None:
     """Or emptying it, which --overwrite asks for, would delete what is read."""
     inside = tmp_path / "out" / "a" / "b"
     inside.mkdir(parents=True)
-    batch = do_studies(
-        places_of([tmp_path / "in" / "a", inside], tmp_path / "out"),
-        name_of,
-        Workers(1),
-        output=tmp_path / "out",
-        record="zones.json",
-        is_complete=is_complete,
-        overwrite=True,
-        resume=False,
-        progress=silent,
-    )
+    batch = done(tmp_path, "a", inside, resume=False, overwrite=True)
     assert batch.failed == {"a": f"the output {tmp_path / 'out' / 'a'} holds what is read (b): give another folder"}
     assert batch.found["b"] == "b of b to b, overwrite=True"
 

@@ -64,8 +64,10 @@ def _files_before_links(
             below.clear()
             continue
         walked.add(real)
-        below[:] = sorted(name for name in below if hidden or not name.startswith("."))
-        for path in (folder / name for name in sorted((*below, *files)) if hidden or not name.startswith(".")):
+        if not hidden:
+            below[:], files = ([name for name in names if not name.startswith(".")] for names in (below, files))
+        below.sort()
+        for path in (folder / name for name in sorted((*below, *files))):
             if path.is_symlink():
                 links.append(path)
             elif os.path.isfile(path):  # noqa: PTH113

@@ -173,7 +173,8 @@ def _begin(run: Run, beginning: Beginning | None, held: ExitStack, *, resume: bo
             resume=resume,
             overwrite=overwrite,
         )
-        kept = Model.load(run.folder / BEST_NAME) if start.epoch and (run.folder / BEST_NAME).is_file() else None
+        best = run.folder / BEST_NAME
+        kept = Model.load(best) if start.epoch and best.is_file() else None
         write_text(run.folder / CARD_NAME, card(kept or run.model()))
         if kept is not None and kept.calibration is not None and start.epoch < run.settings.training.epochs:
             _LOG.warning("%s is calibrated, which a better epoch would not be: calibrate again then", BEST_NAME)
